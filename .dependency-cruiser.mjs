@@ -9,9 +9,9 @@ const rooms = {
 };
 
 const libraries = {
-  'src/edge-runner': ['ws', 'pbf', 'pino', 'commander'],
+  'src/edge-runner': ['ws', 'pbf', 'pino', 'valibot'],
   'src/tunnel': ['ws'],
-  'src/protocol': [],
+  'src/protocol': ['valibot'],
   'src/kube': [],
 };
 

@@ -20,6 +20,8 @@ export default tseslint.config(
         'error',
         { considerDefaultExhaustiveForUnions: true },
       ],
+      // It takes `signal.aborted` for unchanged over an await.
+      '@typescript-eslint/no-unnecessary-condition': 'off',
       '@typescript-eslint/return-await': ['error', 'in-try-catch'],
       'no-restricted-syntax': [
         'error',

@@ -1,0 +1,144 @@
+import { spawn } from 'node:child_process';
+import { readdir } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { performance } from 'node:perf_hooks';
+
+/**
+ * `npm test [suite…]`: static checks and every test suite, or only the suites named. Prints each
+ * test file with its result as it ends, what failed in full, and closes with `N passed, N failed`.
+ */
+interface Suite {
+  folder: string;
+  /** How many test files run at a time; suites on real parts take turns. */
+  parallel: number;
+  timeoutMs: number;
+}
+
+interface Count {
+  passed: number;
+  failed: number;
+}
+
+const root = join(import.meta.dirname, '..');
+const bin = join(root, 'node_modules/.bin');
+
+const checks: Record<string, string[]> = {
+  format: ['prettier', '--check', '.'],
+  lint: ['eslint', '.'],
+  imports: ['depcruise', '--config', '.dependency-cruiser.mjs', 'src', 'test', 'hack', 'bench'],
+  types: ['tsc', '--noEmit'],
+};
+
+const suites: Record<string, Suite> = {
+  unit: { folder: 'test/unit', parallel: 2, timeoutMs: 120_000 },
+  fuzz: { folder: 'test/fuzz', parallel: 2, timeoutMs: 300_000 },
+  contract: { folder: 'test/contract', parallel: 1, timeoutMs: 300_000 },
+  integration: { folder: 'test/integration', parallel: 1, timeoutMs: 300_000 },
+  e2e: { folder: 'test/e2e', parallel: 1, timeoutMs: 900_000 },
+};
+
+async function main(names: readonly string[]): Promise<number> {
+  const unknown = names.filter((name) => !(name in suites) && name !== 'static');
+  if (unknown.length > 0) {
+    console.error(
+      `there is no suite "${unknown.join(', ')}"; there are static, ${Object.keys(suites).join(', ')}`,
+    );
+    return 1;
+  }
+  const wanted = (name: string): boolean => names.length === 0 || names.includes(name);
+  const total: Count = { passed: 0, failed: 0 };
+  if (wanted('static')) await runStatic(total);
+  for (const [name, suite] of Object.entries(suites)) {
+    if (wanted(name)) await runSuite(name, suite, total);
+  }
+  console.log(`${total.passed} passed, ${total.failed} failed`);
+  return total.failed === 0 && total.passed > 0 ? 0 : 1;
+}
+
+async function runStatic(total: Count): Promise<void> {
+  for (const [name, [command = '', ...args]] of Object.entries(checks)) {
+    const result = await run(join(bin, command), args, 600_000);
+    report(`static/${name}`, result.code === 0, result);
+    if (result.code === 0) total.passed += 1;
+    else total.failed += 1;
+  }
+}
+
+async function runSuite(name: string, suite: Suite, total: Count): Promise<void> {
+  const files = await testFiles(join(root, suite.folder));
+  console.log(`${name}: ${files.length} test files`);
+  const queue = [...files];
+  const work = async (): Promise<void> => {
+    for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+      const result = await run(join(bin, 'node'), [file], suite.timeoutMs);
+      const count = countAssertions(result.output);
+      if (result.code !== 0 && count.failed === 0) count.failed = 1;
+      report(relative(root, file), count.failed === 0, result);
+      total.passed += count.passed;
+      total.failed += count.failed;
+    }
+  };
+  await Promise.all(Array.from({ length: suite.parallel }, work));
+}
+
+async function testFiles(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
+  return entries
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.test.ts'))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+}
+
+/** Counts a TAP run's innermost results: assertions, not the subtests around them. */
+function countAssertions(tap: string): Count {
+  const count: Count = { passed: 0, failed: 0 };
+  const lines = tap.split('\n');
+  for (const line of lines) {
+    const match = /^(\s*)(not )?ok \d+(.*)$/.exec(line);
+    if (match === null || / # (SKIP|TODO)/.test(line) || / # time=/.test(line)) continue;
+    if (match[2] === undefined) count.passed += 1;
+    else count.failed += 1;
+  }
+  return count;
+}
+
+interface Result {
+  code: number;
+  output: string;
+  seconds: number;
+}
+
+function run(command: string, args: string[], timeoutMs: number): Promise<Result> {
+  const startedAtMs = performance.now();
+  return new Promise((resolve) => {
+    const child = spawn(command, args, {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, PATH: `${bin}:${process.env['PATH'] ?? ''}` },
+    });
+    const chunks: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => chunks.push(chunk));
+    const deadline = setTimeout(() => {
+      chunks.push(Buffer.from(`\nstopped: not finished after ${timeoutMs / 1000} s\n`));
+      child.kill('SIGTERM');
+      setTimeout(() => child.kill('SIGKILL'), 20_000).unref();
+    }, timeoutMs);
+    child.once('error', (error) => chunks.push(Buffer.from(String(error))));
+    child.once('close', (code) => {
+      clearTimeout(deadline);
+      const seconds = (performance.now() - startedAtMs) / 1000;
+      resolve({ code: code ?? 1, output: Buffer.concat(chunks).toString(), seconds });
+    });
+  });
+}
+
+function report(name: string, passed: boolean, result: Result): void {
+  console.log(`${passed ? 'ok    ' : 'FAILED'} ${name} (${result.seconds.toFixed(1)} s)`);
+  for (const line of result.output.split('\n')) {
+    if (/ # SKIP/.test(line)) console.log(`       ${line.trim()}`);
+  }
+  if (!passed) console.log(result.output.replace(/^/gm, '       '));
+}
+
+process.exitCode = await main(process.argv.slice(2));
