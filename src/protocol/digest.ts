@@ -1,0 +1,32 @@
+import { createHash } from 'node:crypto';
+import type { HeldObject } from './sync.ts';
+
+/**
+ * Digest of a set of held objects: SHA-256, in hex, over the sorted lines
+ * `kind/namespace/name/uid/version`. Both ends compute it; equal digests mean equal state.
+ */
+export function digestOf(objects: Iterable<HeldObject>): string {
+  const lines = Array.from(
+    objects,
+    (o) => `${o.kind}/${o.namespace}/${o.name}/${o.uid}/${o.version}`,
+  ).sort();
+  return createHash('sha256').update(lines.join('\n')).digest('hex');
+}
+
+/**
+ * Version of an object's content: the first 16 hex digits of the SHA-256 of its JSON with sorted
+ * keys. Independent of `resourceVersion`, which moves with every status that the site itself sends.
+ */
+export function objectVersion(object: unknown): string {
+  return createHash('sha256').update(canonicalJson(object)).digest('hex').slice(0, 16);
+}
+
+function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const fields = Object.entries(value)
+    .filter(([, field]) => field !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, field]) => `${JSON.stringify(key)}:${canonicalJson(field)}`);
+  return `{${fields.join(',')}}`;
+}

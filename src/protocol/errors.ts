@@ -1,0 +1,21 @@
+/** What can be wrong with a message of the other end. */
+export type ProtocolErrorCode =
+  /** The message is not of any form this version knows. */
+  | 'INVALID_MESSAGE'
+  /** The other end speaks a version that this one doesn't. */
+  | 'VERSION_UNSUPPORTED'
+  /** A delta grew over its limit. */
+  | 'DELTA_TOO_LARGE'
+  /** The stream ended before a whole message had come. */
+  | 'STREAM_ENDED';
+
+/** A message from the other end that breaks the protocol; its stream is reset. */
+export class ProtocolError extends Error {
+  readonly code: ProtocolErrorCode;
+
+  constructor(code: ProtocolErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'ProtocolError';
+    this.code = code;
+  }
+}

@@ -1,0 +1,13 @@
+/** Limits on what one end accepts from the other; each has a row in docs/limits.md. */
+
+/** Largest stream head or reply, in bytes. */
+export const maxHeadBytes = 64 * 1024;
+
+/** Largest message on a sync or report stream, in bytes: room for a 1 MiB object in base64 and its pod. */
+export const maxMessageBytes = 4 * 1024 * 1024;
+
+/** Largest delta, over all its messages, in bytes. */
+export const maxDeltaBytes = 64 * 1024 * 1024;
+
+/** Most environment-independent command words of one exec. */
+export const maxCommandWords = 4096;

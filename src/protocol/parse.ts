@@ -1,0 +1,19 @@
+import * as v from 'valibot';
+import { ProtocolError } from './errors.ts';
+
+/**
+ * Checks a decoded message against its schema.
+ * @throws ProtocolError `INVALID_MESSAGE`, naming the path of the first thing that is wrong.
+ */
+export function parseMessage<S extends v.GenericSchema>(
+  schema: S,
+  value: unknown,
+): v.InferOutput<S> {
+  const result = v.safeParse(schema, value, { abortEarly: true });
+  if (result.success) return result.output;
+  const issue = result.issues[0];
+  throw new ProtocolError(
+    'INVALID_MESSAGE',
+    `message is invalid at ${v.getDotPath(issue) ?? 'its top'}: ${issue.message}`,
+  );
+}

@@ -1,0 +1,87 @@
+import * as v from 'valibot';
+import { maxCommandWords } from './limits.ts';
+
+/** Version of the messages in this folder, in every sync head. */
+export const protocolVersion = 1;
+
+const container = {
+  namespace: v.string(),
+  pod: v.string(),
+  container: v.string(),
+};
+
+/** The request line and headers of an upgrade, passed on to the runtime's streaming server. */
+const upgrade = v.object({
+  method: v.picklist(['GET', 'POST']),
+  headers: v.array(v.tuple([v.string(), v.string()])),
+});
+
+const sync = v.object({
+  type: v.literal('sync'),
+  protocolVersion: v.number(),
+  runnerVersion: v.string(),
+});
+
+const report = v.object({ type: v.literal('report') });
+
+const logs = v.object({
+  type: v.literal('logs'),
+  ...container,
+  follow: v.boolean(),
+  previous: v.boolean(),
+  timestamps: v.boolean(),
+  tailLines: v.optional(v.number()),
+  sinceSeconds: v.optional(v.number()),
+  sinceTime: v.optional(v.string()),
+  limitBytes: v.optional(v.number()),
+});
+
+const terminal = {
+  stdin: v.boolean(),
+  stdout: v.boolean(),
+  stderr: v.boolean(),
+  tty: v.boolean(),
+  upgrade,
+};
+
+const exec = v.object({
+  type: v.literal('exec'),
+  ...container,
+  command: v.pipe(v.array(v.string()), v.maxLength(maxCommandWords)),
+  ...terminal,
+});
+
+const attach = v.object({ type: v.literal('attach'), ...container, ...terminal });
+
+const portForward = v.object({
+  type: v.literal('port-forward'),
+  namespace: v.string(),
+  pod: v.string(),
+  ports: v.array(v.number()),
+  upgrade,
+});
+
+/** Heads of the streams that a runner opens. */
+export const runnerStreamHead = v.variant('type', [sync, report]);
+export type RunnerStreamHead = v.InferOutput<typeof runnerStreamHead>;
+
+/** Heads of the streams that a provider opens. */
+export const providerStreamHead = v.variant('type', [logs, exec, attach, portForward]);
+export type ProviderStreamHead = v.InferOutput<typeof providerStreamHead>;
+
+export type LogsHead = v.InferOutput<typeof logs>;
+export type ExecHead = v.InferOutput<typeof exec>;
+export type AttachHead = v.InferOutput<typeof attach>;
+export type PortForwardHead = v.InferOutput<typeof portForward>;
+export type Upgrade = v.InferOutput<typeof upgrade>;
+
+/**
+ * First message back on a stream that the provider opened. After `ok: true` raw bytes follow:
+ * the log for `logs`, the HTTP response of the runtime's streaming server for the others.
+ * A refusal carries the HTTP status and text that a kubelet would answer.
+ */
+export const providerStreamReply = v.variant('ok', [
+  v.object({ ok: v.literal(true) }),
+  v.object({ ok: v.literal(false), status: v.number(), message: v.string() }),
+]);
+export type ProviderStreamReply = v.InferOutput<typeof providerStreamReply>;

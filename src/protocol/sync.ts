@@ -1,0 +1,61 @@
+import * as v from 'valibot';
+
+/**
+ * The sync stream brings a site the desired state.
+ *
+ * ```text
+ * runner → provider   state {digest}
+ * provider → runner   in-sync                        when the digests agree
+ *                     list                           when they don't
+ * runner → provider   held {objects}
+ * provider → runner   delta {put, remove, digest}    first, and on every later change
+ * runner → provider   ack {digest}                   after the delta is on disk
+ * ```
+ */
+
+/** Kinds of objects that a site can hold. */
+export const desiredKind = v.picklist(['Pod', 'ConfigMap', 'Secret']);
+export type DesiredKind = v.InferOutput<typeof desiredKind>;
+
+const identity = {
+  kind: desiredKind,
+  namespace: v.string(),
+  name: v.string(),
+};
+
+/** An object and the hash of the part of it that a site gets (see `objectVersion`). */
+export const heldObject = v.object({ ...identity, uid: v.string(), version: v.string() });
+export type HeldObject = v.InferOutput<typeof heldObject>;
+
+export const desiredObject = v.object({
+  ...identity,
+  uid: v.string(),
+  version: v.string(),
+  object: v.looseObject({ metadata: v.looseObject({ name: v.string() }) }),
+});
+export type DesiredObject = v.InferOutput<typeof desiredObject>;
+
+export const removedObject = v.object(identity);
+export type RemovedObject = v.InferOutput<typeof removedObject>;
+
+export const syncFromRunner = v.variant('type', [
+  v.object({ type: v.literal('state'), digest: v.string() }),
+  v.object({ type: v.literal('held'), objects: v.array(heldObject) }),
+  v.object({ type: v.literal('ack'), digest: v.string() }),
+]);
+export type SyncFromRunner = v.InferOutput<typeof syncFromRunner>;
+
+export const syncFromProvider = v.variant('type', [
+  v.object({ type: v.literal('in-sync') }),
+  v.object({ type: v.literal('list') }),
+  v.object({
+    type: v.literal('delta'),
+    put: v.array(desiredObject),
+    remove: v.array(removedObject),
+    /** More messages of the same delta follow; only the last is committed and acknowledged. */
+    more: v.boolean(),
+    /** Digest of everything the site holds once this delta is applied. */
+    digest: v.string(),
+  }),
+]);
+export type SyncFromProvider = v.InferOutput<typeof syncFromProvider>;
