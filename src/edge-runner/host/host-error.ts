@@ -1,0 +1,12 @@
+/** `HOST_FACT_MISSING` a file that every Linux has is not there, `HOST_FACT_MALFORMED` it says nothing usable. */
+export type HostErrorCode = 'HOST_FACT_MISSING' | 'HOST_FACT_MALFORMED';
+
+export class HostError extends Error {
+  override readonly name = 'HostError';
+  readonly code: HostErrorCode;
+
+  constructor(code: HostErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
