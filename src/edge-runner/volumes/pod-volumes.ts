@@ -1,0 +1,238 @@
+import type { Container, Pod, Volume, VolumeMount } from '../../kube/api.ts';
+import { writeAtomically } from './atomic-writer.ts';
+import { makeMemoryVolume, makeVolumeDir, memoryVolumeBytes } from './empty-dir.ts';
+import { checkHostPath } from './host-path.ts';
+import type { Mounter } from './mounter.ts';
+import { payloadOf, type VolumeSources } from './payload.ts';
+import { PodLayout, volumeKind } from './pod-layout.ts';
+import { namesIn, tearDown } from './pod-teardown.ts';
+import { bindSubPath, checkSubPath } from './sub-path.ts';
+import { setupError, VolumeError } from './volume-error.ts';
+
+export type { VolumeSources } from './payload.ts';
+
+export interface PodVolumesOptions {
+  /** On disk, for example `/var/lib/towline`. */
+  rootDir: string;
+  /** On a tmpfs; see `ensureMemoryDir`. */
+  memoryDir: string;
+  mount: Mounter;
+  log: { warn(fields: object, message: string): void };
+}
+
+/**
+ * The volumes of all pods on a device, in a kubelet's layout. All that is kept is on disk and in the
+ * kernel's mount table, so a runner that was restarted goes on where the last one ended. Calls for
+ * one pod run one after another.
+ */
+export class PodVolumes {
+  readonly #layout: PodLayout;
+  readonly #mount: Mounter;
+  readonly #log: PodVolumesOptions['log'];
+  readonly #lastCall = new Map<string, Promise<unknown>>();
+
+  constructor({ rootDir, memoryDir, mount, log }: PodVolumesOptions) {
+    this.#layout = new PodLayout({ rootDir, memoryDir });
+    this.#mount = mount;
+    this.#log = log;
+  }
+
+  /**
+   * Sets up all volumes of a pod; those that are there are kept, and their contents brought up to date.
+   * @returns where each volume is on the device.
+   * @throws VolumeError for the first volume that can't be had; the others are set up nevertheless.
+   */
+  prepare(
+    pod: Pod,
+    sources: VolumeSources,
+    signal?: AbortSignal,
+  ): Promise<Map<string, { hostPath: string }>> {
+    const volumes = pod.spec.volumes ?? [];
+    return this.#inTurn(pod.metadata.uid, async () => {
+      await this.#forEach(volumes, (volume) => this.#setUp(pod, volume, sources, signal));
+      return new Map(
+        volumes.map((volume) => [volume.name, { hostPath: this.#layout.volumeDir(pod, volume) }]),
+      );
+    });
+  }
+
+  /**
+   * Brings changed contents into the volumes of a running pod, each in one step. What has gone
+   * missing in the cloud stays as it was.
+   * @returns whether anything changed.
+   * @throws VolumeError for the first volume that can't be had; the others are refreshed nevertheless.
+   */
+  refresh(pod: Pod, sources: VolumeSources, signal?: AbortSignal): Promise<boolean> {
+    return this.#inTurn(pod.metadata.uid, async () => {
+      const changes = await this.#forEach(pod.spec.volumes ?? [], (volume) =>
+        this.#writeContents(pod, volume, sources, signal),
+      );
+      return changes.includes(true);
+    });
+  }
+
+  /**
+   * What to mount for one of a container's `volumeMounts`, its `subPathExpr` expanded by
+   * `withSubPath`. A `subPath` is made where it is missing.
+   * @throws VolumeError `NO_SUCH_VOLUME`, `SUB_PATH` with the kubelet's words
+   */
+  mountFor(
+    pod: Pod,
+    container: Container,
+    volumeMount: VolumeMount,
+    signal?: AbortSignal,
+  ): Promise<{ hostPath: string; readOnly: boolean }> {
+    const volume = pod.spec.volumes?.find(({ name }) => name === volumeMount.name);
+    if (volume === undefined) {
+      const message = `cannot find volume ${JSON.stringify(volumeMount.name)} to mount into container ${JSON.stringify(container.name)}`;
+      return Promise.reject(new VolumeError('NO_SUCH_VOLUME', message));
+    }
+    if (volumeMount.subPathExpr) {
+      const message = `the subPathExpr of volumeMount ${JSON.stringify(volume.name)} of container ${JSON.stringify(container.name)} was not expanded`;
+      return Promise.reject(new VolumeError('SUB_PATH', message));
+    }
+    return this.#inTurn(pod.metadata.uid, async () => ({
+      hostPath: volumeMount.subPath
+        ? await this.#subPath({ pod, container, volume, volumeMount }, signal)
+        : this.#layout.volumeDir(pod, volume),
+      readOnly: volumeMount.readOnly === true || isReadOnly(volume),
+    }));
+  }
+
+  /** Leaves nothing of a pod mounted or on disk. @throws VolumeError `UNMOUNT_FAILED` */
+  teardown(podUid: string, signal?: AbortSignal): Promise<void> {
+    return this.#inTurn(podUid, async () => {
+      try {
+        await tearDown(this.#layout.podDirs(podUid), this.#mount, signal);
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (error instanceof VolumeError) throw error;
+        throw new VolumeError(
+          'UNMOUNT_FAILED',
+          `the volumes of pod ${podUid} can't be removed: ${(error as Error).message}`,
+          { cause: error },
+        );
+      }
+    });
+  }
+
+  /** The uids of all pods that have anything left on the device. */
+  async podsOnDisk(): Promise<string[]> {
+    const names = await Promise.all(this.#layout.podParents.map(namesIn));
+    return Array.from(new Set(names.flat()));
+  }
+
+  async #setUp(
+    pod: Pod,
+    volume: Volume,
+    sources: VolumeSources,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const fsGroup = pod.spec.securityContext?.fsGroup;
+    const directory = this.#layout.volumeDir(pod, volume);
+    switch (volumeKind(volume)) {
+      case 'hostPath':
+        return checkHostPath(directory, volume.hostPath?.type ?? '');
+      case 'emptyDir': {
+        if (volume.emptyDir?.medium !== 'Memory') return makeVolumeDir(directory, fsGroup);
+        const { allocatable } = sources.fieldContext(pod);
+        const sizeBytes = memoryVolumeBytes(pod, volume, allocatable);
+        return makeMemoryVolume(directory, { mount: this.#mount, sizeBytes, fsGroup }, signal);
+      }
+      default:
+        await this.#writeContents(pod, volume, sources, signal);
+    }
+  }
+
+  async #writeContents(
+    pod: Pod,
+    volume: Volume,
+    sources: VolumeSources,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
+    const payload = await unlessAborted(payloadOf(pod, volume, sources), signal);
+    if (payload === undefined) return false;
+    const fsGroup = pod.spec.securityContext?.fsGroup;
+    const directory = this.#layout.volumeDir(pod, volume);
+    await makeVolumeDir(directory, fsGroup);
+    return writeAtomically(directory, payload, fsGroup);
+  }
+
+  async #subPath(
+    { pod, container, volume, volumeMount }: SubPathRequest,
+    signal: AbortSignal | undefined,
+  ): Promise<string> {
+    const { subPath = '' } = volumeMount;
+    checkSubPath(subPath);
+    const index = (container.volumeMounts ?? []).findIndex(
+      ({ mountPath }) => mountPath === volumeMount.mountPath,
+    );
+    const target = this.#layout.subPathTarget(pod, volume.name, container.name, index);
+    const volumeDir = this.#layout.volumeDir(pod, volume);
+    try {
+      await bindSubPath({ volumeDir, subPath, target, mount: this.#mount }, signal);
+      return target;
+    } catch (error) {
+      signal?.throwIfAborted();
+      this.#log.warn({ err: error, volume: volume.name, container: container.name }, 'no subPath');
+      // The details could tell a container about the device.
+      const message = `failed to prepare subPath for volumeMount ${JSON.stringify(volume.name)} of container ${JSON.stringify(container.name)}`;
+      throw new VolumeError('SUB_PATH', message, { cause: error });
+    }
+  }
+
+  async #forEach<T>(volumes: Volume[], work: (volume: Volume) => Promise<T>): Promise<T[]> {
+    const results = await Promise.allSettled(
+      volumes.map(async (volume) => {
+        try {
+          return await work(volume);
+        } catch (error) {
+          throw setupError(volume.name, error);
+        }
+      }),
+    );
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed) throw failed.reason;
+    return results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  }
+
+  #inTurn<T>(podUid: string | undefined, work: () => Promise<T>): Promise<T> {
+    const uid = podUid ?? '';
+    const previous = this.#lastCall.get(uid) ?? Promise.resolve();
+    const call = previous.then(work, work);
+    this.#lastCall.set(uid, call);
+    const forget = (): void => {
+      if (this.#lastCall.get(uid) === call) this.#lastCall.delete(uid);
+    };
+    call.then(forget, forget);
+    return call;
+  }
+}
+
+interface SubPathRequest {
+  pod: Pod;
+  container: Container;
+  volume: Volume;
+  volumeMount: VolumeMount;
+}
+
+/** Containers must not write where the next change would go. */
+function isReadOnly(volume: Volume): boolean {
+  const kind = volumeKind(volume);
+  return kind !== 'emptyDir' && kind !== 'hostPath';
+}
+
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  signal.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const abort = (): void => {
+    aborted.reject(signal.reason as Error);
+  };
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}

@@ -1,0 +1,115 @@
+import {
+  anything,
+  fields,
+  flag,
+  listOf,
+  number,
+  oneOf,
+  quantity,
+  text,
+  type FieldRule,
+} from './field-rules.ts';
+
+const keySelector = fields({ name: text, key: text, optional: flag }, ['key']);
+const objectReference = fields({ name: text, optional: flag });
+
+/** `fieldRef` of the downward API. */
+export const fieldRefRule: FieldRule = fields({ apiVersion: oneOf('v1'), fieldPath: text }, [
+  'fieldPath',
+]);
+
+/** `resourceFieldRef` of the downward API. */
+export const resourceFieldRefRule: FieldRule = fields(
+  { containerName: text, resource: text, divisor: quantity },
+  ['resource'],
+);
+
+const envRule = fields(
+  {
+    name: text,
+    value: text,
+    valueFrom: fields({
+      fieldRef: fieldRefRule,
+      resourceFieldRef: resourceFieldRefRule,
+      configMapKeyRef: keySelector,
+      secretKeyRef: keySelector,
+    }),
+  },
+  ['name'],
+);
+
+const envFromRule = fields({
+  prefix: text,
+  configMapRef: objectReference,
+  secretRef: objectReference,
+});
+
+const resourcesRule = fields({
+  requests: fields({ cpu: quantity, memory: quantity, 'ephemeral-storage': quantity }),
+  limits: fields({ cpu: quantity, memory: quantity }),
+});
+
+const portRule = fields(
+  {
+    name: text,
+    containerPort: number,
+    hostPort: number,
+    hostIP: text,
+    protocol: oneOf('TCP', 'UDP', 'SCTP'),
+  },
+  ['containerPort'],
+);
+
+const volumeMountRule = fields(
+  {
+    name: text,
+    mountPath: text,
+    readOnly: flag,
+    recursiveReadOnly: oneOf('Disabled', 'IfPossible'),
+    subPath: text,
+    subPathExpr: text,
+    mountPropagation: oneOf('None'),
+  },
+  ['name', 'mountPath'],
+);
+
+const securityContextRule = fields({
+  runAsUser: number,
+  runAsGroup: number,
+  runAsNonRoot: flag,
+  privileged: flag,
+  readOnlyRootFilesystem: flag,
+  allowPrivilegeEscalation: flag,
+  capabilities: fields({ add: listOf(text), drop: listOf(text) }),
+  procMount: oneOf('Default'),
+  seccompProfile: fields({ type: oneOf('RuntimeDefault', 'Unconfined') }),
+  appArmorProfile: fields({ type: oneOf('RuntimeDefault') }),
+});
+
+const containerFields = {
+  name: text,
+  image: text,
+  imagePullPolicy: oneOf('Always', 'IfNotPresent', 'Never'),
+  command: listOf(text),
+  args: listOf(text),
+  workingDir: text,
+  ports: listOf(portRule),
+  env: listOf(envRule),
+  envFrom: listOf(envFromRule),
+  resources: resourcesRule,
+  /** Speaks only of changes to `resources` while the container runs. */
+  resizePolicy: anything,
+  volumeMounts: listOf(volumeMountRule),
+  securityContext: securityContextRule,
+  stdin: flag,
+  stdinOnce: flag,
+  tty: flag,
+  terminationMessagePath: text,
+  terminationMessagePolicy: oneOf('File', 'FallbackToLogsOnError'),
+};
+
+/** The fields of a container that Towline honours. */
+export const containerRule: FieldRule = fields(containerFields, ['name']);
+
+/** The fields of an init container that Towline honours. */
+export const initContainerRule: FieldRule = containerRule;

@@ -1,0 +1,45 @@
+import type { Container } from './api.ts';
+import { quantityToBytes, quantityToMilliCpu } from './quantity.ts';
+
+export interface LinuxResources {
+  /** Relative weight, 2 to 262144. */
+  cpuShares: number;
+  /** CPU time in each period, in microseconds; 0 is no limit. */
+  cpuQuota: number;
+  cpuPeriodUs: number;
+  /** 0 is no limit. */
+  memoryLimitBytes: number;
+}
+
+/**
+ * A container's requests and limits in the kernel's terms. A missing CPU request counts as the limit.
+ * @throws KubeRuleError `INVALID_QUANTITY`
+ * Source: kubelet, calculateLinuxResources; pkg/kubelet/cm/helpers_linux.go.
+ */
+export function linuxResourcesOf(container: Container): LinuxResources {
+  const { requests, limits } = container.resources ?? {};
+  const limitMilliCpu = quantityToMilliCpu(limits?.cpu ?? '0');
+  const requestMilliCpu =
+    requests?.cpu === undefined ? limitMilliCpu : quantityToMilliCpu(requests.cpu);
+  return {
+    cpuShares: sharesOf(requestMilliCpu),
+    cpuQuota: quotaOf(limitMilliCpu),
+    cpuPeriodUs,
+    memoryLimitBytes: quantityToBytes(limits?.memory ?? '0'),
+  };
+}
+
+const cpuPeriodUs = 100_000;
+const minQuotaUs = 1000;
+const minShares = 2;
+const maxShares = 262_144;
+
+function sharesOf(milliCpu: number): number {
+  const shares = Math.floor((milliCpu * 1024) / 1000);
+  return Math.min(Math.max(shares, minShares), maxShares);
+}
+
+function quotaOf(milliCpu: number): number {
+  if (milliCpu === 0) return 0;
+  return Math.max(Math.floor((milliCpu * cpuPeriodUs) / 1000), minQuotaUs);
+}

@@ -1,0 +1,66 @@
+import type { Pod } from './api.ts';
+
+export interface DnsConfig {
+  servers: string[];
+  searches: string[];
+  options: string[];
+}
+
+/**
+ * What goes into a pod's resolv.conf: the device's own configuration, or nothing with `dnsPolicy:
+ * None`, and the pod's `dnsConfig` added to it, within the limits of the resolver. The cluster's DNS
+ * isn't known at a site, so `ClusterFirst` is `Default`, as with a kubelet that has no cluster DNS.
+ * Source: kubelet, pkg/kubelet/network/dns.
+ */
+export function podDnsConfig(pod: Pod, hostResolvConf: string): DnsConfig {
+  const base = pod.spec.dnsPolicy === 'None' ? none : parseResolvConf(hostResolvConf);
+  const extra = pod.spec.dnsConfig;
+  return {
+    servers: unique([...base.servers, ...(extra?.nameservers ?? [])]).slice(0, maxServers),
+    searches: fitSearches(unique([...base.searches, ...(extra?.searches ?? [])])),
+    options: mergeOptions(base.options, extra?.options ?? []),
+  };
+}
+
+/** Reads `nameserver`, the last `search` (or `domain`) and the last `options` of a resolv.conf. */
+export function parseResolvConf(text: string): DnsConfig {
+  const config: DnsConfig = { servers: [], searches: [], options: [] };
+  for (const line of text.split('\n')) {
+    const [keyword, ...words] = line
+      .replace(/[#;].*$/, '')
+      .trim()
+      .split(/\s+/);
+    if (keyword === 'nameserver' && words[0] !== undefined) config.servers.push(words[0]);
+    else if (keyword === 'search' || keyword === 'domain') config.searches = words;
+    else if (keyword === 'options') config.options = words;
+  }
+  return config;
+}
+
+const none: DnsConfig = { servers: [], searches: [], options: [] };
+const maxServers = 3;
+const maxSearches = 32;
+const maxSearchLength = 2048;
+
+function fitSearches(searches: string[]): string[] {
+  const fitting: string[] = [];
+  for (const search of searches.slice(0, maxSearches)) {
+    if ([...fitting, search].join(' ').length > maxSearchLength) break;
+    fitting.push(search);
+  }
+  return fitting;
+}
+
+/** An option of the pod replaces one of the device with the same name. */
+function mergeOptions(base: string[], extra: { name?: string; value?: string }[]): string[] {
+  const merged = new Map(base.map((option) => [option.split(':', 1)[0] ?? '', option]));
+  for (const { name, value } of extra) {
+    if (name === undefined || name === '') continue;
+    merged.set(name, value === undefined ? name : `${name}:${value}`);
+  }
+  return Array.from(merged.values());
+}
+
+function unique(texts: string[]): string[] {
+  return Array.from(new Set(texts));
+}

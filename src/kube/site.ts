@@ -1,0 +1,55 @@
+import type { Condition, KubernetesObject, Taint } from './api.ts';
+
+/** A `sites.towline.dev/v1alpha1` object: an edge location. Its namespace is its tenant. */
+export interface Site extends KubernetesObject {
+  spec?: SiteSpec;
+  status?: SiteStatus;
+}
+
+export interface SiteSpec {
+  /** Labels for the node, besides those every node has. */
+  nodeLabels?: Record<string, string>;
+  /** Taints for the node; absent means `towline.dev/site=<site>:NoSchedule`, `[]` means none. */
+  taints?: Taint[];
+  disconnection?: {
+    policy?: 'Keep' | 'Evict';
+    /** Go duration, as in `1h30m`; only with `Evict`. */
+    evictAfter?: string;
+  };
+  /** The newest join token: `sha256:<hex>` of it, and when it ends (RFC 3339). */
+  join?: { tokenHash: string; expiresAt: string };
+}
+
+export interface SiteStatus {
+  /** `Joined` and `Connected`. */
+  conditions?: Condition[];
+  nodeName?: string;
+  lastSeen?: string;
+  runnerVersion?: string;
+  /** Addresses of the device itself. */
+  addresses?: string[];
+  /** Port of this node's kubelet API at the provider; kept over restarts. */
+  kubeletPort?: number;
+  /** `sha256:<hex>` of the SubjectPublicKeyInfo with which the site last joined. */
+  publicKeyHash?: string;
+  /** `sha256:<hex>` of the token with which it did. */
+  redeemedTokenHash?: string;
+}
+
+export const siteApi = { group: 'towline.dev', version: 'v1alpha1', plural: 'sites' } as const;
+
+/** Label on a site's Node, and key of its default taint. */
+export const siteLabel = 'towline.dev/site';
+
+/** Label on a site's Node with the site's namespace. */
+export const tenantLabel = 'towline.dev/tenant';
+
+/** Name of the Node that stands for a site. */
+export function nodeNameOf(site: { name: string; tenant: string }): string {
+  return `${site.name}.${site.tenant}`;
+}
+
+/** SPIFFE ID of a site: the URI SAN of its certificate. */
+export function spiffeIdOf(trustDomain: string, site: { name: string; tenant: string }): string {
+  return `spiffe://${trustDomain}/tenant/${site.tenant}/site/${site.name}`;
+}

@@ -1,0 +1,119 @@
+import type { Row } from './compatibility-table.ts';
+
+/** Fields whose rule lists every value that the API has. */
+export const everyValue = new Set([
+  'spec.containers[].env[].valueFrom.fieldRef.apiVersion',
+  'spec.containers[].imagePullPolicy',
+  'spec.containers[].ports[].protocol',
+  'spec.containers[].terminationMessagePolicy',
+  'spec.restartPolicy',
+  'spec.securityContext.fsGroupChangePolicy',
+  'spec.volumes[].downwardAPI.items[].fieldRef.apiVersion',
+  'spec.volumes[].emptyDir.medium',
+  'spec.volumes[].hostPath.type',
+  'spec.volumes[].projected.sources[].downwardAPI.items[].fieldRef.apiVersion',
+]);
+
+/** What is not done of a field that is honoured. */
+export const partlyNotes: Partial<Record<string, string>> = {
+  'spec.containers[].resources.requests': 'CPU, memory and ephemeral storage',
+  'spec.containers[].resources.limits': 'CPU and memory',
+  'spec.containers[].resizePolicy[]': 'resources of a running container are not changed',
+  'spec.dnsPolicy':
+    '`ClusterFirst` is `Default`, as with a kubelet that has no cluster DNS: a site has none yet',
+  'spec.enableServiceLinks': 'a site has no Services yet, so there are no variables for them',
+  'spec.initContainers[]': 'as `containers`; sidecars are not honoured',
+  'spec.readinessGates[]': 'as far as the conditions reach the site',
+  'spec.volumes[].emptyDir.medium': 'on disk and `Memory`, not huge pages',
+  'spec.volumes[].emptyDir.sizeLimit': 'binds with `Memory`; on disk it is not watched',
+};
+
+/** Why a field is not honoured: the first pattern that matches. */
+export const noReasons: [pattern: RegExp, reason: string][] = [
+  [/\.windowsOptions$/, 'a site runs Linux'],
+  [/\.(livenessProbe|readinessProbe|startupProbe)$/, 'there are no probes yet'],
+  [/\.lifecycle$/, 'there are no hooks yet'],
+  [
+    /\.restartPolicyRules\[\]$|containers\[\]\.restartPolicy$/,
+    'there are no rules of restart for one container yet',
+  ],
+  [/\.localhostProfile$/, 'profiles are not brought to a site'],
+  [/\.seLinux\w+$/, 'SELinux labels are not passed on yet'],
+  [/\.sysctls\[\]$/, 'sysctls are not passed on yet'],
+  [/\.fileKeyRef$/, 'variables are not read from files yet'],
+  [/claims\[\]$|\.resourceClaims\[\]$/i, 'there is no dynamic resource allocation at a site'],
+  [/\.volumeDevices\[\]$/, 'there are no block volumes at a site'],
+  [/^spec\.ephemeralContainers\[\]$/, 'there are no ephemeral containers yet'],
+  [/^spec\.hostnameOverride$/, 'the name is not overridden yet'],
+  [/^spec\.(overhead|runtimeClassName)$/, 'RuntimeClasses do not reach a site yet'],
+  [/^spec\.resources$/, 'a pod has no resources of its own yet, only its containers have'],
+  [/\.(clusterTrustBundle|podCertificate)$/, 'certificates are not projected yet'],
+  [/\.(persistentVolumeClaim|ephemeral)$/, 'claims do not reach a site yet'],
+  [/\.nfs$/, 'network file systems are not mounted yet'],
+  [/\.image$/, 'images are not mounted as volumes yet'],
+  [/\.(csi|flexVolume)$/, 'there are no storage drivers at a site'],
+  [
+    /\.(gitRepo|flocker|glusterfs|quobyte|storageos|scaleIO|photonPersistentDisk)$/,
+    'withdrawn from Kubernetes',
+  ],
+  [
+    /\.(awsElasticBlockStore|azureDisk|azureFile|cinder|gcePersistentDisk|portworxVolume|vsphereVolume)$/,
+    'needs a cloud’s storage driver',
+  ],
+  [/\.(cephfs|fc|iscsi|rbd)$/, 'needs a storage network'],
+];
+
+const yes = { honoured: 'yes', note: '' } as const;
+
+function no(note: string): Omit<Row, 'field'> {
+  return { honoured: 'no', note };
+}
+
+function partly(note: string): Omit<Row, 'field'> {
+  return { honoured: 'partly', note };
+}
+
+const noResize = no('resources of a running container are not changed');
+const noClaims = no('there is no dynamic resource allocation at a site');
+
+/** Fields that a site reports. */
+export const statusFields: Partial<Record<string, Omit<Row, 'field'>>> = {
+  'status.allocatedResources': noResize,
+  'status.conditions': partly(
+    '`PodReadyToStartContainers`, `Initialized`, `Ready`, `ContainersReady`; others are left as they are',
+  ),
+  'status.containerStatuses': partly('see below'),
+  'status.ephemeralContainerStatuses': no('there are no ephemeral containers yet'),
+  'status.extendedResourceClaimStatus': noClaims,
+  'status.hostIP': yes,
+  'status.hostIPs': no('not reported yet'),
+  'status.initContainerStatuses': partly('see below'),
+  'status.message': yes,
+  'status.nodeAllocatableResourceClaimStatuses': noClaims,
+  'status.nominatedNodeName': yes,
+  'status.observedGeneration': no('not reported yet'),
+  'status.phase': yes,
+  'status.podIP': yes,
+  'status.podIPs': yes,
+  'status.qosClass': yes,
+  'status.reason': yes,
+  'status.resize': noResize,
+  'status.resourceClaimStatuses': noClaims,
+  'status.resources': noResize,
+  'status.startTime': yes,
+  'status.containerStatuses[].allocatedResources': noResize,
+  'status.containerStatuses[].allocatedResourcesStatus': noClaims,
+  'status.containerStatuses[].containerID': yes,
+  'status.containerStatuses[].image': yes,
+  'status.containerStatuses[].imageID': yes,
+  'status.containerStatuses[].lastState': yes,
+  'status.containerStatuses[].name': yes,
+  'status.containerStatuses[].ready': yes,
+  'status.containerStatuses[].resources': noResize,
+  'status.containerStatuses[].restartCount': yes,
+  'status.containerStatuses[].started': yes,
+  'status.containerStatuses[].state': yes,
+  'status.containerStatuses[].stopSignal': no('not reported yet'),
+  'status.containerStatuses[].user': no('not reported yet'),
+  'status.containerStatuses[].volumeMounts': no('not reported yet'),
+};

@@ -1,0 +1,86 @@
+import t from 'tap';
+import { parseResolvConf, podDnsConfig } from '../../../src/kube/dns.ts';
+import { podHostname } from '../../../src/kube/hostname.ts';
+import { hostsFileContent } from '../../../src/kube/hosts-file.ts';
+import { pod } from './pods.ts';
+
+const loopback = `127.0.0.1\tlocalhost
+::1\tlocalhost ip6-localhost ip6-loopback
+fe00::0\tip6-localnet
+fe00::0\tip6-mcastprefix
+fe00::1\tip6-allnodes
+fe00::2\tip6-allrouters
+`;
+
+void t.test('a pod’s name for itself', (t) => {
+  t.same(podHostname(pod(), 'cluster.local'), { hostname: 'web', domain: '' });
+  t.same(podHostname(pod({ hostname: 'db-0', subdomain: 'db' }), 'cluster.local'), {
+    hostname: 'db-0',
+    domain: 'db.shop.svc.cluster.local',
+  });
+  const name = `${'x'.repeat(61)}-.y`;
+  t.equal(podHostname(pod({}, { name }), 'c').hostname, 'x'.repeat(61));
+  t.end();
+});
+
+void t.test('the hosts file of a pod', (t) => {
+  const names = { podIPs: ['10.1.0.5', 'fd00::5'], hostname: 'web', domain: '' };
+  t.equal(
+    hostsFileContent(names),
+    `# Kubernetes-managed hosts file.\n${loopback}10.1.0.5\tweb\nfd00::5\tweb\n`,
+  );
+  t.equal(
+    hostsFileContent({
+      ...names,
+      podIPs: ['10.1.0.5'],
+      domain: 'db.shop.svc.cluster.local',
+      hostAliases: [{ ip: '192.0.2.9', hostnames: ['a.example', 'b.example'] }],
+    }),
+    `# Kubernetes-managed hosts file.\n${loopback}10.1.0.5\tweb.db.shop.svc.cluster.local\tweb\n\n# Entries added by HostAliases.\n192.0.2.9\ta.example\tb.example\n`,
+  );
+  t.equal(
+    hostsFileContent({ ...names, nodeHostsFile: '127.0.0.1 localhost\n' }),
+    '# Kubernetes-managed hosts file (host network).\n127.0.0.1 localhost\n',
+  );
+  t.end();
+});
+
+const resolvConf = `# made by hand
+nameserver 192.0.2.53
+nameserver 192.0.2.54 # spare
+search old.example
+search site.example
+options ndots:2 timeout:1
+`;
+
+void t.test('a resolv.conf is read as the resolver does', (t) => {
+  t.same(parseResolvConf(resolvConf), {
+    servers: ['192.0.2.53', '192.0.2.54'],
+    searches: ['site.example'],
+    options: ['ndots:2', 'timeout:1'],
+  });
+  t.same(parseResolvConf(''), { servers: [], searches: [], options: [] });
+  t.end();
+});
+
+void t.test('a pod’s DNS is the device’s, with its own settings added', (t) => {
+  const dnsConfig = {
+    nameservers: ['192.0.2.54', '192.0.2.55', '192.0.2.56'],
+    searches: ['more.example'],
+    options: [{ name: 'ndots', value: '5' }, { name: 'rotate' }],
+  };
+  t.same(podDnsConfig(pod({ dnsPolicy: 'ClusterFirst', dnsConfig }), resolvConf), {
+    servers: ['192.0.2.53', '192.0.2.54', '192.0.2.55'],
+    searches: ['site.example', 'more.example'],
+    options: ['ndots:5', 'timeout:1', 'rotate'],
+  });
+  t.same(podDnsConfig(pod({ dnsPolicy: 'None', dnsConfig }), resolvConf), {
+    servers: ['192.0.2.54', '192.0.2.55', '192.0.2.56'],
+    searches: ['more.example'],
+    options: ['ndots:5', 'rotate'],
+  });
+  const searches = Array.from({ length: 40 }, (_, i) => `${i}.${'x'.repeat(90)}.example`);
+  const many = podDnsConfig(pod({ dnsPolicy: 'None', dnsConfig: { searches } }), resolvConf);
+  t.ok(many.searches.length > 1 && many.searches.join(' ').length <= 2048);
+  t.end();
+});
