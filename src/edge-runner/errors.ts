@@ -1,0 +1,31 @@
+/** What can stop the runner, or fail inside it. */
+export type RunnerErrorCode =
+  /** A flag or argument is wrong. */
+  | 'USAGE'
+  /** The runner needs root. */
+  | 'NOT_ROOT'
+  /** The device has not joined a site. */
+  | 'NOT_JOINED'
+  /** Another runner already uses this state directory. */
+  | 'ALREADY_RUNNING'
+  /** The container runtime doesn't answer, or has no CRI. */
+  | 'RUNTIME_UNAVAILABLE'
+  /** The store can't be opened or written. */
+  | 'STORE_FAILED'
+  /** The provider can't be asked now. */
+  | 'CLOUD_UNREACHABLE'
+  /** The provider refused a request. */
+  | 'CLOUD_REFUSED'
+  /** A pod asks for something that it can't have; the reason is in `reason`. */
+  | 'POD_REJECTED';
+
+/** A failure of the runner, in words for the person at the device. */
+export class RunnerError extends Error {
+  readonly code: RunnerErrorCode;
+
+  constructor(code: RunnerErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'RunnerError';
+    this.code = code;
+  }
+}

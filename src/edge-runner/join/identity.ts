@@ -1,0 +1,47 @@
+import { X509Certificate } from 'node:crypto';
+import * as v from 'valibot';
+
+/** Who a device is, and whom it trusts. Certificates and key are PEM. */
+export interface Identity {
+  tenant: string;
+  site: string;
+  /** `wss://host:port` of the providers. */
+  addresses: string[];
+  /** The site's certificate, with any intermediates. */
+  certificate: string;
+  privateKey: string;
+  /** The CAs that providers' certificates are from. */
+  ca: string;
+}
+
+/** The part of an identity that is kept in `config.json`. */
+export const identityConfig = v.object({
+  tenant: v.pipe(v.string(), v.minLength(1)),
+  site: v.pipe(v.string(), v.minLength(1)),
+  addresses: v.pipe(v.array(v.string()), v.minLength(1)),
+});
+export type IdentityConfig = v.InferOutput<typeof identityConfig>;
+
+/** What is wrong with a certificate for a key and a site, or `undefined`. Validity in time is left to TLS. */
+export function certificateFault(options: {
+  certificate: string;
+  publicKey: string;
+  ca: string;
+  site: { tenant: string; site: string };
+}): string | undefined {
+  let certificate, ca;
+  try {
+    certificate = new X509Certificate(options.certificate);
+    ca = new X509Certificate(options.ca);
+  } catch {
+    return 'certificate or CA are not in PEM';
+  }
+  const publicKey = certificate.publicKey.export({ type: 'spki', format: 'pem' }).toString();
+  if (publicKey !== options.publicKey) return 'the certificate is for another key';
+  if (!certificate.verify(ca.publicKey)) return 'the certificate is not from the CA';
+  const path = /^URI:spiffe:\/\/[^/,]+(\/.*)$/.exec(certificate.subjectAltName ?? '')?.[1];
+  if (path !== `/tenant/${options.site.tenant}/site/${options.site.site}`) {
+    return 'the certificate is for another site';
+  }
+  return undefined;
+}

@@ -1,0 +1,46 @@
+#!/usr/bin/env node
+import { joinCommand } from './join/join-command.ts';
+import { runCommand } from './run/run-command.ts';
+import { runnerVersion } from './version.ts';
+
+const help = `Usage: towline-runner COMMAND [options]
+
+  join      make this device the one of a site
+  run       keep this device connected and its pods running
+  version   show the version
+
+towline-runner COMMAND --help says more of each.
+`;
+
+/** The composition root of the device side. */
+async function main(argv: readonly string[]): Promise<number> {
+  const stop = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const)
+    process.once(name, () => {
+      stop.abort();
+    });
+  const io = { stdout: process.stdout, stderr: process.stderr, signal: stop.signal };
+  const [command, ...rest] = argv;
+  switch (command) {
+    case 'join':
+      return joinCommand(rest, io);
+    case 'run':
+      return runCommand(rest, io, process.env);
+    case 'version':
+    case '--version':
+      io.stdout.write(`towline-runner ${runnerVersion}\n`);
+      return 0;
+    case 'help':
+    case '--help':
+    case '-h':
+      io.stdout.write(help);
+      return 0;
+    default:
+      io.stderr.write(
+        `towline-runner: ${command === undefined ? 'give a command' : `there is no command "${command}"`}; see towline-runner --help\n`,
+      );
+      return 1;
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,139 @@
+import type { ConfigMap, Container, Pod, Secret } from '../../kube/api.ts';
+import { expandCommand } from '../../kube/command.ts';
+import { resolveEnvironment } from '../../kube/env.ts';
+import { podHostname } from '../../kube/hostname.ts';
+import { hostsFileContent } from '../../kube/hosts-file.ts';
+import { KubeRuleError } from '../../kube/kube-rule-error.ts';
+import type { Mount } from '../cri/container-messages.ts';
+import { CriError } from '../cri/cri-error.ts';
+import type { InputOf } from '../cri/proto-message.ts';
+import { VolumeError } from '../volumes/volume-error.ts';
+import { containerConfig } from './container-config.ts';
+import type { PodEvents } from './event-recorder.ts';
+import type { ObservedSandbox } from './observed.ts';
+import { fieldContext, type PodContext } from './pod-context.ts';
+import { PodProblem, type PodProblemReason } from './pod-problem.ts';
+import { clusterDomain, sandboxConfigOf } from './sandbox-starter.ts';
+
+export interface StartRequest {
+  pod: Pod;
+  container: Container;
+  attempt: number;
+  sandbox: ObservedSandbox;
+  events: PodEvents;
+  signal: AbortSignal;
+}
+
+/**
+ * Pulls the image where needed, makes the container and starts it.
+ * @throws PodProblem with the reason a kubelet would show; CriError `UNAVAILABLE` when the runtime is away.
+ */
+export async function startContainer(context: PodContext, request: StartRequest): Promise<void> {
+  const { pod, container, attempt, sandbox, events } = request;
+  const image = await context.images.ensure({ ...request, secrets: pullSecrets(context, pod) });
+  const { env, command, args } = environment(context, request);
+  const terminationMessageFile = await context.files.createTerminationLog(pod, container.name);
+  const mounts = await containerMounts(context, request, terminationMessageFile);
+  const config = containerConfig(pod, container, {
+    ...{ site: context.site, attempt, image, command, args, env, mounts },
+    terminationMessageFile,
+    nodeMemoryBytes: context.node.memoryBytes,
+  });
+  const { containerId } = await asProblem('CreateContainerError', () =>
+    context.cri.createContainer({
+      podSandboxId: sandbox.id,
+      config,
+      sandboxConfig: sandboxConfigOf(context, pod, sandbox.attempt),
+    }),
+  );
+  events.record('Normal', 'Created', `Created container ${container.name}`, container.name);
+  await asProblem('RunContainerError', () => context.cri.startContainer({ containerId }));
+  events.record('Normal', 'Started', `Started container ${container.name}`, container.name);
+}
+
+function pullSecrets(context: PodContext, pod: Pod): Secret[] {
+  return (pod.spec.imagePullSecrets ?? [])
+    .map(({ name = '' }) => context.objects.secret(pod.metadata.namespace ?? '', name))
+    .filter((secret) => secret !== undefined);
+}
+
+function environment(
+  context: PodContext,
+  { pod, container, sandbox, events }: StartRequest,
+): { env: { name: string; value: string }[]; command: string[]; args: string[] } {
+  const namespace = pod.metadata.namespace ?? '';
+  try {
+    const { env, warnings } = resolveEnvironment({
+      pod,
+      container,
+      configMap: (name): ConfigMap | undefined => context.objects.configMap(namespace, name),
+      secret: (name): Secret | undefined => context.objects.secret(namespace, name),
+      context: fieldContext(context, podAddresses(context, pod, sandbox)),
+    });
+    for (const { reason, message } of warnings) {
+      events.record('Warning', reason, message, container.name);
+    }
+    return { env, ...expandCommand(container, env) };
+  } catch (error) {
+    if (!(error instanceof KubeRuleError)) throw error;
+    throw new PodProblem('CreateContainerConfigError', error.message, { cause: error });
+  }
+}
+
+async function containerMounts(
+  context: PodContext,
+  { pod, container, sandbox, signal }: StartRequest,
+  terminationMessageFile: string,
+): Promise<InputOf<typeof Mount>[]> {
+  const mounts: InputOf<typeof Mount>[] = [];
+  try {
+    for (const mount of container.volumeMounts ?? []) {
+      const source = await context.volumes.mountFor(pod, container, mount, signal);
+      mounts.push({
+        containerPath: mount.mountPath,
+        hostPath: source.hostPath,
+        readonly: source.readOnly,
+      });
+    }
+  } catch (error) {
+    if (!(error instanceof VolumeError)) throw error;
+    throw new PodProblem('CreateContainerConfigError', error.message, { cause: error });
+  }
+  if (!mounts.some(({ containerPath }) => containerPath === '/etc/hosts')) {
+    mounts.push({ containerPath: '/etc/hosts', hostPath: await hostsFile(context, pod, sandbox) });
+  }
+  const messagePath = container.terminationMessagePath ?? '/dev/termination-log';
+  mounts.push({ containerPath: messagePath, hostPath: terminationMessageFile });
+  return mounts;
+}
+
+function hostsFile(context: PodContext, pod: Pod, sandbox: ObservedSandbox): Promise<string> {
+  const podIPs = podAddresses(context, pod, sandbox);
+  const content = hostsFileContent({
+    podIPs,
+    ...podHostname(pod, clusterDomain),
+    hostAliases: pod.spec.hostAliases,
+    ...(pod.spec.hostNetwork === true ? { nodeHostsFile: context.nodeHostsFile() } : {}),
+  });
+  return context.files.writeHosts(pod, content);
+}
+
+/** Addresses of a pod: with host networking those of the device. */
+export function podAddresses(
+  context: PodContext,
+  pod: Pod,
+  sandbox: ObservedSandbox | undefined,
+): string[] {
+  if (pod.spec.hostNetwork === true) return context.node.hostIPs.slice(0, 1);
+  return sandbox?.ips ?? [];
+}
+
+/** A kubelet shows the runtime's own words; a runtime that is away is nobody's problem but its own. */
+async function asProblem<T>(reason: PodProblemReason, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    if (!(error instanceof CriError) || error.code === 'UNAVAILABLE') throw error;
+    throw new PodProblem(reason, error.detail, { cause: error });
+  }
+}

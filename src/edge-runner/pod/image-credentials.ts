@@ -1,0 +1,75 @@
+import type { Secret } from '../../kube/api.ts';
+
+export interface ImageCredentials {
+  username: string;
+  password: string;
+  identityToken: string;
+}
+
+/**
+ * Credentials for an image's registry out of image pull secrets
+ * (`kubernetes.io/dockerconfigjson` and the older `kubernetes.io/dockercfg`), most specific
+ * registry entry first. A secret that can't be read is passed over, as a kubelet does.
+ */
+export function imageCredentials(image: string, secrets: readonly Secret[]): ImageCredentials[] {
+  const target = imagePath(image);
+  return secrets
+    .flatMap(registryEntries)
+    .filter(({ registry }) => target === registry || target.startsWith(`${registry}/`))
+    .sort((a, b) => b.registry.length - a.registry.length)
+    .map(({ credentials }) => credentials);
+}
+
+/** Registry and repository of an image reference, with Docker Hub's name where none is given. */
+export function imagePath(image: string): string {
+  const [first = '', ...rest] = image.split('/');
+  const hasHost = rest.length > 0 && (/[.:]/.test(first) || first === 'localhost');
+  return hasHost ? image : `docker.io/${image}`;
+}
+
+interface RegistryEntry {
+  registry: string;
+  credentials: ImageCredentials;
+}
+
+function registryEntries(secret: Secret): RegistryEntry[] {
+  const config = decodeJson(secret.data?.['.dockerconfigjson']);
+  const auths = isRecord(config) ? config['auths'] : decodeJson(secret.data?.['.dockercfg']);
+  if (!isRecord(auths)) return [];
+  return Object.entries(auths).flatMap(([registry, entry]) => {
+    const credentials = credentialsOf(entry);
+    return credentials === undefined ? [] : [{ registry: registryName(registry), credentials }];
+  });
+}
+
+function credentialsOf(entry: unknown): ImageCredentials | undefined {
+  if (!isRecord(entry)) return undefined;
+  const identityToken = text(entry['identitytoken']);
+  const [user = '', ...password] = Buffer.from(text(entry['auth']), 'base64').toString().split(':');
+  const username = text(entry['username']) || user;
+  if (username === '' && identityToken === '') return undefined;
+  return { username, password: text(entry['password']) || password.join(':'), identityToken };
+}
+
+/** `https://index.docker.io/v1/` and its like name the same registry as `docker.io`. */
+function registryName(key: string): string {
+  const name = key.replace(/^https?:\/\//, '').replace(/\/(v1|v2)?\/?$/, '');
+  return name === 'index.docker.io' ? 'docker.io' : name;
+}
+
+function decodeJson(base64: string | undefined): unknown {
+  if (base64 === undefined) return undefined;
+  try {
+    return JSON.parse(Buffer.from(base64, 'base64').toString());
+  } catch {
+    return undefined;
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}

@@ -1,0 +1,79 @@
+import type { Logger } from 'pino';
+import type { ConfigMap, Pod, Secret } from '../../kube/api.ts';
+import type { FieldContext } from '../../kube/field-path.ts';
+import type { PodReport } from '../../protocol/report.ts';
+import type { CriClient } from '../cri/cri-client.ts';
+import type { PodFiles } from '../volumes/pod-files.ts';
+import type { PodVolumes, VolumeSources } from '../volumes/pod-volumes.ts';
+import type { CriObserver } from './cri-observer.ts';
+import type { EventRecorder } from './event-recorder.ts';
+import type { ImagePuller } from './image-puller.ts';
+
+/** What the device is to its pods. */
+export interface NodeFacts {
+  nodeName: string;
+  hostname: string;
+  hostIPs: string[];
+  memoryBytes: number;
+  allocatable: Record<string, string>;
+}
+
+/** Objects of the desired state that pods refer to. */
+export interface ObjectSource {
+  configMap(namespace: string, name: string): ConfigMap | undefined;
+  secret(namespace: string, name: string): Secret | undefined;
+}
+
+export interface TokenSource {
+  /** The token of a projection: the stored one while it is good, else a new one from the cloud. */
+  token: VolumeSources['token'];
+  /** When the first of a pod's tokens should be renewed, also past; undefined when it has none. */
+  renewAtMs(pod: Pod): number | undefined;
+}
+
+/** Everything that the workers of all pods share. */
+export interface PodContext {
+  cri: CriClient;
+  observer: CriObserver;
+  images: ImagePuller;
+  volumes: PodVolumes;
+  files: PodFiles;
+  objects: ObjectSource;
+  tokens: TokenSource;
+  events: EventRecorder;
+  node: NodeFacts;
+  /** Marks what belongs to this runner: `<tenant>/<site>` in a label-safe form. */
+  site: string;
+  logRoot: string;
+  /** The device's own `/etc/resolv.conf` and `/etc/hosts`. */
+  resolvConf: () => string;
+  nodeHostsFile: () => string;
+  cgroupParent: (pod: Pod) => string | undefined;
+  removeCgroup: (parent: string) => Promise<void>;
+  now: () => number;
+  /** Takes a pod's newest report; cheap and synchronous. */
+  publish: (report: PodReport) => void;
+  /** Drops all that is kept about a pod that is gone from the device and from the cloud. */
+  forget: (podUid: string) => void;
+  log: Logger;
+}
+
+/** Addresses and names that downward API fields can name. */
+export function fieldContext(context: PodContext, podIPs: string[]): FieldContext {
+  return {
+    podIPs,
+    hostIPs: context.node.hostIPs,
+    nodeName: context.node.nodeName,
+    allocatable: context.node.allocatable,
+  };
+}
+
+/** Where a pod's volumes get their contents from. */
+export function volumeSources(context: PodContext): VolumeSources {
+  return {
+    configMap: (namespace, name) => context.objects.configMap(namespace, name),
+    secret: (namespace, name) => context.objects.secret(namespace, name),
+    token: (pod, projection) => context.tokens.token(pod, projection),
+    fieldContext: () => fieldContext(context, []),
+  };
+}

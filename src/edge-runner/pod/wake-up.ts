@@ -1,0 +1,35 @@
+/** Lets a loop sleep until something happens; a wake-up that comes while it works is not lost. */
+export class WakeUp {
+  #pending = false;
+  #waiter: (() => void) | undefined;
+
+  wake(): void {
+    this.#pending = true;
+    this.#waiter?.();
+  }
+
+  /** Resolves when woken, at `atMs` on the clock `now` (undefined: never), or when the signal aborts. */
+  async wait(atMs: number | undefined, now: () => number, signal: AbortSignal): Promise<void> {
+    const delayMs = atMs === undefined ? undefined : Math.max(0, atMs - now());
+    if (!this.#pending && delayMs !== 0 && !signal.aborted) await this.#sleep(delayMs, signal);
+    this.#pending = false;
+  }
+
+  #sleep(delayMs: number | undefined, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const settle = (): void => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', settle);
+        this.#waiter = undefined;
+        resolve();
+      };
+      const timer =
+        delayMs === undefined ? undefined : setTimeout(settle, Math.min(delayMs, maxTimerMs));
+      this.#waiter = settle;
+      signal.addEventListener('abort', settle, { once: true });
+    });
+  }
+}
+
+/** The longest delay that a timer can take. */
+const maxTimerMs = 2 ** 31 - 1;

@@ -1,0 +1,83 @@
+import { readFileSync } from 'node:fs';
+import type { Logger } from 'pino';
+import type { CriClient } from '../cri/cri-client.ts';
+import { readCgroupFacts } from '../host/cgroups.ts';
+import { readCgroupDriver, removePodCgroup } from '../node/cgroup-driver.ts';
+import { podCgroupParent } from '../pod/cgroup-parent.ts';
+import { CriObserver } from '../pod/cri-observer.ts';
+import { EventRecorder } from '../pod/event-recorder.ts';
+import { ImagePuller } from '../pod/image-puller.ts';
+import type { NodeFacts, ObjectSource, PodContext } from '../pod/pod-context.ts';
+import { ServiceAccountTokens, type RequestToken } from '../pod/service-account-tokens.ts';
+import type { Outbox } from '../report/outbox.ts';
+import type { EdgeStore } from '../store/edge-store.ts';
+import { LinuxMounter } from '../volumes/linux-mounter.ts';
+import { ensureMemoryDir } from '../volumes/memory-dir.ts';
+import { PodFiles } from '../volumes/pod-files.ts';
+import { PodVolumes } from '../volumes/pod-volumes.ts';
+
+export interface PodContextOptions {
+  stateDir: string;
+  memoryDir: string;
+  logRoot: string;
+  cgroupRoot: string;
+  cri: CriClient;
+  store: EdgeStore;
+  outbox: Outbox;
+  objects: ObjectSource;
+  requestToken: RequestToken;
+  node: NodeFacts;
+  log: Logger;
+  now: () => number;
+}
+
+/** Constructs what the workers of all pods share. @throws CriError, HostError, VolumeError */
+export async function createPodContext(options: PodContextOptions): Promise<PodContext> {
+  const { cri, store, outbox, node, log, now } = options;
+  const mount = new LinuxMounter();
+  await ensureMemoryDir(options.memoryDir, mount);
+  const driver = await readCgroupDriver(cri);
+  const cgroups = await readCgroupFacts();
+  return {
+    ...{ cri, node, log, now },
+    site: node.nodeName,
+    logRoot: options.logRoot,
+    objects: options.objects,
+    observer: new CriObserver(cri, node.nodeName),
+    images: new ImagePuller(cri, now),
+    volumes: new PodVolumes({
+      rootDir: options.stateDir,
+      memoryDir: options.memoryDir,
+      log,
+      mount,
+    }),
+    files: new PodFiles({ rootDir: options.stateDir }),
+    tokens: new ServiceAccountTokens({ store, now, request: options.requestToken }),
+    events: new EventRecorder({
+      now,
+      emit: (event) => {
+        outbox.addEvent(event);
+      },
+    }),
+    resolvConf: () => readIfThere('/etc/resolv.conf'),
+    nodeHostsFile: () => readIfThere('/etc/hosts'),
+    cgroupParent: (pod) =>
+      driver === undefined ? undefined : podCgroupParent(pod, driver, options.cgroupRoot),
+    removeCgroup: (parent) => removePodCgroup(cgroups, parent),
+    publish: (report) => {
+      outbox.publish(report);
+    },
+    forget: (uid) => {
+      outbox.forget(uid);
+      store.forgetTokens(uid);
+    },
+  };
+}
+
+function readIfThere(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}

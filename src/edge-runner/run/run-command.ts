@@ -1,0 +1,37 @@
+import { pino } from 'pino';
+import { CriError } from '../cri/cri-error.ts';
+import { RunnerError } from '../errors.ts';
+import { HostError } from '../host/host-error.ts';
+import { JoinError } from '../join/errors.ts';
+import type { CommandIo } from '../join/join-command.ts';
+import { parseRunOptions, runHelp } from './run-options.ts';
+import { runRunner } from './runner.ts';
+
+/** `towline-runner run`: `argv` begins after that word. @returns the exit status. */
+export async function runCommand(
+  argv: readonly string[],
+  io: CommandIo,
+  environment: Record<string, string | undefined>,
+): Promise<number> {
+  try {
+    const options = parseRunOptions(argv);
+    if (options === 'help') {
+      io.stdout.write(runHelp);
+      return 0;
+    }
+    if (process.getuid?.() !== 0) {
+      throw new RunnerError('NOT_ROOT', 'the runner needs root to manage containers; use sudo');
+    }
+    const log = pino({ name: 'towline-runner', level: options.logLevel });
+    await runRunner(options, { log, environment, signal: io.signal });
+    return 0;
+  } catch (error) {
+    if (!isForPeople(error)) throw error;
+    io.stderr.write(`towline-runner run: ${error.message}\n`);
+    return 1;
+  }
+}
+
+function isForPeople(error: unknown): error is Error {
+  return [RunnerError, JoinError, CriError, HostError].some((kind) => error instanceof kind);
+}

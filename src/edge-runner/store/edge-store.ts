@@ -1,0 +1,43 @@
+import type { EventReport, PodReport } from '../../protocol/report.ts';
+import type { DesiredObject, HeldObject, RemovedObject } from '../../protocol/sync.ts';
+
+/** A service-account token that was issued to a pod. Times in ms since 1970. */
+export interface StoredToken {
+  token: string;
+  issuedAtMs: number;
+  expiresAtMs: number;
+}
+
+/** A report as it is kept until the provider has it. */
+export interface StoredPodReport extends PodReport {
+  sent: boolean;
+}
+
+/** What changed on the device since the last write. */
+export interface ReportChange {
+  pods: readonly StoredPodReport[];
+  forgottenPods: readonly string[];
+  events: readonly EventReport[];
+  sentEvents: readonly string[];
+}
+
+/**
+ * The edge metadata store: everything a site needs to run its pods without the cloud, and what it
+ * still has to tell. Every method is one transaction, on disk when it returns.
+ */
+export interface EdgeStore {
+  held(): HeldObject[];
+  objects(): DesiredObject[];
+  applyDelta(put: readonly DesiredObject[], remove: readonly RemovedObject[]): void;
+
+  podReports(): StoredPodReport[];
+  /** Unsent events, oldest first. */
+  events(): EventReport[];
+  writeReports(change: ReportChange): void;
+
+  token(podUid: string, request: string): StoredToken | undefined;
+  writeToken(podUid: string, request: string, token: StoredToken): void;
+  forgetTokens(podUid: string): void;
+
+  close(): void;
+}

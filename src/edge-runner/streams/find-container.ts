@@ -1,0 +1,72 @@
+import { newestSandbox, type ObservedContainer, type ObservedSandbox } from '../pod/observed.ts';
+import type { PodManager } from '../pod/pod-manager.ts';
+import type { PodWorker } from '../pod/pod-worker.ts';
+import { StreamRefusal } from './stream-refusal.ts';
+
+interface ContainerName {
+  namespace: string;
+  pod: string;
+  container: string;
+}
+
+/** The container that runs now. @throws StreamRefusal with a kubelet's words when there is none. */
+export function findRunning(pods: PodManager, name: ContainerName): ObservedContainer {
+  const worker = findPod(pods, name);
+  const found = worker.observed.containers.find(
+    (container) => container.name === name.container && container.state === 'running',
+  );
+  if (found !== undefined) return found;
+  throw new StreamRefusal(
+    404,
+    `container not found ("${name.container}"): it isn't running in pod ${name.pod}_${name.namespace}`,
+  );
+}
+
+/**
+ * The instance whose log is asked for: the newest, or the one before it.
+ * @throws StreamRefusal as a kubelet's `validateContainerLogStatus` does.
+ */
+export function findLogged(
+  pods: PodManager,
+  name: ContainerName,
+  previous: boolean,
+): ObservedContainer {
+  const worker = findPod(pods, name);
+  const { initContainers = [], containers } = worker.pod.spec;
+  const title = `container "${name.container}" in pod "${name.pod}"`;
+  if (![...initContainers, ...containers].some((container) => container.name === name.container)) {
+    throw new StreamRefusal(
+      400,
+      `container "${name.container}" is not valid for pod "${name.pod}"`,
+    );
+  }
+  const instances = worker.observed.containers.filter(
+    (container) => container.name === name.container && container.state !== 'created',
+  );
+  const current = instances[0];
+  const found = previous
+    ? instances.find((container) => container.state === 'exited' && container !== current)
+    : current;
+  if (found !== undefined) return found;
+  if (previous) throw new StreamRefusal(400, `previous terminated ${title} not found`);
+  throw new StreamRefusal(400, `${title} is waiting to start: ContainerCreating`);
+}
+
+/** The pod's sandbox. @throws StreamRefusal */
+export function findSandbox(
+  pods: PodManager,
+  name: { namespace: string; pod: string },
+): ObservedSandbox {
+  const sandbox = newestSandbox(findPod(pods, name).observed);
+  if (sandbox?.ready === true) return sandbox;
+  throw new StreamRefusal(404, `pod ${name.pod}_${name.namespace} isn't running`);
+}
+
+function findPod(pods: PodManager, name: { namespace: string; pod: string }): PodWorker {
+  const worker = pods.find(name.namespace, name.pod);
+  if (worker !== undefined) return worker;
+  throw new StreamRefusal(
+    404,
+    `pod "${name.pod}" in namespace "${name.namespace}" is not known at this site (yet)`,
+  );
+}

@@ -1,0 +1,77 @@
+import { connect, type Socket } from 'node:net';
+import { pipeline } from 'node:stream/promises';
+import type {
+  AttachHead,
+  ExecHead,
+  PortForwardHead,
+  ProviderStreamReply,
+  Upgrade,
+} from '../../protocol/stream-head.ts';
+import { writeFrame } from '../../tunnel/json-frame.ts';
+import type { TunnelStream } from '../../tunnel/stream.ts';
+import type { CriClient } from '../cri/cri-client.ts';
+import type { PodManager } from '../pod/pod-manager.ts';
+import { findRunning, findSandbox } from './find-container.ts';
+import { StreamRefusal } from './stream-refusal.ts';
+
+type StreamingHead = ExecHead | AttachHead | PortForwardHead;
+
+interface RelayOptions {
+  pods: PodManager;
+  cri: CriClient;
+}
+
+/**
+ * Asks the runtime for a streaming URL, sends the client's upgrade there, and passes bytes both
+ * ways, uninterpreted (a kubelet does the same). Each side's end or loss is the other's.
+ */
+export async function relayStreaming(
+  stream: TunnelStream,
+  head: StreamingHead,
+  options: RelayOptions,
+): Promise<void> {
+  const url = new URL(await streamingUrl(head, options));
+  const socket = await connectTo(url);
+  try {
+    const reply: ProviderStreamReply = { ok: true };
+    await writeFrame(stream, reply);
+    socket.write(upgradeRequest(head.upgrade, url));
+    await Promise.all([pipeline(stream, socket), pipeline(socket, stream)]);
+  } finally {
+    socket.destroy();
+    stream.destroy();
+  }
+}
+
+async function streamingUrl(head: StreamingHead, { pods, cri }: RelayOptions): Promise<string> {
+  if (head.type === 'port-forward') {
+    const sandbox = findSandbox(pods, head);
+    return (await cri.portForward({ podSandboxId: sandbox.id, port: head.ports })).url;
+  }
+  const { id: containerId } = findRunning(pods, head);
+  const { stdin, stdout, tty } = head;
+  const io = { containerId, stdin, stdout, tty, stderr: head.stderr && !tty };
+  if (head.type === 'attach') return (await cri.attach(io)).url;
+  return (await cri.exec({ ...io, cmd: head.command })).url;
+}
+
+function connectTo(url: URL): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: url.hostname, port: Number(url.port), noDelay: true });
+    socket.once('connect', () => {
+      resolve(socket);
+    });
+    socket.once('error', (cause) => {
+      const text = `the container runtime's streaming server at ${url.host} doesn't answer: ${cause.message}`;
+      reject(new StreamRefusal(502, text));
+    });
+  });
+}
+
+function upgradeRequest(upgrade: Upgrade, url: URL): string {
+  const lines = upgrade.headers
+    .filter(([name, value]) => !/[\r\n]/.test(name + value))
+    .map(([name, value]) => `${name}: ${value}`);
+  const start = `${upgrade.method} ${url.pathname}${url.search} HTTP/1.1`;
+  return [start, `Host: ${url.host}`, ...lines, '', ''].join('\r\n');
+}

@@ -1,0 +1,85 @@
+import type { Logger } from 'pino';
+import { ProtocolError } from '../../protocol/errors.ts';
+import { maxHeadBytes } from '../../protocol/limits.ts';
+import { parseMessage } from '../../protocol/parse.ts';
+import {
+  providerStreamHead,
+  type ProviderStreamHead,
+  type ProviderStreamReply,
+} from '../../protocol/stream-head.ts';
+import { TunnelError } from '../../tunnel/errors.ts';
+import { FrameReader, writeFrame } from '../../tunnel/json-frame.ts';
+import type { TunnelStream } from '../../tunnel/stream.ts';
+import { CriError } from '../cri/cri-error.ts';
+import type { CriClient } from '../cri/cri-client.ts';
+import { LogError } from '../logs/log-error.ts';
+import type { PodManager } from '../pod/pod-manager.ts';
+import { relayStreaming } from './relay-streaming.ts';
+import { serveLogs } from './serve-logs.ts';
+import { StreamRefusal } from './stream-refusal.ts';
+
+export interface StreamServerOptions {
+  pods: PodManager;
+  cri: CriClient;
+  log: Logger;
+}
+
+/** Answers the streams that the provider opens: logs, exec, attach and port-forward. */
+export class StreamServer {
+  readonly #options: StreamServerOptions;
+
+  constructor(options: StreamServerOptions) {
+    this.#options = options;
+  }
+
+  /** Takes one inbound stream; it is answered, served and closed. Never throws. */
+  accept(stream: TunnelStream): void {
+    this.#serve(stream).catch((error: unknown) => {
+      stream.destroy();
+      if (error instanceof TunnelError) return;
+      this.#options.log.warn({ err: error }, 'a stream of the provider failed');
+    });
+  }
+
+  async #serve(stream: TunnelStream): Promise<void> {
+    const reader = new FrameReader(stream, maxHeadBytes);
+    const frame = await reader.read();
+    reader.release();
+    try {
+      await this.#dispatch(stream, parseMessage(providerStreamHead, frame));
+    } catch (error) {
+      const refusal = refusalOf(error);
+      if (refusal === undefined || stream.destroyed) throw error;
+      const reply: ProviderStreamReply = { ok: false, ...refusal };
+      await writeFrame(stream, reply);
+      stream.end();
+      stream.resume();
+    }
+  }
+
+  #dispatch(stream: TunnelStream, head: ProviderStreamHead): Promise<void> {
+    switch (head.type) {
+      case 'logs':
+        stream.streamClass = 'bulk';
+        return serveLogs(stream, head, this.#options);
+      case 'exec':
+      case 'attach':
+      case 'port-forward':
+        stream.streamClass = 'interactive';
+        return relayStreaming(stream, head, this.#options);
+    }
+  }
+}
+
+/** What a kubelet would answer, with the HTTP status; undefined for a failure that has no answer. */
+function refusalOf(error: unknown): { status: number; message: string } | undefined {
+  if (error instanceof StreamRefusal) return { status: error.status, message: error.message };
+  if (error instanceof ProtocolError) return { status: 400, message: error.message };
+  if (error instanceof LogError) {
+    return { status: error.code === 'LOG_BAD_OPTION' ? 400 : 500, message: error.message };
+  }
+  if (error instanceof CriError) {
+    return { status: error.code === 'NOT_FOUND' ? 404 : 500, message: error.detail };
+  }
+  return undefined;
+}

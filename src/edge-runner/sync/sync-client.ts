@@ -1,0 +1,113 @@
+import { once } from 'node:events';
+import { ProtocolError } from '../../protocol/errors.ts';
+import { maxDeltaBytes, maxMessageBytes } from '../../protocol/limits.ts';
+import { parseMessage } from '../../protocol/parse.ts';
+import { protocolVersion, type RunnerStreamHead } from '../../protocol/stream-head.ts';
+import {
+  syncFromProvider,
+  type DesiredObject,
+  type RemovedObject,
+  type SyncFromProvider,
+  type SyncFromRunner,
+} from '../../protocol/sync.ts';
+import { FrameReader, writeFrame } from '../../tunnel/json-frame.ts';
+import type { Session } from '../../tunnel/session.ts';
+import type { TunnelStream } from '../../tunnel/stream.ts';
+import type { DesiredState } from './desired-state.ts';
+
+export interface SyncClientOptions {
+  state: DesiredState;
+  runnerVersion: string;
+  /** Called after a delta is on disk and acknowledged, with the kinds of objects it touched. */
+  onChange: (kinds: Set<string>) => void;
+  /** Called when site and cloud agree for the first time on a connection. */
+  onInSync: () => void;
+}
+
+type Delta = Extract<SyncFromProvider, { type: 'delta' }>;
+
+/** The runner's end of the sync stream: see src/protocol/sync.ts. */
+export class SyncClient {
+  readonly #options: SyncClientOptions;
+
+  constructor(options: SyncClientOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Holds one exchange until the stream or the signal ends it.
+   * @throws ProtocolError or TunnelError; the caller opens a new stream then.
+   */
+  async run(session: Session, signal: AbortSignal): Promise<void> {
+    const stream = session.open('control');
+    const abort = (): void => void stream.destroy();
+    signal.addEventListener('abort', abort, { once: true });
+    try {
+      await this.#converse(stream, signal);
+    } finally {
+      signal.removeEventListener('abort', abort);
+      stream.destroy();
+      if (!stream.closed) await once(stream, 'close');
+    }
+  }
+
+  async #converse(stream: TunnelStream, signal: AbortSignal): Promise<void> {
+    const { state, runnerVersion } = this.#options;
+    const head: RunnerStreamHead = { type: 'sync', protocolVersion, runnerVersion };
+    await writeFrame(stream, head);
+    await send(stream, { type: 'state', digest: state.digest() });
+    const reader = new FrameReader(stream, maxMessageBytes);
+    const collected = new CollectedDelta();
+    for (;;) {
+      const frame = await reader.read(signal);
+      if (frame === undefined) return;
+      const message = parseMessage(syncFromProvider, frame);
+      if (message.type === 'in-sync') this.#options.onInSync();
+      else if (message.type === 'list') await send(stream, { type: 'held', objects: state.held() });
+      else if (collected.add(message)) await this.#commit(stream, collected);
+    }
+  }
+
+  async #commit(stream: TunnelStream, delta: CollectedDelta): Promise<void> {
+    const { state } = this.#options;
+    const kinds = state.apply(delta.put, delta.remove);
+    const digest = state.digest();
+    if (digest !== delta.digest) {
+      throw new ProtocolError('INVALID_MESSAGE', 'a delta did not lead to the state it announced');
+    }
+    delta.clear();
+    await send(stream, { type: 'ack', digest });
+    this.#options.onChange(kinds);
+    this.#options.onInSync();
+  }
+}
+
+/** The messages of one delta, which is committed as a whole. */
+class CollectedDelta {
+  put: DesiredObject[] = [];
+  remove: RemovedObject[] = [];
+  digest = '';
+  #bytes = 0;
+
+  /** Returns true when the delta is complete. @throws ProtocolError `DELTA_TOO_LARGE` */
+  add(message: Delta): boolean {
+    if (message.more || this.#bytes > 0) this.#bytes += JSON.stringify(message).length;
+    if (this.#bytes > maxDeltaBytes) {
+      throw new ProtocolError('DELTA_TOO_LARGE', `a delta grew over ${maxDeltaBytes} bytes`);
+    }
+    this.put.push(...message.put);
+    this.remove.push(...message.remove);
+    this.digest = message.digest;
+    return !message.more;
+  }
+
+  clear(): void {
+    this.put = [];
+    this.remove = [];
+    this.#bytes = 0;
+  }
+}
+
+function send(stream: TunnelStream, message: SyncFromRunner): Promise<void> {
+  return writeFrame(stream, message);
+}

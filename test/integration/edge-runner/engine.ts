@@ -1,0 +1,157 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import type { Device } from '../../../hack/lab/device.ts';
+import { waitFor } from '../../../hack/lab/wait.ts';
+import { ContainerdEvents } from '../../../src/edge-runner/containerd/containerd-events.ts';
+import { CriClient } from '../../../src/edge-runner/cri/cri-client.ts';
+import { GrpcChannel } from '../../../src/edge-runner/cri/grpc-channel.ts';
+import { readHostFacts } from '../../../src/edge-runner/host/host-facts.ts';
+import { NodeReporter } from '../../../src/edge-runner/node/node-reporter.ts';
+import type { PodContext } from '../../../src/edge-runner/pod/pod-context.ts';
+import { PodManager } from '../../../src/edge-runner/pod/pod-manager.ts';
+import { Outbox } from '../../../src/edge-runner/report/outbox.ts';
+import { createPodContext } from '../../../src/edge-runner/run/create-pod-context.ts';
+import { watchRuntime } from '../../../src/edge-runner/run/watch-runtime.ts';
+import { SqliteStore } from '../../../src/edge-runner/store/sqlite-store.ts';
+import { DesiredState } from '../../../src/edge-runner/sync/desired-state.ts';
+import type { Pod, PodSpec, PodStatus } from '../../../src/kube/api.ts';
+import { objectVersion } from '../../../src/protocol/digest.ts';
+import type { DesiredObject } from '../../../src/protocol/sync.ts';
+
+/** The device side without its link: store, outbox and pod engine on a lab device's containerd. */
+export class Engine {
+  readonly cri: CriClient;
+  readonly outbox: Outbox;
+  readonly pods: PodManager;
+  readonly context: PodContext;
+  readonly #state: DesiredState;
+  readonly #store: SqliteStore;
+  readonly #channel: GrpcChannel;
+  readonly #stop: AbortController;
+  readonly #watching: Promise<void>;
+
+  private constructor(parts: {
+    context: PodContext;
+    outbox: Outbox;
+    state: DesiredState;
+    store: SqliteStore;
+    channel: GrpcChannel;
+    node: NodeReporter;
+  }) {
+    this.context = parts.context;
+    this.cri = parts.context.cri;
+    this.outbox = parts.outbox;
+    this.#state = parts.state;
+    this.#store = parts.store;
+    this.#channel = parts.channel;
+    this.#stop = new AbortController();
+    const { context, outbox, channel, node } = parts;
+    const signal = this.#stop.signal;
+    this.pods = new PodManager({ context, lastStatus: (uid) => outbox.lastStatus(uid) }, signal);
+    const events = new ContainerdEvents(channel);
+    this.#watching = watchRuntime({ events, pods: this.pods, node, log: context.log }, signal);
+  }
+
+  static async start(device: Device): Promise<Engine> {
+    const stateDir = join(device.dir, 'towline');
+    await mkdir(stateDir, { recursive: true });
+    const channel = new GrpcChannel({ socketPath: device.socket });
+    const cri = new CriClient(channel);
+    const store = new SqliteStore(join(stateDir, 'store.db'));
+    const outbox = new Outbox(store);
+    const state = new DesiredState(store);
+    const facts = await readHostFacts();
+    const node = await NodeReporter.create({
+      ...{ cri, facts, stateDir, runnerVersion: 'test' },
+      onChange: () => undefined,
+    });
+    const context = await createPodContext({
+      ...{ stateDir, cri, store, outbox, objects: state },
+      memoryDir: join(device.dir, 'memory'),
+      logRoot: join(device.dir, 'pod-logs'),
+      cgroupRoot: device.cgroupRoot,
+      requestToken: () =>
+        Promise.resolve({
+          token: `token-${randomUUID()}`,
+          expirationTimestamp: new Date(Date.now() + 3_600_000).toISOString(),
+        }),
+      node: {
+        ...{ nodeName: `${device.name}.test`, hostname: 'device' },
+        ...{ hostIPs: ['192.168.77.2'], memoryBytes: facts.memoryBytes },
+        allocatable: node.report.allocatable,
+      },
+      log: pino({ level: process.env['TOWLINE_TEST_LOG'] ?? 'silent' }),
+      now: Date.now,
+    });
+    const engine = new Engine({ context, outbox, state, store, channel, node });
+    engine.pods.setDesired(state.pods(), false);
+    await engine.pods.removeOrphans();
+    return engine;
+  }
+
+  /** Ends the engine as SIGTERM does; pods stay up. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#watching;
+    await this.pods.stopped();
+    this.outbox.close();
+    this.#store.close();
+    await this.#channel.close();
+  }
+
+  put(...objects: DesiredObject[]): void {
+    const kinds = this.#state.apply(objects, []);
+    this.pods.setDesired(this.#state.pods(), kinds.has('ConfigMap') || kinds.has('Secret'));
+  }
+
+  remove(pod: Pod): void {
+    const { namespace = '', name } = pod.metadata;
+    this.#state.apply([], [{ kind: 'Pod', namespace, name }]);
+    this.pods.setDesired(this.#state.pods(), false);
+  }
+
+  status(pod: Pod): PodStatus | undefined {
+    return this.outbox.lastStatus(pod.metadata.uid ?? '');
+  }
+
+  /** Waits until the pod's newest report fulfils a condition. */
+  async until(
+    pod: Pod,
+    what: string,
+    condition: (status: PodStatus) => boolean,
+    timeoutMs = 20_000,
+  ): Promise<PodStatus> {
+    return waitFor(
+      () => {
+        const status = this.status(pod);
+        return status !== undefined && condition(status) && status;
+      },
+      {
+        ...{ what: `${pod.metadata.name} to be ${what}`, timeoutMs, intervalMs: 20 },
+        explain: () => JSON.stringify(this.status(pod), undefined, 1),
+      },
+    );
+  }
+}
+
+export function makePod(name: string, spec: Partial<PodSpec> & Pick<PodSpec, 'containers'>): Pod {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace: 'berlin', uid: randomUUID(), labels: { app: name } },
+    spec: { restartPolicy: 'Always', terminationGracePeriodSeconds: 1, ...spec },
+  };
+}
+
+export function asDesired(
+  kind: DesiredObject['kind'],
+  object: Pick<Pod, 'metadata'>,
+): DesiredObject {
+  const { namespace = 'berlin', name, uid = randomUUID() } = object.metadata;
+  return {
+    ...{ kind, namespace, name, uid, version: objectVersion(object) },
+    object: object as unknown as DesiredObject['object'],
+  };
+}

@@ -1,0 +1,183 @@
+import t from 'tap';
+import type { BackOff } from '../../../../src/edge-runner/pod/back-off.ts';
+import type { ObservedPod } from '../../../../src/edge-runner/pod/observed.ts';
+import {
+  isFinished,
+  planPod,
+  sandboxKey,
+  type PodPlan,
+} from '../../../../src/edge-runner/pod/plan.ts';
+import type { Pod } from '../../../../src/kube/api.ts';
+import {
+  makeContainer,
+  makeExited,
+  makeObserved,
+  makePod,
+  makeSandbox,
+  web,
+} from './make-observed.ts';
+
+const init = { name: 'init', image: 'init:1' };
+
+function plan(
+  pod: Pod,
+  observed: ObservedPod,
+  more: {
+    nowMs?: number;
+    restartBackOff?: Map<string, BackOff>;
+    notBeforeMs?: Map<string, number>;
+  } = {},
+): PodPlan {
+  return planPod({
+    ...{ pod, observed, nowMs: 5_000, restartBackOff: new Map(), notBeforeMs: new Map() },
+    ...more,
+  });
+}
+
+void t.test('a pod without a sandbox gets one', (t) => {
+  const { steps } = plan(makePod(), makeObserved({ sandboxes: [] }));
+  t.same(steps, [{ type: 'create-sandbox', attempt: 0, replaces: false }]);
+  t.end();
+});
+
+void t.test('a held sandbox waits', (t) => {
+  const notBeforeMs = new Map([[sandboxKey, 9_000]]);
+  const { steps, wakeAtMs } = plan(makePod(), makeObserved({ sandboxes: [] }), { notBeforeMs });
+  t.same(steps, []);
+  t.equal(wakeAtMs, 9_000);
+  t.end();
+});
+
+void t.test('a sandbox that was lost is replaced by the next attempt', (t) => {
+  const sandboxes = [makeSandbox({ ready: false, attempt: 2 })];
+  const { steps } = plan(makePod(), makeObserved({ sandboxes, containers: [makeExited()] }));
+  t.same(steps, [{ type: 'create-sandbox', attempt: 3, replaces: true }]);
+  t.end();
+});
+
+void t.test('two ready sandboxes are replaced by one', (t) => {
+  const sandboxes = [makeSandbox({ id: 's1', attempt: 1 }), makeSandbox()];
+  const { steps } = plan(makePod(), makeObserved({ sandboxes }));
+  t.same(steps, [{ type: 'create-sandbox', attempt: 2, replaces: true }]);
+  t.end();
+});
+
+void t.test('a pod that is never restarted does not come back after its sandbox was lost', (t) => {
+  const pod = makePod({ restartPolicy: 'Never' });
+  const observed = makeObserved({
+    sandboxes: [makeSandbox({ ready: false })],
+    containers: [makeExited({ exitCode: 255 })],
+  });
+  t.same(plan(pod, observed).steps, []);
+  t.equal(isFinished({ pod, observed }), true);
+  t.end();
+});
+
+void t.test('containers start in a ready sandbox', (t) => {
+  const pod = makePod({ containers: [web, { name: 'side', image: 'side:1' }] });
+  t.same(plan(pod, makeObserved()).steps, [
+    { type: 'start-container', name: 'web', attempt: 0 },
+    { type: 'start-container', name: 'side', attempt: 0 },
+  ]);
+  t.end();
+});
+
+void t.test('nothing is done for a pod that runs', (t) => {
+  const { steps, wakeAtMs } = plan(makePod(), makeObserved({ containers: [makeContainer()] }));
+  t.same(steps, []);
+  t.equal(wakeAtMs, undefined);
+  t.end();
+});
+
+void t.test('init containers run one after the other, before the rest', (t) => {
+  const pod = makePod({ initContainers: [init, { name: 'init2', image: 'init:1' }] });
+  t.same(plan(pod, makeObserved()).steps, [{ type: 'start-container', name: 'init', attempt: 0 }]);
+  const running = makeObserved({ containers: [makeContainer({ name: 'init' })] });
+  t.same(plan(pod, running).steps, [], 'it waits for the first');
+  const first = makeExited({ name: 'init', exitCode: 0 });
+  t.same(plan(pod, makeObserved({ containers: [first] })).steps, [
+    { type: 'start-container', name: 'init2', attempt: 0 },
+  ]);
+  const both = [first, makeExited({ name: 'init2', exitCode: 0 })];
+  t.same(plan(pod, makeObserved({ containers: both })).steps, [
+    { type: 'start-container', name: 'web', attempt: 0 },
+  ]);
+  t.end();
+});
+
+void t.test('init containers run again in a new sandbox', (t) => {
+  const pod = makePod({ initContainers: [init] });
+  const observed = makeObserved({
+    sandboxes: [makeSandbox({ id: 's1', attempt: 1 }), makeSandbox({ ready: false })],
+    containers: [makeExited({ name: 'init', exitCode: 0 }), makeExited()],
+  });
+  t.same(plan(pod, observed).steps, [{ type: 'start-container', name: 'init', attempt: 1 }]);
+  t.end();
+});
+
+void t.test('a failed init container ends a pod that is never restarted', (t) => {
+  const pod = makePod({ initContainers: [init], restartPolicy: 'Never' });
+  const observed = makeObserved({ containers: [makeExited({ name: 'init' })] });
+  t.same(plan(pod, observed).steps, [{ type: 'stop-pod' }]);
+  t.equal(isFinished({ pod, observed }), true);
+  t.end();
+});
+
+void t.test('restart policies', (t) => {
+  const cases = [
+    { restartPolicy: 'Always', exitCode: 0, restarts: true },
+    { restartPolicy: 'Always', exitCode: 1, restarts: true },
+    { restartPolicy: 'OnFailure', exitCode: 0, restarts: false },
+    { restartPolicy: 'OnFailure', exitCode: 1, restarts: true },
+    { restartPolicy: 'Never', exitCode: 0, restarts: false },
+    { restartPolicy: 'Never', exitCode: 1, restarts: false },
+  ] as const;
+  for (const { restartPolicy, exitCode, restarts } of cases) {
+    const { steps } = plan(
+      makePod({ restartPolicy }),
+      makeObserved({ containers: [makeExited({ exitCode })] }),
+    );
+    const expected = restarts
+      ? { type: 'start-container', name: 'web', attempt: 1 }
+      : { type: 'stop-pod' };
+    t.same(steps, [expected], `${restartPolicy} after exit code ${exitCode}`);
+  }
+  t.end();
+});
+
+void t.test('a container waits for its back-off, counted from its end', (t) => {
+  const observed = makeObserved({ containers: [makeExited({ finishedAtMs: 1_000 })] });
+  const backOff = { delayMs: 10_000, updatedAtMs: 500 };
+  const restartBackOff = new Map([['web', backOff]]);
+  const waiting = plan(makePod(), observed, { nowMs: 10_999, restartBackOff });
+  t.same(waiting.steps, []);
+  t.equal(waiting.wakeAtMs, 11_000);
+  t.equal(waiting.waiting.get('web'), backOff);
+  t.equal(plan(makePod(), observed, { nowMs: 11_000, restartBackOff }).steps.length, 1);
+  t.end();
+});
+
+void t.test('one dead instance is kept for its log', (t) => {
+  const containers = [1, 0].map((attempt) => makeExited({ attempt }));
+  t.same(plan(makePod(), makeObserved({ containers })).steps, [
+    { type: 'remove-container', id: 'web-0', logPath: '/logs/web/0.log' },
+    { type: 'start-container', name: 'web', attempt: 2 },
+  ]);
+  t.end();
+});
+
+void t.test('a container that was made but never started is made again', (t) => {
+  const observed = makeObserved({ containers: [makeContainer({ state: 'created', attempt: 3 })] });
+  t.same(plan(makePod(), observed).steps, [
+    { type: 'remove-container', id: 'web-3', logPath: '/logs/web/3.log' },
+    { type: 'start-container', name: 'web', attempt: 3 },
+  ]);
+  t.end();
+});
+
+void t.test('a container whose image was changed in the spec is stopped', (t) => {
+  const pod = makePod({ containers: [{ ...web, image: 'web:2' }] });
+  const { steps } = plan(pod, makeObserved({ containers: [makeContainer()] }));
+  t.match(steps, [{ type: 'stop-container', id: 'web-0' }]);
+  t.end();
+});
