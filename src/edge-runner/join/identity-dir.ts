@@ -166,7 +166,7 @@ function unusable(dir: string, error: unknown): JoinError {
   if (error instanceof JoinError) return error;
   const code = systemCodeOf(error) ?? String(error);
   const denied = code === 'EACCES' || code === 'EPERM';
-  const advice = denied && process.getuid?.() !== 0 ? 'run this as root' : adviceFor(code);
+  const advice = denied && process.geteuid?.() !== 0 ? 'run this as root' : adviceFor(code);
   return new JoinError(
     'STATE_DIR_UNUSABLE',
     `the state directory ${dir} cannot be used (${code}): ${advice}`,

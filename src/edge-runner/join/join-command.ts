@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import type { ProxyEnvironment } from '../../tunnel/proxy-environment.ts';
 import { JoinError } from './errors.ts';
 import { defaultStateDir } from './identity-dir.ts';
 import { joinSite, type JoinOptions } from './join-site.ts';
@@ -22,18 +23,26 @@ Makes this device the one of a site. "towlinectl site create" prints the whole l
   --force              replace the identity that this device has
   -h, --help           show this text
 
-Afterwards "towline-runner run" connects the device.
+HTTPS_PROXY and NO_PROXY are honoured. Afterwards "towline-runner run" connects the device.
 `;
 
-/** `towline-runner join`: `argv` begins after that word. @returns the exit status. */
-export async function joinCommand(argv: readonly string[], io: CommandIo): Promise<number> {
+/**
+ * `towline-runner join`: `argv` begins after that word; a proxy is used where the environment names
+ * one (HTTPS_PROXY, NO_PROXY).
+ * @returns the exit status; every failure has been told in one line.
+ */
+export async function joinCommand(
+  argv: readonly string[],
+  io: CommandIo,
+  environment: ProxyEnvironment = {},
+): Promise<number> {
   try {
     const options = parseOptions(argv);
     if (options === 'help') {
       io.stdout.write(help);
       return 0;
     }
-    await joinSite({ ...options, signal: io.signal });
+    await joinSite({ ...options, environment, signal: io.signal });
     io.stdout.write(
       `joined ${options.tenant}/${options.site}; the identity is in ${options.dir}. Next: towline-runner run\n`,
     );
@@ -45,7 +54,9 @@ export async function joinCommand(argv: readonly string[], io: CommandIo): Promi
   }
 }
 
-function parseOptions(argv: readonly string[]): Omit<JoinOptions, 'signal'> | 'help' {
+function parseOptions(
+  argv: readonly string[],
+): Omit<JoinOptions, 'signal' | 'environment'> | 'help' {
   const { values, positionals } = parseWords(argv);
   if (values.help === true) return 'help';
   const [address, ...rest] = positionals;

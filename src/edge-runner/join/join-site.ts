@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createPublicKey } from 'node:crypto';
 import type { JoinRequest, JoinResponse } from '../../protocol/join.ts';
+import type { ProxyEnvironment } from '../../tunnel/proxy-environment.ts';
 import { FileKey, joinRequestOf } from './device-key.ts';
 import { JoinError } from './errors.ts';
 import { certificateFault, type Identity } from './identity.ts';
@@ -22,6 +23,8 @@ export interface JoinOptions {
   dir: string;
   /** Replace the identity that this device has. */
   force: boolean;
+  /** Where HTTPS_PROXY and NO_PROXY are looked up. */
+  environment: ProxyEnvironment;
   signal: AbortSignal;
 }
 

@@ -1,14 +1,19 @@
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
-import { JoinError, systemCodeOf } from './errors.ts';
+import { TunnelError } from '../../tunnel/errors.ts';
+import type { ProxyEnvironment } from '../../tunnel/proxy-environment.ts';
 import { publicKeyHashOf } from './device-key.ts';
+import { JoinError, systemCodeOf } from './errors.ts';
 import { connectTimeoutMs, maxChainLength } from './limits.ts';
 import { serverNameOf, type ProviderAddress } from './provider-address.ts';
+import { openRoad } from './provider-road.ts';
 
 export interface ProviderTrust {
   /** `sha256:<hex>` of the SubjectPublicKeyInfo of the provider's CA. */
   caHash: string;
+  /** Where HTTPS_PROXY and NO_PROXY are looked up. */
+  environment: ProxyEnvironment;
   signal: AbortSignal;
 }
 
@@ -30,12 +35,12 @@ export async function connectToProvider(
   trust: ProviderTrust,
 ): Promise<ProviderConnection> {
   const ca = await presentedAuthority(address, trust);
-  const socket = await handshake(address, trust.signal, { ca, rejectUnauthorized: true });
+  const socket = await handshake(address, trust, { ca, rejectUnauthorized: true });
   return { socket, ca };
 }
 
 async function presentedAuthority(address: ProviderAddress, trust: ProviderTrust): Promise<string> {
-  const socket = await handshake(address, trust.signal, { rejectUnauthorized: false });
+  const socket = await handshake(address, trust, { rejectUnauthorized: false });
   const chain = chainOf(socket);
   socket.destroy();
   const ca = chain.find((certificate) => publicKeyHashOf(certificate.publicKey) === trust.caHash);
@@ -65,42 +70,54 @@ function chainOf(socket: TLSSocket): X509Certificate[] {
 
 async function handshake(
   address: ProviderAddress,
-  signal: AbortSignal,
+  trust: ProviderTrust,
   tls: { ca?: string; rejectUnauthorized: boolean },
 ): Promise<TLSSocket> {
-  const socket = connect({
-    host: address.host,
-    port: address.port,
-    minVersion: 'TLSv1.3',
-    ALPNProtocols: ['http/1.1'],
-    ...serverNameOf(address),
-    ...tls,
-  });
   const timeout = AbortSignal.timeout(connectTimeoutMs);
+  const signal = AbortSignal.any([trust.signal, timeout]);
+  let socket: TLSSocket | undefined;
   try {
-    await once(socket, 'secureConnect', { signal: AbortSignal.any([signal, timeout]) });
+    socket = connect({
+      socket: await openRoad(address, trust.environment, signal),
+      host: address.host,
+      minVersion: 'TLSv1.3',
+      ALPNProtocols: ['http/1.1'],
+      ...serverNameOf(address),
+      ...tls,
+    });
+    await once(socket, 'secureConnect', { signal });
+    // Between here and the request nobody listens, and the other end may break at any time.
+    socket.on('error', () => undefined);
     return socket;
   } catch (error) {
-    socket.destroy();
-    if (signal.aborted) throw new JoinError('ABORTED', 'joining was interrupted', { cause: error });
-    throw connectionError(address, timeout.aborted ? 'ETIMEDOUT' : systemCodeOf(error), error);
+    socket?.destroy();
+    if (trust.signal.aborted) throw interrupted(error);
+    throw timeout.aborted ? timedOut(address, error) : connectionError(address, error);
   }
 }
 
-function connectionError(
-  address: ProviderAddress,
-  code: string | undefined,
-  cause: unknown,
-): JoinError {
-  const unreachable = code === undefined ? undefined : unreachableReasons[code];
-  if (unreachable !== undefined) {
+function interrupted(cause: unknown): JoinError {
+  return new JoinError('ABORTED', 'joining was interrupted', { cause });
+}
+
+function timedOut(address: ProviderAddress, cause: unknown): JoinError {
+  return new JoinError(
+    'PROVIDER_UNREACHABLE',
+    `the provider does not answer at ${address.url} within ${connectTimeoutMs / 1000} s: check the address, and firewalls in between`,
+    { cause },
+  );
+}
+
+function connectionError(address: ProviderAddress, cause: unknown): JoinError {
+  if (cause instanceof TunnelError) {
     return new JoinError(
       'PROVIDER_UNREACHABLE',
-      `the provider does not answer at ${address.url}: ${unreachable}`,
+      `the provider does not answer at ${address.url}: ${cause.message}`,
       { cause },
     );
   }
-  const untrusted = code === undefined ? undefined : untrustedReasons[code];
+  const code = systemCodeOf(cause) ?? String(cause);
+  const untrusted = untrustedReasons[code];
   if (untrusted !== undefined) {
     return new JoinError('PROVIDER_UNTRUSTED', `${address.url}: ${untrusted}; nothing was sent`, {
       cause,
@@ -108,21 +125,12 @@ function connectionError(
   }
   return new JoinError(
     'PROVIDER_UNREACHABLE',
-    `${address.url} does not answer as a Towline provider does, with TLS 1.3 (${code ?? String(cause)}): check host and port`,
+    `${address.url} does not answer as a Towline provider does, with TLS 1.3 (${code}): check host and port`,
     { cause },
   );
 }
 
-const unreachableReasons: Record<string, string> = {
-  ECONNREFUSED: 'nothing listens on that port; check the port, and that the provider runs',
-  ENOTFOUND: 'its name cannot be resolved; check the name, and the DNS server of this device',
-  EAI_AGAIN: 'no DNS server answers; check the network of this device',
-  EHOSTUNREACH: 'there is no way to that host; check the network of this device',
-  ENETUNREACH: 'there is no way to that network; check the network of this device',
-  ETIMEDOUT: `no answer within ${connectTimeoutMs / 1000} s; check the address, and firewalls in between`,
-};
-
-const untrustedReasons: Record<string, string> = {
+const untrustedReasons: Partial<Record<string, string>> = {
   ERR_TLS_CERT_ALTNAME_INVALID:
     'the certificate of the provider is not for this host; use an address that the provider was given with --public-address',
   CERT_HAS_EXPIRED:

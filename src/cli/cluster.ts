@@ -1,0 +1,83 @@
+import {
+  CoreV1Api,
+  CustomObjectsApi,
+  PatchStrategy,
+  setHeaderOptions,
+  type KubeConfig,
+} from '@kubernetes/client-node';
+import { siteApi, type Site, type SiteSpec } from '../kube/site.ts';
+import { clusterError } from './cluster-error.ts';
+
+/** A site by namespace and name. */
+export interface SiteRef {
+  namespace: string;
+  name: string;
+}
+
+/** The cluster's Sites and what else the commands need. Every method rejects with CliError. */
+export class Cluster {
+  readonly #objects: CustomObjectsApi;
+  readonly #core: CoreV1Api;
+  readonly #server: string;
+
+  constructor(config: KubeConfig) {
+    this.#objects = config.makeApiClient(CustomObjectsApi);
+    this.#core = config.makeApiClient(CoreV1Api);
+    this.#server = config.getCurrentCluster()?.server ?? '';
+  }
+
+  createSite(site: Site): Promise<Site> {
+    const namespace = site.metadata.namespace ?? '';
+    return this.#do(`create site ${namespace}/${site.metadata.name}`, async () => {
+      const created: unknown = await this.#objects.createNamespacedCustomObject({
+        ...siteApi,
+        namespace,
+        body: site,
+      });
+      return created as Site;
+    });
+  }
+
+  /** All sites of a namespace, or of the cluster. */
+  listSites(namespace: string | undefined): Promise<Site[]> {
+    return this.#do('list sites', async () => {
+      const list: unknown =
+        namespace === undefined
+          ? await this.#objects.listClusterCustomObject({ ...siteApi })
+          : await this.#objects.listNamespacedCustomObject({ ...siteApi, namespace });
+      return (list as { items: Site[] }).items;
+    });
+  }
+
+  /** Changes a site's spec: RFC 7396 merge patch. */
+  patchSite(ref: SiteRef, spec: Partial<SiteSpec>): Promise<Site> {
+    return this.#do(`change site ${ref.namespace}/${ref.name}`, async () => {
+      const patched: unknown = await this.#objects.patchNamespacedCustomObject(
+        { ...siteApi, ...ref, body: { spec } },
+        setHeaderOptions('Content-Type', PatchStrategy.MergePatch),
+      );
+      return patched as Site;
+    });
+  }
+
+  deleteSite(ref: SiteRef): Promise<void> {
+    return this.#do(`delete site ${ref.namespace}/${ref.name}`, async () => {
+      await this.#objects.deleteNamespacedCustomObject({ ...siteApi, ...ref });
+    });
+  }
+
+  /** The data of a ConfigMap. */
+  configMap(ref: SiteRef): Promise<Record<string, string>> {
+    return this.#do(`read ConfigMap ${ref.namespace}/${ref.name}`, async () => {
+      return (await this.#core.readNamespacedConfigMap(ref)).data ?? {};
+    });
+  }
+
+  async #do<T>(what: string, action: () => Promise<T>): Promise<T> {
+    try {
+      return await action();
+    } catch (error) {
+      throw clusterError(what, this.#server, error);
+    }
+  }
+}

@@ -1,0 +1,116 @@
+import { Command, CommanderError } from 'commander';
+import { CliError } from './errors.ts';
+import type { CliIo } from './output.ts';
+import { createSite, deleteSite, listSites, renewToken } from './site-commands.ts';
+import type { ListFlags, TokenFlags } from './site-commands.ts';
+import type { ClusterFlags } from './kube-config.ts';
+import type { SiteFlags } from './site-object.ts';
+import { cliVersion } from './version.ts';
+
+/**
+ * Runs towlinectl. `invokedAs` is the name of the file that was called: `kubectl-towline` is the
+ * plugin `kubectl towline`.
+ * @returns the exit status; every failure has been told in one line.
+ */
+export async function runProgram(
+  argv: readonly string[],
+  invokedAs: string,
+  io: CliIo,
+): Promise<number> {
+  const name = /^kubectl-towline(\.|$)/.test(invokedAs) ? 'kubectl towline' : 'towlinectl';
+  try {
+    await createProgram(name, io).parseAsync([...argv], { from: 'user' });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode;
+    if (!(error instanceof CliError)) throw error;
+    io.stderr.write(`${name}: ${oneLine(error.message)}\n`);
+    return 1;
+  }
+}
+
+function createProgram(name: string, io: CliIo): Command {
+  const program = new Command(name)
+    .description('Manages the edge sites of a cluster.')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+    })
+    .showSuggestionAfterError();
+  const site = program
+    .command('site')
+    .description('create, list and delete sites, and let devices join them');
+  addCreate(site, io);
+  addToken(site, io);
+  addList(site, io);
+  addDelete(site, io);
+  program
+    .command('version')
+    .description('show the version of this program')
+    .action(() => {
+      io.stdout.write(`${name} ${cliVersion}\n`);
+    });
+  return program;
+}
+
+function addCreate(site: Command, io: CliIo): void {
+  withProvider(withCluster(site.command('create').argument('<name>', 'name of the site')))
+    .description('create a site and print the line with which its device joins')
+    .option('--node-label <key=value>', 'label for its node; may be repeated', collect, [])
+    .option('--taint <key=value:effect>', 'taint for its node, instead of the default', collect, [])
+    .option('--no-taint', 'leave its node without a taint: any pod may be placed there')
+    .action((name: string, _options, command: Command) =>
+      createSite(name, command.opts<TokenFlags & SiteFlags>(), io),
+    );
+}
+
+function addToken(site: Command, io: CliIo): void {
+  withProvider(withCluster(site.command('token').argument('<name>', 'name of the site')))
+    .description('make a new join token for a site and print the line with which a device joins')
+    .action((name: string, _options, command: Command) =>
+      renewToken(name, command.opts<TokenFlags>(), io),
+    );
+}
+
+function addList(site: Command, io: CliIo): void {
+  withCluster(site.command('list'))
+    .alias('ls')
+    .description('list sites, and whether they are connected')
+    .option('-A, --all-namespaces', 'of all namespaces', false)
+    .option('-o, --output <format>', 'table, wide, json or yaml', 'table')
+    .action((_options, command: Command) => listSites(command.opts<ListFlags>(), io));
+}
+
+function addDelete(site: Command, io: CliIo): void {
+  withCluster(site.command('delete').argument('<name>', 'name of the site'))
+    .description('delete a site and its node; its device is not let in any more')
+    .action((name: string, _options, command: Command) =>
+      deleteSite(name, command.opts<ClusterFlags>(), io),
+    );
+}
+
+function withCluster(command: Command): Command {
+  return command
+    .option('--kubeconfig <file>', 'kubeconfig to use, as with kubectl')
+    .option('--context <name>', 'context of the kubeconfig')
+    .option('-n, --namespace <name>', 'namespace of the site: its tenant');
+}
+
+function withProvider(command: Command): Command {
+  return command
+    .option('--token-ttl <duration>', 'how long the join token works', '1h')
+    .option('-o, --output <format>', 'join (the line alone), json or yaml', 'join')
+    .option('--provider-namespace <name>', 'namespace of the provider', 'towline-system')
+    .option('--provider-address <address>', 'where devices reach the provider, wss://host:port')
+    .option('--ca-hash <hash>', "sha256:<hex> of the provider's CA key");
+}
+
+function collect(value: string, previous: unknown): string[] {
+  return [...(Array.isArray(previous) ? (previous as string[]) : []), value];
+}
+
+/** What others have to say often has several lines. */
+function oneLine(text: string): string {
+  return text.trim().replaceAll(/\s*\n\s*/g, ' ');
+}

@@ -1,0 +1,57 @@
+import type { Cluster } from './cluster.ts';
+import { CliError } from './errors.ts';
+
+/** How a device reaches the provider, and by what it knows it. */
+export interface ProviderInfo {
+  /** `wss://host:port`, comma-separated when there are several. */
+  address: string;
+  /** `sha256:<hex>` of the CA's SubjectPublicKeyInfo. */
+  caHash: string;
+}
+
+export interface ProviderFlags {
+  providerNamespace: string;
+  providerAddress?: string;
+  caHash?: string;
+}
+
+/** Name of the ConfigMap that the provider publishes. */
+const providerInfoName = 'towline-provider';
+
+/**
+ * The provider's address and CA hash: from the flags, else as the provider published them.
+ * @throws CliError `PROVIDER_UNKNOWN`
+ */
+export async function readProviderInfo(
+  cluster: Cluster,
+  flags: ProviderFlags,
+): Promise<ProviderInfo> {
+  if (flags.providerAddress !== undefined && flags.caHash !== undefined) {
+    return { address: flags.providerAddress, caHash: flags.caHash };
+  }
+  const data = await publishedInfo(cluster, flags.providerNamespace);
+  const address = flags.providerAddress ?? data['address'];
+  const caHash = flags.caHash ?? data['caHash'];
+  if (address !== undefined && caHash !== undefined) return { address, caHash };
+  throw unknownProvider(flags.providerNamespace, 'it lacks address or caHash');
+}
+
+async function publishedInfo(cluster: Cluster, namespace: string): Promise<Record<string, string>> {
+  try {
+    return await cluster.configMap({ namespace, name: providerInfoName });
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error;
+    if (error.code === 'NOT_FOUND') throw unknownProvider(namespace, 'it does not exist', error);
+    if (error.code !== 'FORBIDDEN') throw error;
+    throw unknownProvider(namespace, 'you may not read it', error);
+  }
+}
+
+function unknownProvider(namespace: string, why: string, cause?: unknown): CliError {
+  return new CliError(
+    'PROVIDER_UNKNOWN',
+    `cannot tell how devices reach the provider: it publishes that in ConfigMap ${namespace}/${providerInfoName}, and ${why}; ` +
+      'check that the provider runs, name its namespace with --provider-namespace, or give --provider-address and --ca-hash',
+    { cause },
+  );
+}

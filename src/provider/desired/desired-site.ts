@@ -1,0 +1,140 @@
+import type { Pod } from '../../kube/api.ts';
+import type { DesiredObject } from '../../protocol/sync.ts';
+import { type PodIndex, podKeyOf } from '../pod/pod-index.ts';
+import type { ObjectHold, ObjectSource } from './object-source.ts';
+import { objectKey, type WantedObjects } from './plan-delta.ts';
+import { type Reference, referencesOf } from './references.ts';
+import { sentPod } from './sent-object.ts';
+
+export interface DesiredSiteOptions {
+  nodeName: string;
+  pods: PodIndex;
+  configMaps: ObjectSource;
+  secrets: ObjectSource;
+  /** Called when `wanted()` may have changed. */
+  onChange: () => void;
+}
+
+interface KnownPod {
+  pod: Pod;
+  sent: DesiredObject;
+  references: Reference[];
+  /** False until everything that a new pod names has been looked up. */
+  complete: boolean;
+}
+
+/**
+ * What one site is to hold: the pods bound to its node and all that they name. A new pod appears
+ * once the objects it names have been looked up, so that a site doesn't start it without them. A
+ * malformed pod is left out; if the site has an earlier version, it keeps that.
+ */
+export class DesiredSite {
+  /** Resolves when everything that the pods name has been looked up once. */
+  readonly ready: Promise<void>;
+
+  readonly #options: DesiredSiteOptions;
+  readonly #pods = new Map<string, KnownPod>();
+  readonly #holds = new Map<string, { hold: ObjectHold; users: number }>();
+  readonly #unsubscribe: () => void;
+  #closed = false;
+
+  constructor(options: DesiredSiteOptions) {
+    this.#options = options;
+    const pods = options.pods.ofNode(options.nodeName);
+    this.ready = Promise.all(pods.map((pod) => this.#set(pod))).then(() => undefined);
+    this.#unsubscribe = options.pods.subscribe(({ pod, gone }) => {
+      if (gone) this.#remove(podKeyOf(pod));
+      else void this.#set(pod);
+      options.onChange();
+    }, options.nodeName);
+  }
+
+  wanted(): WantedObjects {
+    const objects = new Map<string, DesiredObject>();
+    const unknown = new Set(this.#malformedKeys());
+    for (const { sent, references, complete } of this.#pods.values()) {
+      if (complete) objects.set(objectKey(sent), sent);
+      for (const reference of references) {
+        const key = objectKey(reference);
+        const known = this.#holds.get(key)?.hold.known;
+        // What only waiting pods name goes out with them: a delta of its own would delay them.
+        if (known?.kind === 'unknown' || !complete) unknown.add(key);
+        if (known?.kind === 'present' && complete) objects.set(key, known.object);
+      }
+    }
+    for (const key of objects.keys()) unknown.delete(key);
+    return { objects, unknown };
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#unsubscribe();
+    for (const { hold } of this.#holds.values()) hold.release();
+    this.#holds.clear();
+  }
+
+  #malformedKeys(): string[] {
+    const { pods, nodeName } = this.#options;
+    return pods.malformedOf(nodeName).map((key) => `Pod/${key}`);
+  }
+
+  async #set(pod: Pod): Promise<void> {
+    const key = podKeyOf(pod);
+    const previous = this.#pods.get(key);
+    const known = this.#describe(pod, previous);
+    this.#pods.set(key, known);
+    const lookups = known.references.map((reference) => this.#use(reference));
+    if (previous !== undefined) this.#release(previous.references);
+    if (known.complete) return;
+    await Promise.all(lookups.map((hold) => hold.refresh()));
+    this.#complete(key, pod);
+  }
+
+  /** A pod that was complete stays so; a pod of another uid is another pod. */
+  #describe(pod: Pod, previous: KnownPod | undefined): KnownPod {
+    const references = referencesOf(pod);
+    const wasComplete =
+      previous?.pod.metadata.uid === pod.metadata.uid && previous?.complete === true;
+    const complete = references.length === 0 || wasComplete;
+    return { pod, sent: sentPod(pod), references, complete };
+  }
+
+  #complete(key: string, pod: Pod): void {
+    const known = this.#pods.get(key);
+    if (this.#closed || known === undefined || known.complete) return;
+    if (known.pod.metadata.uid !== pod.metadata.uid) return;
+    known.complete = true;
+    this.#options.onChange();
+  }
+
+  #remove(key: string): void {
+    const known = this.#pods.get(key);
+    if (known === undefined) return;
+    this.#pods.delete(key);
+    this.#release(known.references);
+  }
+
+  #use(reference: Reference): ObjectHold {
+    const key = objectKey(reference);
+    let used = this.#holds.get(key);
+    if (used === undefined) {
+      const source = reference.kind === 'Secret' ? this.#options.secrets : this.#options.configMaps;
+      const hold = source.hold(reference.namespace, reference.name, this.#options.onChange);
+      this.#holds.set(key, (used = { hold, users: 0 }));
+    }
+    used.users += 1;
+    return used.hold;
+  }
+
+  #release(references: Reference[]): void {
+    for (const reference of references) {
+      const key = objectKey(reference);
+      const used = this.#holds.get(key);
+      if (used === undefined) continue;
+      used.users -= 1;
+      if (used.users > 0) continue;
+      this.#holds.delete(key);
+      used.hold.release();
+    }
+  }
+}

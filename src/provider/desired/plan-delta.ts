@@ -1,0 +1,156 @@
+import { digestOf } from '../../protocol/digest.ts';
+import type {
+  DesiredObject,
+  HeldObject,
+  RemovedObject,
+  SyncFromProvider,
+} from '../../protocol/sync.ts';
+
+/** What a site is to hold. */
+export interface WantedObjects {
+  /** By `objectKey`. */
+  objects: ReadonlyMap<string, DesiredObject>;
+  /** Keys of what is wanted but can't be read at the moment: what the site holds of it, it keeps. */
+  unknown: ReadonlySet<string>;
+}
+
+/** What the site holds, by `objectKey`. */
+export type HeldObjects = ReadonlyMap<string, HeldObject>;
+
+type DeltaMessage = Extract<SyncFromProvider, { type: 'delta' }>;
+
+export interface DeltaPlan {
+  empty: boolean;
+  messages: DeltaMessage[];
+  /** What the site holds once the delta is applied, and its digest. */
+  after: HeldObjects;
+  digest: string;
+  /** Objects over `maxMessageBytes`: they can't be sent. */
+  oversized: DesiredObject[];
+  /** Not everything fitted in one delta: plan again once this one is acknowledged. */
+  partial: boolean;
+}
+
+export interface DeltaLimits {
+  maxMessageBytes: number;
+  maxDeltaBytes: number;
+}
+
+/** `kind/namespace/name`. */
+export function objectKey(object: RemovedObject): string {
+  return `${object.kind}/${object.namespace}/${object.name}`;
+}
+
+/** The next delta from what a site holds to what it is to hold, cut into messages. Pure. */
+export function planDelta(
+  held: HeldObjects,
+  wanted: WantedObjects,
+  limits: DeltaLimits,
+): DeltaPlan {
+  const after = new Map(held);
+  const remove = removals(held, wanted);
+  for (const object of remove) after.delete(objectKey(object));
+  const chunks = new Chunks(remove, limits);
+  const oversized: DesiredObject[] = [];
+  let partial = false;
+  for (const [key, object] of wanted.objects) {
+    if (isHeld(held.get(key), object)) continue;
+    const outcome = chunks.add(object);
+    if (outcome === 'oversized') oversized.push(object);
+    else if (outcome === 'full') partial = true;
+    else after.set(key, heldOf(object));
+  }
+  const digest = digestOf(after.values());
+  return {
+    empty: chunks.empty,
+    messages: chunks.messages(digest),
+    after,
+    digest,
+    oversized,
+    partial,
+  };
+}
+
+/** Digest of a site that holds exactly what it is to hold; `undefined` while some is unknown. */
+export function wantedDigest(wanted: WantedObjects): string | undefined {
+  return wanted.unknown.size > 0 ? undefined : digestOf(wanted.objects.values());
+}
+
+/** The wanted objects as held. */
+export function heldAll(wanted: WantedObjects): HeldObjects {
+  return new Map(Array.from(wanted.objects, ([key, object]) => [key, heldOf(object)]));
+}
+
+function removals(held: HeldObjects, wanted: WantedObjects): RemovedObject[] {
+  return [...held]
+    .filter(([key]) => !wanted.objects.has(key) && !wanted.unknown.has(key))
+    .map(([, { kind, namespace, name }]) => ({ kind, namespace, name }));
+}
+
+function isHeld(held: HeldObject | undefined, object: DesiredObject): boolean {
+  return held?.uid === object.uid && held.version === object.version;
+}
+
+function heldOf({ kind, namespace, name, uid, version }: DesiredObject): HeldObject {
+  return { kind, namespace, name, uid, version };
+}
+
+/** Bytes of a delta message without any object, with room to spare. */
+const envelopeBytes = 256;
+
+interface Chunk {
+  put: DesiredObject[];
+  remove: RemovedObject[];
+  bytes: number;
+}
+
+/** The messages of one delta, filled in order. */
+class Chunks {
+  readonly #limits: DeltaLimits;
+  readonly #chunks: Chunk[] = [{ put: [], remove: [], bytes: envelopeBytes }];
+  #totalBytes = envelopeBytes;
+
+  constructor(remove: RemovedObject[], limits: DeltaLimits) {
+    this.#limits = limits;
+    for (const object of remove) this.#take(jsonBytes(object)).remove.push(object);
+  }
+
+  get empty(): boolean {
+    return this.#chunks.every(({ put, remove }) => put.length === 0 && remove.length === 0);
+  }
+
+  add(object: DesiredObject): 'taken' | 'oversized' | 'full' {
+    const bytes = jsonBytes(object);
+    if (bytes + envelopeBytes > this.#limits.maxMessageBytes) return 'oversized';
+    if (this.#totalBytes + bytes + envelopeBytes > this.#limits.maxDeltaBytes) return 'full';
+    this.#take(bytes).put.push(object);
+    return 'taken';
+  }
+
+  messages(digest: string): DeltaMessage[] {
+    return this.#chunks.map(({ put, remove }, i) => ({
+      type: 'delta',
+      put,
+      remove,
+      more: i < this.#chunks.length - 1,
+      digest,
+    }));
+  }
+
+  #take(bytes: number): Chunk {
+    let chunk = this.#chunks.at(-1);
+    if (chunk === undefined || chunk.bytes + bytes > this.#limits.maxMessageBytes) {
+      chunk = { put: [], remove: [], bytes: envelopeBytes };
+      this.#chunks.push(chunk);
+      this.#totalBytes += envelopeBytes;
+    }
+    chunk.bytes += bytes;
+    this.#totalBytes += bytes;
+    return chunk;
+  }
+}
+
+/** Bytes of an element of a JSON array, its comma included. */
+function jsonBytes(value: unknown): number {
+  return Buffer.byteLength(JSON.stringify(value)) + 1;
+}

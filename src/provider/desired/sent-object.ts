@@ -1,0 +1,81 @@
+import type { ConfigMap, Pod, Secret } from '../../kube/api.ts';
+import { objectVersion } from '../../protocol/digest.ts';
+import type { DesiredObject } from '../../protocol/sync.ts';
+import { omit } from '../omit.ts';
+import { tolerationsAnnotation } from '../pod/plan-tolerations.ts';
+
+/**
+ * A pod as a site gets it: what says how to run it, and what a container can read of it. Left out is
+ * what changes while it runs (status, versions) and what concerns only the scheduler and the taint
+ * manager (tolerations): neither must cause a new delta.
+ */
+export function sentPod(pod: Pod): DesiredObject {
+  const { metadata } = pod;
+  return desiredObject('Pod', pod, {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name: metadata.name,
+      namespace: metadata.namespace,
+      uid: metadata.uid,
+      labels: metadata.labels,
+      annotations: withoutOurs(metadata.annotations),
+      ownerReferences: metadata.ownerReferences,
+      creationTimestamp: metadata.creationTimestamp,
+      deletionTimestamp: metadata.deletionTimestamp,
+      deletionGracePeriodSeconds: metadata.deletionGracePeriodSeconds,
+    },
+    spec: omit(pod.spec, 'tolerations'),
+  });
+}
+
+/** A ConfigMap as a site gets it. */
+export function sentConfigMap(configMap: ConfigMap): DesiredObject {
+  return desiredObject('ConfigMap', configMap, {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: identityOf(configMap),
+    data: configMap.data,
+    binaryData: configMap.binaryData,
+  });
+}
+
+/** A Secret as a site gets it. */
+export function sentSecret(secret: Secret): DesiredObject {
+  return desiredObject('Secret', secret, {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: identityOf(secret),
+    type: secret.type,
+    data: secret.data,
+  });
+}
+
+type Content = DesiredObject['object'];
+
+function desiredObject(
+  kind: DesiredObject['kind'],
+  { metadata }: Pod | ConfigMap | Secret,
+  object: Content,
+): DesiredObject {
+  return {
+    kind,
+    namespace: metadata.namespace ?? '',
+    name: metadata.name,
+    uid: metadata.uid ?? '',
+    version: objectVersion(object),
+    object,
+  };
+}
+
+function identityOf({ metadata }: ConfigMap | Secret): Content['metadata'] {
+  return { name: metadata.name, namespace: metadata.namespace, uid: metadata.uid };
+}
+
+function withoutOurs(
+  annotations: Record<string, string> | undefined,
+): Record<string, string> | undefined {
+  if (annotations?.[tolerationsAnnotation] === undefined) return annotations;
+  const others = omit(annotations, tolerationsAnnotation);
+  return Object.keys(others).length === 0 ? undefined : others;
+}

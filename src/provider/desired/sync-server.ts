@@ -1,0 +1,143 @@
+import type { Logger } from 'pino';
+import { ProtocolError } from '../../protocol/errors.ts';
+import { maxDeltaBytes, maxMessageBytes } from '../../protocol/limits.ts';
+import { parseMessage } from '../../protocol/parse.ts';
+import {
+  type DesiredObject,
+  type SyncFromProvider,
+  type SyncFromRunner,
+  syncFromRunner,
+} from '../../protocol/sync.ts';
+import type { MessageStream } from '../site/message-stream.ts';
+import {
+  type DeltaLimits,
+  type DeltaPlan,
+  heldAll,
+  type HeldObjects,
+  objectKey,
+  planDelta,
+  wantedDigest,
+  type WantedObjects,
+} from './plan-delta.ts';
+
+/** What a site is to hold, as the sync server needs it. */
+export interface Wanted {
+  /** Before it resolves, `wanted` may still lack something. */
+  readonly ready: Promise<void>;
+  wanted(): WantedObjects;
+}
+
+export interface SyncServerOptions {
+  stream: MessageStream<SyncFromProvider>;
+  wanted: Wanted;
+  /** Told, once per version, of an object that is too large to be sent. */
+  onOversized: (object: DesiredObject) => void;
+  log: Logger;
+  limits?: DeltaLimits;
+}
+
+/**
+ * One sync stream: brings the site to what it is to hold, and keeps it there. While a delta is on
+ * its way, changes gather and go out together once it is acknowledged; otherwise a change is sent
+ * at once.
+ */
+export class SyncServer {
+  readonly #options: SyncServerOptions;
+  readonly #limits: DeltaLimits;
+  readonly #oversized = new Set<string>();
+  #change = Promise.withResolvers<'changed'>();
+
+  constructor(options: SyncServerOptions) {
+    this.#options = options;
+    this.#limits = options.limits ?? { maxMessageBytes, maxDeltaBytes };
+  }
+
+  /** Says that what the site is to hold may have changed. */
+  changed(): void {
+    this.#change.resolve('changed');
+  }
+
+  /**
+   * Serves until the site ends the stream.
+   * @throws ProtocolError, or the stream's error.
+   */
+  async run(): Promise<void> {
+    const state = await this.#read();
+    if (state === undefined) return;
+    if (state.type !== 'state') throw unexpected(state);
+    await this.#options.wanted.ready;
+    const wanted = this.#options.wanted.wanted();
+    if (state.digest === wantedDigest(wanted)) {
+      await this.#options.stream.send({ type: 'in-sync' });
+      await this.#follow(heldAll(wanted));
+      return;
+    }
+    await this.#options.stream.send({ type: 'list' });
+    const list = await this.#read();
+    if (list === undefined) return;
+    if (list.type !== 'held') throw unexpected(list);
+    await this.#follow(
+      new Map(list.objects.map((object) => [objectKey(object), object])),
+      'always',
+    );
+  }
+
+  /** `always`: the first delta is sent also when it is empty, for the site waits for it. */
+  async #follow(initial: HeldObjects, first?: 'always'): Promise<void> {
+    let held = initial;
+    let mustSend = first === 'always';
+    let next = this.#reading();
+    for (;;) {
+      this.#change = Promise.withResolvers();
+      const plan = this.#plan(held);
+      if (plan.empty && !mustSend) {
+        const event = await Promise.race([next, this.#change.promise]);
+        if (event === undefined) return;
+        if (event !== 'changed') throw unexpected(event);
+        continue;
+      }
+      for (const message of plan.messages) await this.#options.stream.send(message);
+      const answer = await next;
+      if (answer === undefined) return;
+      if (answer.type !== 'ack') throw unexpected(answer);
+      if (answer.digest !== plan.digest) {
+        throw new ProtocolError('INVALID_MESSAGE', 'the site holds something else than was sent');
+      }
+      held = plan.after;
+      mustSend = false;
+      next = this.#reading();
+    }
+  }
+
+  #plan(held: HeldObjects): DeltaPlan {
+    const plan = planDelta(held, this.#options.wanted.wanted(), this.#limits);
+    for (const object of plan.oversized) {
+      const key = `${objectKey(object)}/${object.version}`;
+      if (!this.#oversized.has(key)) this.#options.onOversized(object);
+      this.#oversized.add(key);
+    }
+    if (!plan.empty) {
+      const put = plan.messages.reduce((sum, message) => sum + message.put.length, 0);
+      const remove = plan.messages.reduce((sum, message) => sum + message.remove.length, 0);
+      this.#options.log.debug({ put, remove, digest: plan.digest }, 'delta');
+    }
+    return plan;
+  }
+
+  /** A read that is always under way notices the end of the stream while nothing changes. */
+  #reading(): Promise<SyncFromRunner | undefined> {
+    const reading = this.#read();
+    // Whoever awaits it sees the error; a failing write may come first.
+    reading.catch(() => undefined);
+    return reading;
+  }
+
+  async #read(): Promise<SyncFromRunner | undefined> {
+    const message = await this.#options.stream.read();
+    return message === undefined ? undefined : parseMessage(syncFromRunner, message);
+  }
+}
+
+function unexpected(message: SyncFromRunner): ProtocolError {
+  return new ProtocolError('INVALID_MESSAGE', `message "${message.type}" came out of turn`);
+}

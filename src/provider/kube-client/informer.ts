@@ -1,0 +1,216 @@
+import type { Logger } from 'pino';
+import type { KubernetesObject } from '../../kube/api.ts';
+import { fullJitterMs, pause } from './back-off.ts';
+import { isKubeApiError } from './kube-api-error.ts';
+import type { KubeClient } from './kube-client.ts';
+import {
+  bookmarkSilenceMs,
+  informerBackOff,
+  maxWatchFailures,
+  minWatchMs,
+  watchTimeoutSeconds,
+} from './limits.ts';
+import { type ChangeListener, keyOf, ObjectCache } from './object-cache.ts';
+import type { ResourceType } from './resource-type.ts';
+import type { WatchEvent } from './watch.ts';
+
+export interface InformerOptions<T> {
+  client: KubeClient;
+  type: ResourceType;
+  namespace?: string | undefined;
+  labelSelector?: string | undefined;
+  fieldSelector?: string | undefined;
+  log: Logger;
+  /** Applied to every object before it is kept, as to drop what nobody reads; throws to reject it. */
+  transform?: (object: T) => T;
+  /** Told of every object that was rejected: malformed, or refused by `transform`. */
+  onRejected?: (object: unknown, error: Error) => void;
+  timing?: Partial<InformerTiming>;
+}
+
+export interface InformerTiming {
+  backOff: { baseMs: number; capMs: number };
+  /** Longest silence of a watch that has brought a bookmark. */
+  bookmarkSilenceMs: number;
+  watchTimeoutSeconds: { min: number; max: number };
+  /** A watch that ends sooner counts as failed. */
+  minWatchMs: number;
+}
+
+const defaultTiming: InformerTiming = {
+  backOff: informerBackOff,
+  bookmarkSilenceMs,
+  watchTimeoutSeconds,
+  minWatchMs,
+};
+
+/** What is wrong with an object that an informer rejects by itself. */
+class MalformedObjectError extends Error {
+  readonly code = 'MALFORMED_OBJECT';
+}
+
+/**
+ * A cache of one kind of objects that follows the API server: a list, then a watch, for as long as
+ * it runs. Nothing ends it but its signal: a broken or silent watch is resumed where it was, with
+ * back-off; when the server has forgotten that place, the objects are listed again, and listeners
+ * are told the difference. An object that is malformed is logged and left out (the version before
+ * it stays), and harms no other.
+ */
+export class Informer<T extends KubernetesObject> {
+  /** Resolves with the first complete list. Rejects when the informer is stopped before it. */
+  readonly synced: Promise<void>;
+
+  readonly #options: InformerOptions<T>;
+  readonly #timing: InformerTiming;
+  readonly #log: Logger;
+  readonly #cache: ObjectCache<T>;
+  readonly #syncedResolvers = Promise.withResolvers<undefined>();
+  #resourceVersion: string | undefined;
+  #failures = 0;
+  #lastHeardAt = performance.now();
+
+  constructor(options: InformerOptions<T>) {
+    this.#options = options;
+    this.#timing = { ...defaultTiming, ...options.timing };
+    this.#log = options.log.child({ informer: options.type.plural });
+    this.#cache = new ObjectCache(this.#log);
+    this.synced = this.#syncedResolvers.promise;
+    // Nobody need wait for it.
+    this.synced.catch(() => undefined);
+  }
+
+  /** Resolves when the signal aborts; never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        this.#resourceVersion ??= await this.#list(signal);
+        await this.#watch(this.#resourceVersion, signal);
+      } catch (error) {
+        if (!isAborted(signal)) await this.#recover(error, signal);
+      }
+    }
+    this.#syncedResolvers.reject(signal.reason);
+  }
+
+  /** The object as it was last seen. Don't change it: it is shared. */
+  get(namespace: string | undefined, name: string): T | undefined {
+    return this.#cache.get(namespace, name);
+  }
+
+  /** All objects as they were last seen. Don't change them: they are shared. */
+  list(): T[] {
+    return this.#cache.list();
+  }
+
+  /**
+   * Calls the listener with every change from now on; returns what ends that. The objects that are
+   * already there are not told again: read `list()` in the same turn.
+   */
+  subscribe(listener: ChangeListener<T>): () => void {
+    return this.#cache.subscribe(listener);
+  }
+
+  /** Milliseconds since the last word from the server: an event, a bookmark or a list. */
+  get ageMs(): number {
+    return performance.now() - this.#lastHeardAt;
+  }
+
+  async #list(signal: AbortSignal): Promise<string> {
+    const { client, type, namespace, labelSelector, fieldSelector } = this.#options;
+    const selection = { namespace, labelSelector, fieldSelector, signal };
+    const { items, resourceVersion } = await client.list<T>(type, selection);
+    this.#heard();
+    const keys = new Set<string>();
+    for (const item of items) {
+      this.#set(item);
+      if (isObject(item)) keys.add(keyOf(item));
+    }
+    this.#cache.keepOnly(keys);
+    this.#syncedResolvers.resolve(undefined);
+    return resourceVersion;
+  }
+
+  async #watch(resourceVersion: string, signal: AbortSignal): Promise<void> {
+    const { client, type, namespace, labelSelector, fieldSelector } = this.#options;
+    const startedAt = performance.now();
+    const events = client.watch<T>(type, {
+      namespace,
+      labelSelector,
+      fieldSelector,
+      resourceVersion,
+      timeoutSeconds: randomBetween(this.#timing.watchTimeoutSeconds),
+      bookmarkSilenceMs: this.#timing.bookmarkSilenceMs,
+      signal,
+    });
+    let heard = false;
+    for await (const event of events) {
+      heard = true;
+      this.#heard();
+      this.#apply(event);
+    }
+    if (heard || performance.now() - startedAt >= this.#timing.minWatchMs) return;
+    await this.#recover(undefined, signal);
+  }
+
+  #apply(event: WatchEvent<T>): void {
+    if (event.type === 'DELETED' && isObject(event.object)) this.#cache.delete(event.object);
+    if (event.type === 'ADDED' || event.type === 'MODIFIED') this.#set(event.object);
+    const { resourceVersion } = (event.object as Partial<T> | null)?.metadata ?? {};
+    if (typeof resourceVersion === 'string') this.#resourceVersion = resourceVersion;
+  }
+
+  #set(object: T): void {
+    try {
+      if (!isObject(object)) throw new MalformedObjectError('it has no metadata.name');
+      if (this.#options.type.namespaced && typeof object.metadata.namespace !== 'string') {
+        throw new MalformedObjectError('it has no metadata.namespace');
+      }
+      this.#cache.set(this.#options.transform?.(object) ?? object);
+    } catch (error) {
+      this.#reject(
+        object,
+        error instanceof Error ? error : new MalformedObjectError(String(error)),
+      );
+    }
+  }
+
+  #reject(object: unknown, error: Error): void {
+    const key = isObject(object) ? keyOf(object) : undefined;
+    this.#log.warn({ err: error, object: key }, 'object rejected');
+    try {
+      this.#options.onRejected?.(object, error);
+    } catch (failure) {
+      this.#log.error({ err: failure }, 'listener failed');
+    }
+  }
+
+  /** Waits before the next try, and forgets the place in the watch when it is of no use any more. */
+  async #recover(error: unknown, signal: AbortSignal): Promise<void> {
+    this.#failures += 1;
+    const expired = isKubeApiError(error, 'GONE');
+    const useless = this.#failures >= maxWatchFailures && !isKubeApiError(error, 'UNREACHABLE');
+    if (expired || useless) this.#resourceVersion = undefined;
+    const waitMs = Math.round(fullJitterMs(this.#failures, this.#timing.backOff));
+    const level = expired || error === undefined ? 'info' : 'warn';
+    this.#log[level]({ err: error, waitMs, failures: this.#failures }, 'watch interrupted');
+    await pause(waitMs, signal);
+  }
+
+  #heard(): void {
+    this.#lastHeardAt = performance.now();
+    this.#failures = 0;
+  }
+}
+
+function isObject(value: unknown): value is KubernetesObject {
+  const metadata = (value as Partial<KubernetesObject> | null)?.metadata;
+  return typeof metadata?.name === 'string' && metadata.name !== '';
+}
+
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
+}
+
+function randomBetween({ min, max }: { min: number; max: number }): number {
+  return Math.round(min + Math.random() * (max - min));
+}

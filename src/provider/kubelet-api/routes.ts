@@ -1,0 +1,97 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
+import { openContainerLog, sendLog } from './container-logs.ts';
+import { KubeletApiError } from './kubelet-api-error.ts';
+import type { NodeDirectory } from './node-directory.ts';
+import { refusalOf } from './refusal.ts';
+import { parseTarget, type RequestTarget } from './request-target.ts';
+import { parseStreamingRequest } from './streaming-request.ts';
+
+export interface RouteOptions {
+  nodes: NodeDirectory;
+  /** Lets the request in and names the node that it is for. @throws KubeletApiError */
+  admit: (request: IncomingMessage, target: RequestTarget) => Promise<string>;
+  log: Logger;
+}
+
+/** The plain HTTP part of the kubelet API. Every request passes the gate, those to nowhere too. */
+export function addRoutes(app: FastifyInstance, options: RouteOptions): void {
+  const { nodes, admit, log } = options;
+  const admitted = new WeakMap<IncomingMessage, { nodeName: string; target: RequestTarget }>();
+  const visitOf = (request: FastifyRequest): { nodeName: string; target: RequestTarget } => {
+    const visit = admitted.get(request.raw);
+    if (visit === undefined) throw new KubeletApiError('UNAUTHENTICATED', 'Unauthorized');
+    return visit;
+  };
+
+  app.addHook('onRequest', async (request) => {
+    const target = parseTarget(request.raw.url ?? '');
+    admitted.set(request.raw, { target, nodeName: await admit(request.raw, target) });
+  });
+  // No endpoint takes a body; whatever comes is read and dropped, within the request's time.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, payload, done) => {
+    payload.resume();
+    done(null);
+  });
+  app.setErrorHandler(async (error, _request, reply) => {
+    const refusal = refusalOf(asRefusal(error), log);
+    await sendText(reply, refusal.status, refusal.message);
+  });
+  app.setNotFoundHandler(async (_request, reply) => {
+    await sendText(reply, 404, '404: Page Not Found');
+  });
+
+  app.get('/healthz', async (_request, reply) => {
+    await sendText(reply, 200, 'ok');
+  });
+  app.get('/pods', (request) => ({
+    kind: 'PodList',
+    apiVersion: 'v1',
+    metadata: {},
+    items: nodes.pods(visitOf(request).nodeName),
+  }));
+  app.get('/containerLogs/:namespace/:pod/:container', async (request, reply) => {
+    const { nodeName, target } = visitOf(request);
+    const log = await openContainerLog(nodes, nodeName, target, goneSignal(reply.raw));
+    reply.hijack();
+    await sendLog(log, reply.raw);
+  });
+  // A request that really upgrades doesn't come here: this says what is wrong with the others.
+  for (const root of ['exec', 'attach', 'portForward']) {
+    app.route({
+      method: ['GET', 'POST'],
+      url: `/${root}/*`,
+      handler: (request) => {
+        const { nodeName, target } = visitOf(request);
+        parseStreamingRequest(request.raw, target, nodeName, nodes);
+        throw new KubeletApiError('UPGRADE_REQUIRED', 'Upgrade request required');
+      },
+    });
+  }
+}
+
+async function sendText(reply: FastifyReply, status: number, text: string): Promise<void> {
+  await reply
+    .code(status)
+    .header('x-content-type-options', 'nosniff')
+    .type('text/plain; charset=utf-8')
+    .send(text);
+}
+
+/** Errors of fastify's own that are the client's doing keep their status; none shows more. */
+function asRefusal(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof KubeletApiError) return error;
+  const status = 'statusCode' in error ? Number(error.statusCode) : 500;
+  if (!(status >= 400 && status < 500)) return error;
+  return new KubeletApiError('PARAMETER_INVALID', error.message, { status, cause: error });
+}
+
+function goneSignal(response: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  response.once('close', () => {
+    gone.abort();
+  });
+  return gone.signal;
+}

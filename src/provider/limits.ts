@@ -1,0 +1,55 @@
+/** Limits and rhythms of the provider; each has a row in docs/limits.md. */
+
+/** How long a stream that a runner opened may wait with its head, in ms. */
+export const streamHeadTimeoutMs = 10_000;
+
+/** Most report messages of one site that are worked on at once; more wait in the tunnel. */
+export const maxReportsInFlight = 32;
+
+/** Most pod statuses that are written to the API at once, over all sites. */
+export const maxPodWrites = 32;
+
+/** Most nodes and sites that are written to the API at once. */
+export const maxNodeWrites = 16;
+
+/** Most tolerations that are written to the API at once: never urgent. */
+export const maxTolerationWrites = 2;
+
+/** Most Secrets that are fetched at once, over all sites. */
+export const maxSecretReads = 32;
+
+/** How old a Secret may get while a connected site holds it, in ms. */
+export const secretRefreshMs = 60_000;
+
+/** Time between two renewals of a node's Lease, in ms (as a kubelet: a quarter of its duration). */
+export const leaseRenewMs = 10_000;
+
+/** `leaseDurationSeconds` of a node's Lease (the kubelet's default). */
+export const leaseDurationSeconds = 40;
+
+/** Longest time between two reports of an unchanged node status, in ms (the kubelet's default). */
+export const nodeStatusIntervalMs = 5 * 60_000;
+
+/** Longest time between two updates of a connected Site's `lastSeen`, in ms. */
+export const lastSeenIntervalMs = 5 * 60_000;
+
+/** Default of how long a site may be away before its Node says so, in ms. */
+export const disconnectGraceMs = 40_000;
+
+/** How long the sites may take to finish their streams when the provider stops, in ms. */
+export const drainGraceMs = 2_000;
+
+/** First delay before a failed write is tried again, in ms; it doubles up to `maxRetryDelayMs`. */
+export const minRetryDelayMs = 200;
+
+/** Longest delay between two attempts of the same write, in ms. */
+export const maxRetryDelayMs = 30_000;
+
+/** How often pods whose start takes long are looked at for their tolerations, in ms. */
+export const tolerationSweepMs = 30_000;
+
+/** How long the cluster's objects may take to come when the provider starts, in ms. */
+export const syncTimeoutMs = 60_000;
+
+/** How often it is tried again to make a node whose name another one has, in ms. */
+export const nameTakenRetryMs = 30_000;

@@ -1,0 +1,19 @@
+/** What can be wrong with the provider's own certificates. */
+export type PkiErrorCode =
+  /** The stored CA can't be read, or its key and certificate don't belong together. */
+  | 'CA_INVALID'
+  /** A public key that is not ECDSA on P-256. */
+  | 'KEY_UNSUPPORTED'
+  /** A name that no certificate can carry. */
+  | 'NAME_INVALID';
+
+/** A certificate or key that the provider can't use or make. */
+export class PkiError extends Error {
+  readonly code: PkiErrorCode;
+
+  constructor(code: PkiErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'PkiError';
+    this.code = code;
+  }
+}

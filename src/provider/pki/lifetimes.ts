@@ -1,0 +1,19 @@
+const dayMs = 24 * 60 * 60 * 1000;
+
+/** How long a CA certificate is valid. */
+export const caLifetimeMs = 3650 * dayMs;
+
+/** How long a site's certificate is valid. */
+export const siteLifetimeMs = 30 * dayMs;
+
+/** How long a certificate of the provider's own listeners is valid. */
+export const servingLifetimeMs = 30 * dayMs;
+
+/** Certificates begin this long before now: a device's clock may be behind. */
+export const backdateMs = 60 * 60 * 1000;
+
+/** Share of its lifetime after which a serving certificate is renewed. */
+export const renewAfterShare = 2 / 3;
+
+/** Longest time between two looks at whether a certificate is due, so that a clock set forward is noticed. */
+export const renewalCheckMs = 60 * 60 * 1000;

@@ -1,0 +1,69 @@
+import type { X509Certificate } from 'node:crypto';
+import { id_kp_clientAuth } from '@peculiar/asn1-x509';
+import { publicKeyHashOf } from './public-key.ts';
+
+/** A site by its namespace and name. */
+export interface SiteId {
+  tenant: string;
+  name: string;
+}
+
+/** Whose certificate it is, or why it isn't a valid one; `reason` is a phrase for a person. */
+export type PeerVerdict =
+  { ok: true; site: SiteId; publicKeyHash: string } | { ok: false; reason: string };
+
+export interface PeerRules {
+  /** The CAs that are trusted, each by itself. */
+  authorities: readonly X509Certificate[];
+  trustDomain: string;
+  nowMs: number;
+}
+
+/**
+ * Reads a site's identity out of the certificate that it showed in a TLS handshake, which has
+ * proved that it holds the key. Everything else is checked here and doesn't rest on how the
+ * listener was configured: issuer and signature, validity, purpose, SPIFFE ID.
+ * Source: SPIFFE X.509-SVID, section 5 (validation).
+ */
+export function siteIdentityOf(
+  certificate: X509Certificate | undefined,
+  rules: PeerRules,
+): PeerVerdict {
+  if (certificate === undefined) return refused('no client certificate was shown');
+  if (
+    !rules.authorities.some((ca) => certificate.checkIssued(ca) && certificate.verify(ca.publicKey))
+  ) {
+    return refused('the client certificate is not from the CA of this provider');
+  }
+  if (rules.nowMs < certificate.validFromDate.getTime()) {
+    return refused(`the client certificate is not valid before ${iso(certificate.validFromDate)}`);
+  }
+  if (rules.nowMs > certificate.validToDate.getTime()) {
+    return refused(`the client certificate expired at ${iso(certificate.validToDate)}`);
+  }
+  if (certificate.ca || !new Set(certificate.keyUsage).has(id_kp_clientAuth)) {
+    return refused('the certificate is not one for clients');
+  }
+  const site = parseSiteUri(certificate.subjectAltName, rules.trustDomain);
+  if (site === undefined) return refused('the client certificate does not name a site');
+  return { ok: true, site, publicKeyHash: publicKeyHashOf(certificate.publicKey) };
+}
+
+/** `subjectAltName` as Node prints it; exactly one name is allowed, and it is the SPIFFE ID of a site. */
+function parseSiteUri(subjectAltName: string | undefined, trustDomain: string): SiteId | undefined {
+  const prefix = `URI:spiffe://${trustDomain}/`;
+  if (subjectAltName?.startsWith(prefix) !== true) return undefined;
+  const path = /^tenant\/([a-z0-9-]{1,63})\/site\/([a-z0-9-]{1,63})$/.exec(
+    subjectAltName.slice(prefix.length),
+  );
+  const [, tenant, name] = path ?? [];
+  return tenant === undefined || name === undefined ? undefined : { tenant, name };
+}
+
+function refused(reason: string): PeerVerdict {
+  return { ok: false, reason };
+}
+
+function iso(date: Date): string {
+  return date.toISOString().replace('.000Z', 'Z');
+}

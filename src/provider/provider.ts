@@ -1,0 +1,258 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { WebSocket } from 'ws';
+import type { Pod } from '../kube/api.ts';
+import { nodeNameOf } from '../kube/site.ts';
+import { acceptTunnel } from '../tunnel/accept.ts';
+import { ClusterCaches } from './cluster-caches.ts';
+import { KubeJoinSites } from './join/kube-join-sites.ts';
+import { publishProviderInfo } from './join/provider-info.ts';
+import { SiteJoin } from './join/site-join.ts';
+import { KubeClient, type ServerVersion } from './kube-client/kube-client.ts';
+import { loadKubeConfig } from './kube-client/kube-config.ts';
+import { type ClientCa, ClientCaFile, PublishedClientCa } from './kubelet-api/client-ca.ts';
+import { KubeletApi } from './kubelet-api/kubelet-api.ts';
+import { ProviderError } from './errors.ts';
+import { Lifecycle } from './lifecycle.ts';
+import { drainGraceMs, syncTimeoutMs } from './limits.ts';
+import { defaultPublicAddress, type ProviderOptions } from './options.ts';
+import { CertificateAuthority } from './pki/authority.ts';
+import { loadOrCreateCa } from './pki/ca-secret.ts';
+import { KubeCaSecrets } from './pki/kube-ca-secrets.ts';
+import { ServingCertificate } from './pki/serving-certificate.ts';
+import type { SiteId } from './pki/site-identity.ts';
+import { PodIndex } from './pod/pod-index.ts';
+import { preflight } from './preflight.ts';
+import { probeAddress } from './probe-address.ts';
+import { EventRecorder } from './report/event-recorder.ts';
+import { EventWriter } from './report/event-writer.ts';
+import { ConnectedNodes } from './site/connected-nodes.ts';
+import { SiteDirectory } from './site/site-directory.ts';
+import { SiteRegistry } from './site/site-registry.ts';
+import { SiteControllers } from './site-controllers.ts';
+import { TunnelServer } from './tunnel-server/tunnel-server.ts';
+
+/** The cloud side of Towline: all that is constructed, in the order in which it starts. */
+export class Provider {
+  readonly #options: ProviderOptions & { version: string; log: Logger };
+  readonly #log: Logger;
+  readonly #lifecycle: Lifecycle;
+  readonly #failure = Promise.withResolvers<never>();
+
+  constructor(options: ProviderOptions & { version: string; log: Logger }) {
+    this.#options = options;
+    this.#log = options.log;
+    this.#lifecycle = new Lifecycle(options.log);
+    // Also thrown where nobody waits any more.
+    this.#failure.promise.catch(() => undefined);
+  }
+
+  /**
+   * Serves until the signal aborts, then stops what it started in reverse order.
+   * @throws ProviderError, KubeApiError, PkiError, TunnelServerError when it can't start.
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#start(signal);
+      await Promise.race([aborted(signal), this.#failure.promise]);
+      this.#log.info('stopping');
+    } finally {
+      await this.#lifecycle.stop();
+    }
+  }
+
+  async #start(signal: AbortSignal): Promise<void> {
+    const { namespace, trustDomain, nodeAddress, version } = this.#options;
+    const { client, server } = this.#connect();
+    const serverVersion = await preflight(client, { server, namespace, signal });
+    const secrets = new KubeCaSecrets(client, namespace);
+    const keyPair = await loadOrCreateCa({ secrets, trustDomain, nowMs: Date.now(), signal });
+    const authority = new CertificateAuthority({ keyPair, trustDomain });
+    const certificate = new ServingCertificate({ authority, names: servingNames(this.#options) });
+    this.#begin('certificates', certificate);
+
+    const events = new EventWriter({ client, log: this.#log });
+    const recorder = new EventRecorder({ writer: events, log: this.#log });
+    const { caches, pods } = await this.#cache(client, recorder);
+    const sites = new SiteDirectory(caches.sites);
+    const registry = new SiteRegistry({ graceMs: this.#options.disconnectGraceMs, log: this.#log });
+
+    const kubelet = await this.#kubeletApi(client, certificate, { registry, pods, sites });
+    const controllers = new SiteControllers({
+      ...{ client, caches, pods, sites, registry, events, recorder, log: this.#log },
+      listener: kubelet,
+      portRange: this.#options.kubeletPorts,
+      facts: { address: nodeAddress, kubeletVersion: kubeletVersion(serverVersion, version) },
+    });
+    this.#begin('controllers', controllers);
+
+    const tunnels = new TunnelServer({
+      authority,
+      certificate,
+      joiner: new SiteJoin({ sites: new KubeJoinSites(client), authority, log: this.#log }),
+      sites: {
+        cached: ({ tenant, name }) => caches.sites.get(tenant, name),
+        read: (site, abort) => new KubeJoinSites(client).read(site, abort),
+      },
+      onTunnel: (site, ws) => {
+        this.#connected(site, ws, registry, controllers);
+      },
+      notReady: () => (signal.aborted ? 'stopping' : undefined),
+      log: this.#log,
+    });
+    await this.#listen(client, authority, tunnels, registry, () => sites.nodeNames());
+  }
+
+  #connect(): { client: KubeClient; server: string } {
+    const config = loadKubeConfig({ file: this.#options.kubeconfig });
+    const userAgent = `towline-provider/${this.#options.version}`;
+    const client = new KubeClient({ config, log: this.#log, userAgent });
+    this.#lifecycle.onStop('API client', () => client.close());
+    return { client, server: config.getCurrentCluster()?.server ?? '' };
+  }
+
+  async #cache(
+    client: KubeClient,
+    recorder: EventRecorder,
+  ): Promise<{ caches: ClusterCaches; pods: PodIndex }> {
+    const caches: ClusterCaches = new ClusterCaches({
+      client,
+      log: this.#log,
+      onRejectedPod: (object, problem) => {
+        const pod = object as Partial<Pod> | null;
+        if (pod?.metadata === undefined) return;
+        const { namespace, name } = pod.metadata;
+        pods.reject(`${namespace ?? ''}/${name}`, String(pod.spec?.nodeName));
+        const full = { apiVersion: 'v1', kind: 'Pod', metadata: pod.metadata };
+        recorder.warn(full, 'InvalidPod', `This pod is not brought to its site: ${problem}`);
+      },
+    });
+    const pods = new PodIndex(caches.pods);
+    this.#begin('caches', caches);
+    await Promise.race([caches.synced(syncTimeoutMs), this.#failure.promise]);
+    return { caches, pods };
+  }
+
+  async #kubeletApi(
+    client: KubeClient,
+    certificate: ServingCertificate,
+    parts: { registry: SiteRegistry; pods: PodIndex; sites: SiteDirectory },
+  ): Promise<KubeletApi> {
+    await probeAddress('--kubelet-listen', this.#options.kubeletListen);
+    const clientCa = await this.#clientCa(client);
+    const nodes = new ConnectedNodes({ ...parts, lastSeen: lastSeenIn(parts) });
+    const api = new KubeletApi({
+      tls: () => ({ cert: certificate.current.certificate, key: certificate.current.privateKey }),
+      clientCa: () => clientCa.current(),
+      kube: client,
+      nodes,
+      host: this.#options.kubeletListen,
+      log: this.#log,
+    });
+    this.#lifecycle.onStop('kubelet API', () => api.close());
+    return api;
+  }
+
+  async #clientCa(client: KubeClient): Promise<ClientCa> {
+    const { kubeletClientCa: file } = this.#options;
+    const log = this.#log;
+    const clientCa =
+      file === undefined
+        ? new PublishedClientCa({ kube: client, log })
+        : await loadClientCa(file, log);
+    this.#begin('client CA', clientCa);
+    return clientCa;
+  }
+
+  #connected(
+    site: SiteId,
+    ws: WebSocket,
+    registry: SiteRegistry,
+    controllers: SiteControllers,
+  ): void {
+    const nodeName = nodeNameOf(site);
+    const session = acceptTunnel(ws, {
+      onStream: (stream) => {
+        onStream(stream);
+      },
+    });
+    const onStream = registry.connect(nodeName, session, (stream, head) =>
+      controllers.streams.serve(nodeName, stream, head),
+    );
+  }
+
+  async #listen(
+    client: KubeClient,
+    authority: CertificateAuthority,
+    tunnels: TunnelServer,
+    registry: SiteRegistry,
+    nodeNames: () => string[],
+  ): Promise<void> {
+    const { listen, namespace } = this.#options;
+    this.#lifecycle.onStop('tunnel listener', () => tunnels.close());
+    const { port } = await tunnels.listen(listen);
+    registry.start(nodeNames);
+    this.#lifecycle.onStop('tunnels', () => registry.stop(drainGraceMs));
+    const given = this.#options.publicAddresses;
+    const addresses = given.length > 0 ? given : [defaultPublicAddress(this.#options, port)];
+    const { caHash } = authority;
+    await publishProviderInfo({ client, namespace, addresses, caHash });
+    const { nodeAddress } = this.#options;
+    this.#log.info({ listen: { ...listen, port }, addresses, nodeAddress, caHash }, 'ready');
+  }
+
+  #begin(name: string, part: { run(signal: AbortSignal): Promise<void> }): void {
+    this.#lifecycle.start(name, part, (error) => {
+      this.#failure.reject(error);
+    });
+  }
+}
+
+/** @throws ProviderError `FLAG_INVALID` */
+async function loadClientCa(file: string, log: Logger): Promise<ClientCa> {
+  try {
+    return await ClientCaFile.load({ file, log });
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    const text = `--kubelet-client-ca: cannot read ${file}: ${why}`;
+    throw new ProviderError('FLAG_INVALID', text, { cause });
+  }
+}
+
+/** As a node of this control plane would say, and who it really is. */
+function kubeletVersion(server: ServerVersion, version: string): string {
+  return `v${server.major}.${server.minor}.0-towline.${version}`;
+}
+
+/** Names under which the provider is reached, by sites and by the API server. */
+function servingNames(options: ProviderOptions): string[] {
+  const { host } = options.listen;
+  const names = new Set([
+    ...options.publicAddresses.map((address) => new URL(address).hostname.replace(/^\[|\]$/g, '')),
+    options.nodeAddress,
+    ...(host === '0.0.0.0' || host === '::' ? [] : [host]),
+    'localhost',
+    '127.0.0.1',
+  ]);
+  return [...names];
+}
+
+/** When a site was last seen: by this process, or as its Site says. */
+function lastSeenIn(parts: {
+  registry: SiteRegistry;
+  sites: SiteDirectory;
+}): (nodeName: string) => Date | undefined {
+  return (nodeName) => {
+    const known = parts.registry.lastSeenMs(nodeName);
+    const ms = known ?? Date.parse(parts.sites.get(nodeName)?.status?.lastSeen ?? '');
+    return Number.isNaN(ms) ? undefined : new Date(ms);
+  };
+}
+
+/** Resolves when the signal aborts. A timer keeps the process alive meanwhile. */
+async function aborted(signal: AbortSignal): Promise<void> {
+  const forever = 2 ** 31 - 1;
+  while (!signal.aborted) {
+    await delay(forever, undefined, { signal }).catch(() => undefined);
+  }
+}

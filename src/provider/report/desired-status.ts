@@ -1,0 +1,105 @@
+import type { Condition, Pod, PodStatus } from '../../kube/api.ts';
+import { timestamp } from '../node/timestamp.ts';
+import type { LinkState } from '../site/site-registry.ts';
+
+/** What is known of a pod besides its API object. */
+export interface PodKnowledge {
+  /** Its newest status from the site; `undefined` when this process has none. */
+  reported: PodStatus | undefined;
+  link: LinkState;
+  /** InternalIP of the pod's Node. */
+  hostIP: string;
+  nowMs: number;
+}
+
+/**
+ * The status that a pod is to have in the API; `undefined` to leave it as it is. While its site is
+ * there, what the site said holds, whoever else wrote; once the site is lost, the pod is only made
+ * unready, so that it leaves the endpoints of Services. Conditions that aren't the site's are kept.
+ * Source: the kubelet's status manager; MarkPodsNotReady of the node lifecycle controller.
+ */
+export function desiredStatus(pod: Pod, known: PodKnowledge): PodStatus | undefined {
+  const current = pod.status ?? {};
+  if (known.link === 'lost') return unready(current, known.nowMs);
+  if (known.link === 'away' || known.reported === undefined) return undefined;
+  const reported = settled(current, known.reported);
+  return {
+    ...reported,
+    hostIP: known.hostIP,
+    conditions: mergedConditions(pod, current, reported.conditions ?? [], known.nowMs),
+  };
+}
+
+function unready(current: PodStatus, nowMs: number): PodStatus | undefined {
+  const ready = current.conditions?.find(({ type }) => type === 'Ready');
+  if (ready?.status !== 'True') return undefined;
+  const condition = { ...ready, status: 'False' as const, lastTransitionTime: timestamp(nowMs) };
+  return { conditions: [condition] };
+}
+
+/** A pod that has ended doesn't begin again, whatever a late report says. */
+function settled(current: PodStatus, reported: PodStatus): PodStatus {
+  if (!isFinished(current) || isFinished(reported)) return reported;
+  const { phase, reason, message } = current;
+  return {
+    ...reported,
+    ...(phase === undefined ? {} : { phase }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(message === undefined ? {} : { message }),
+  };
+}
+
+function isFinished({ phase }: PodStatus): boolean {
+  return phase === 'Succeeded' || phase === 'Failed';
+}
+
+function mergedConditions(
+  pod: Pod,
+  current: PodStatus,
+  reported: Condition[],
+  nowMs: number,
+): Condition[] {
+  const ours = new Set(reported.map(({ type }) => type));
+  const others = (current.conditions ?? []).filter(({ type }) => !ours.has(type));
+  return [...gated(pod, others, current, reported, nowMs), ...others];
+}
+
+interface Gated {
+  readinessGates?: { conditionType: string }[];
+}
+
+/** Readiness gates are conditions that others write, so that the site can't judge them. */
+function gated(
+  pod: Pod,
+  others: Condition[],
+  current: PodStatus,
+  reported: Condition[],
+  nowMs: number,
+): Condition[] {
+  const gates = ((pod.spec as Gated).readinessGates ?? []).map((gate) => gate.conditionType);
+  const containersReady = reported.find(({ type }) => type === 'ContainersReady');
+  if (gates.length === 0 || containersReady?.status !== 'True') return reported;
+  const closed = gates.flatMap((gate) => closedGate(gate, others));
+  const verdict =
+    closed.length === 0
+      ? { type: 'Ready', status: 'True' as const }
+      : {
+          type: 'Ready',
+          status: 'False' as const,
+          reason: 'ReadinessGatesNotReady',
+          message: closed.join(', '),
+        };
+  const before = current.conditions?.find(({ type }) => type === 'Ready');
+  const since = before?.status === verdict.status ? before.lastTransitionTime : undefined;
+  const ready = { ...verdict, lastTransitionTime: since ?? timestamp(nowMs) };
+  return [...reported.filter(({ type }) => type !== 'Ready'), ready];
+}
+
+function closedGate(gate: string, conditions: Condition[]): string[] {
+  const condition = conditions.find(({ type }) => type === gate);
+  if (condition === undefined) {
+    return [`corresponding condition of pod readiness gate "${gate}" does not exist.`];
+  }
+  if (condition.status === 'True') return [];
+  return [`the status of pod readiness gate "${gate}" is not "True", but ${condition.status}`];
+}

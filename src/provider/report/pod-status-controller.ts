@@ -1,0 +1,172 @@
+import type { Logger } from 'pino';
+import type { Pod, PodStatus } from '../../kube/api.ts';
+import { objectVersion } from '../../protocol/digest.ts';
+import type { PodReport } from '../../protocol/report.ts';
+import { isKubeApiError } from '../kube-client/kube-api-error.ts';
+import type { KubeClient } from '../kube-client/kube-client.ts';
+import { resources } from '../kube-client/resource-type.ts';
+import { maxPodWrites } from '../limits.ts';
+import { type PodIndex, podKeyOf } from '../pod/pod-index.ts';
+import { ReconcileQueue } from '../reconcile/reconcile-queue.ts';
+import type { SiteRegistry } from '../site/site-registry.ts';
+import { desiredStatus } from './desired-status.ts';
+import { planStatusPatch } from './plan-status-patch.ts';
+
+export interface PodStatusControllerOptions {
+  client: Pick<KubeClient, 'patch' | 'delete'>;
+  pods: PodIndex;
+  registry: Pick<SiteRegistry, 'linkState' | 'subscribe'>;
+  /** Whether a node is a site's, and not a machine that has the name. */
+  isSiteNode: (nodeName: string) => boolean;
+  /** InternalIP of the sites' Nodes. */
+  hostIP: string;
+  /** Told of a status that the API server doesn't take. */
+  onRefused: (pod: Pod, message: string) => void;
+  log: Logger;
+  nowMs?: () => number;
+}
+
+/** The newest report of a pod. */
+interface Reported {
+  uid: string;
+  gone: boolean;
+  status: PodStatus;
+}
+
+/**
+ * Keeps the statuses of the sites' pods in the API at what their sites last said, and ends pods
+ * that are gone from their sites. Level-based: only the newest report of a pod counts, and whoever
+ * else changes a status finds it changed back.
+ */
+export class PodStatusController {
+  readonly #options: PodStatusControllerOptions;
+  readonly #queue: ReconcileQueue;
+  /** By `namespace/name`. */
+  readonly #reports = new Map<string, Reported>();
+  /** Our own last writes, until the informer has caught up with them. */
+  readonly #written = new Map<string, Pod>();
+  /**
+   * Digest of a wanted status and what came of it, by uid: an old API server drops fields that it
+   * doesn't know, and would be sent them for ever.
+   */
+  readonly #outcomes = new Map<string, string>();
+
+  constructor(options: PodStatusControllerOptions) {
+    this.#options = options;
+    this.#queue = new ReconcileQueue({
+      name: 'pod-status',
+      reconcile: (key, signal) => this.#reconcile(key, signal),
+      concurrency: maxPodWrites,
+      log: options.log,
+    });
+    options.pods.subscribe(({ pod, nodeName, gone }) => {
+      const key = podKeyOf(pod);
+      if (gone) this.#forget(key, pod);
+      else if (this.#reports.has(key) || options.registry.linkState(nodeName) === 'lost') {
+        this.#queue.add(key);
+      }
+    });
+    options.registry.subscribe((nodeName) => {
+      for (const pod of options.pods.ofNode(nodeName)) this.#queue.add(podKeyOf(pod));
+    });
+  }
+
+  run(signal: AbortSignal): Promise<void> {
+    return this.#queue.run(signal);
+  }
+
+  /** Takes a report; resolves when the API has it, or the pod isn't there any more. */
+  async report(nodeName: string, report: PodReport): Promise<void> {
+    const { namespace, name, uid, gone } = report;
+    const pod = this.#options.pods.get(namespace, name);
+    if (pod?.metadata.uid !== uid || pod.spec.nodeName !== nodeName) {
+      this.#options.log.debug({ node: nodeName, pod: { namespace, name, uid } }, 'report dropped');
+      return;
+    }
+    const key = podKeyOf(pod);
+    this.#reports.set(key, { uid, gone, status: report.status });
+    await this.#queue.settle(key);
+  }
+
+  async #reconcile(key: string, signal: AbortSignal): Promise<void> {
+    const [namespace = '', name = ''] = key.split('/');
+    const pod = newest(this.#options.pods.get(namespace, name), this.#written.get(key));
+    const nodeName = pod?.spec.nodeName;
+    if (pod === undefined || nodeName === undefined || !this.#options.isSiteNode(nodeName)) return;
+    const report = this.#reports.get(key);
+    const reported = report?.uid === pod.metadata.uid ? report : undefined;
+    const desired = desiredStatus(pod, {
+      reported: statusOf(reported),
+      link: this.#options.registry.linkState(nodeName),
+      hostIP: this.#options.hostIP,
+      nowMs: (this.#options.nowMs ?? Date.now)(),
+    });
+    if (desired !== undefined) await this.#write(key, pod, desired, signal);
+    if (reported?.gone === true && pod.metadata.deletionTimestamp !== undefined) {
+      await this.#delete(pod, signal);
+    }
+  }
+
+  async #write(key: string, pod: Pod, desired: PodStatus, signal: AbortSignal): Promise<void> {
+    const patch = planStatusPatch(pod, desired);
+    const { uid = '', namespace, name } = pod.metadata;
+    if (patch === undefined || this.#outcomes.get(uid) === outcomeOf(pod, desired)) return;
+    try {
+      const written = await this.#options.client.patch<Pod>(
+        resources.pods,
+        { namespace, name },
+        patch,
+        { patchType: 'strategic-merge', subresource: 'status', signal },
+      );
+      this.#written.set(key, written);
+      if (planStatusPatch(written, desired) !== undefined) {
+        this.#outcomes.set(uid, outcomeOf(written, desired));
+      }
+    } catch (error) {
+      if (isKubeApiError(error, 'NOT_FOUND', 'CONFLICT')) return;
+      if (!isKubeApiError(error, 'INVALID')) throw error;
+      this.#outcomes.set(uid, outcomeOf(pod, desired));
+      this.#options.onRefused(pod, error.message);
+    }
+  }
+
+  async #delete(pod: Pod, signal: AbortSignal): Promise<void> {
+    const { uid, namespace, name } = pod.metadata;
+    try {
+      await this.#options.client.delete(
+        resources.pods,
+        { namespace, name },
+        { ...(uid === undefined ? {} : { uid }), gracePeriodSeconds: 0, signal },
+      );
+    } catch (error) {
+      if (!isKubeApiError(error, 'NOT_FOUND', 'CONFLICT')) throw error;
+    }
+  }
+
+  #forget(key: string, pod: Pod): void {
+    this.#reports.delete(key);
+    this.#written.delete(key);
+    this.#outcomes.delete(pod.metadata.uid ?? '');
+  }
+}
+
+/** A report that a pod is gone may come without a status: then the last one stands. */
+function statusOf(report: Reported | undefined): PodStatus | undefined {
+  return report?.status.phase === undefined ? undefined : report.status;
+}
+
+function outcomeOf(pod: Pod, desired: PodStatus): string {
+  return objectVersion([desired, pod.status]);
+}
+
+/**
+ * Of two versions of one pod the newer. Resource versions are compared as numbers, as the API
+ * promises from 1.35 on and has always been true of etcd; a mistake costs one needless patch.
+ */
+function newest(seen: Pod | undefined, written: Pod | undefined): Pod | undefined {
+  if (seen === undefined || written === undefined) return seen;
+  if (written.metadata.uid !== seen.metadata.uid) return seen;
+  return Number(written.metadata.resourceVersion) > Number(seen.metadata.resourceVersion)
+    ? written
+    : seen;
+}

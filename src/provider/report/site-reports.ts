@@ -1,0 +1,94 @@
+import type { Logger } from 'pino';
+import type { EventReport, NodeReport, PodReport, TokenRequest } from '../../protocol/report.ts';
+import { isKubeApiError } from '../kube-client/kube-api-error.ts';
+import type { KubeClient } from '../kube-client/kube-client.ts';
+import { resources } from '../kube-client/resource-type.ts';
+import type { PodIndex } from '../pod/pod-index.ts';
+import { eventObject } from './event-object.ts';
+import type { EventWriter } from './event-writer.ts';
+import { planToken } from './plan-token.ts';
+import type { PodStatusController } from './pod-status-controller.ts';
+import type { ReportSink, TokenAnswer } from './report-server.ts';
+
+export interface SiteReportsOptions {
+  nodeName: string;
+  client: Pick<KubeClient, 'create'>;
+  pods: PodIndex;
+  statuses: Pick<PodStatusController, 'report'>;
+  events: Pick<EventWriter, 'write'>;
+  nodes: {
+    report(nodeName: string, report: NodeReport): Promise<void>;
+    reportOf(nodeName: string): NodeReport | undefined;
+    exists(nodeName: string): Promise<void>;
+  };
+  onNodeReport: () => void;
+  log: Logger;
+}
+
+interface TokenResponse {
+  status?: { token?: string; expirationTimestamp?: string };
+}
+
+/** Brings one site's reports into the cluster, as far as they concern its own node and pods. */
+export class SiteReports implements ReportSink {
+  readonly #options: SiteReportsOptions;
+
+  constructor(options: SiteReportsOptions) {
+    this.#options = options;
+  }
+
+  knows(): boolean {
+    return this.#options.nodes.reportOf(this.#options.nodeName) !== undefined;
+  }
+
+  async node(report: NodeReport): Promise<void> {
+    const { nodeName, nodes, onNodeReport } = this.#options;
+    const done = nodes.report(nodeName, report);
+    onNodeReport();
+    await done;
+  }
+
+  admitted(): Promise<void> {
+    return this.#options.nodes.exists(this.#options.nodeName);
+  }
+
+  pod(report: PodReport): Promise<void> {
+    return this.#options.statuses.report(this.#options.nodeName, report);
+  }
+
+  async event(report: EventReport): Promise<void> {
+    const { nodeName, pods, events, log } = this.#options;
+    const pod = pods.get(report.pod.namespace, report.pod.name);
+    if (pod?.metadata.uid !== report.pod.uid || pod.spec.nodeName !== nodeName) {
+      log.debug({ pod: report.pod, reason: report.reason }, 'event of another pod dropped');
+      return;
+    }
+    await events.write(eventObject(nodeName, report));
+  }
+
+  async token(wish: TokenRequest): Promise<TokenAnswer> {
+    const { nodeName, pods, client, log } = this.#options;
+    const plan = planToken(nodeName, pods.get(wish.pod.namespace, wish.pod.name), wish);
+    if (!plan.ok) {
+      log.warn({ pod: wish.pod, message: plan.message }, 'token refused');
+      return { ...plan, retryable: false };
+    }
+    try {
+      const answer = await client.create<TokenResponse>(resources.serviceAccounts, plan.request, {
+        namespace: plan.namespace,
+        name: plan.serviceAccount,
+        subresource: 'token',
+      });
+      const { token, expirationTimestamp } = answer.status ?? {};
+      if (token === undefined || expirationTimestamp === undefined) {
+        return { ok: false, message: 'the API server gave no token', retryable: true };
+      }
+      return { ok: true, token, expirationTimestamp };
+    } catch (error) {
+      if (!isKubeApiError(error)) throw error;
+      log.warn({ err: error, pod: wish.pod }, 'token not given by the API server');
+      const final = isKubeApiError(error, 'FORBIDDEN', 'NOT_FOUND', 'INVALID', 'CONFLICT');
+      return { ok: false, message: error.message, retryable: !final };
+    }
+  }
+}

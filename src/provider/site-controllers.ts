@@ -1,0 +1,128 @@
+import type { Logger } from 'pino';
+import type { ClusterCaches } from './cluster-caches.ts';
+import { ConfigMapSource } from './desired/config-map-source.ts';
+import { SecretSource } from './desired/secret-source.ts';
+import type { KubeClient } from './kube-client/kube-client.ts';
+import type { Runnable } from './lifecycle.ts';
+import { LeaseKeeper } from './node/lease-keeper.ts';
+import { NodeController } from './node/node-controller.ts';
+import type { ProviderFacts } from './node/plan-node-status.ts';
+import { PortAllocator, type PortListener, type PortRange } from './node/port-allocator.ts';
+import type { PodIndex } from './pod/pod-index.ts';
+import { TolerationController } from './pod/toleration-controller.ts';
+import type { EventRecorder } from './report/event-recorder.ts';
+import type { EventWriter } from './report/event-writer.ts';
+import { PodStatusController } from './report/pod-status-controller.ts';
+import { SiteReports } from './report/site-reports.ts';
+import type { SiteDirectory } from './site/site-directory.ts';
+import type { SiteRegistry } from './site/site-registry.ts';
+import { SiteStatusController } from './site/site-status-controller.ts';
+import { SiteStreams } from './site/site-streams.ts';
+
+export interface SiteControllersOptions {
+  client: KubeClient;
+  caches: ClusterCaches;
+  pods: PodIndex;
+  sites: SiteDirectory;
+  registry: SiteRegistry;
+  events: EventWriter;
+  recorder: EventRecorder;
+  listener: PortListener;
+  portRange: PortRange;
+  facts: Pick<ProviderFacts, 'address' | 'kubeletVersion'>;
+  log: Logger;
+}
+
+/** Everything that works on the cluster for the sites, wired together. */
+export class SiteControllers implements Runnable {
+  readonly streams: SiteStreams;
+  readonly #parts: Runnable[];
+
+  constructor(options: SiteControllersOptions) {
+    const { client, pods, sites, registry, recorder, log } = options;
+    const siteStatus = new SiteStatusController({
+      ...{ client, sites, registry, log },
+      reportOf: (nodeName) => nodes.reportOf(nodeName),
+    });
+    const nodes: NodeController = nodeController(options, siteStatus);
+    const isSiteNode = (nodeName: string): boolean => nodes.nodeOf(nodeName) !== undefined;
+    const leases = new LeaseKeeper({
+      ...{ client, log },
+      nodeToRenew: (nodeName) => nodes.nodeToRenew(nodeName),
+    });
+    renewWhenNeeded(options, leases);
+    const statuses = new PodStatusController({
+      ...{ client, pods, registry, isSiteNode, log },
+      hostIP: options.facts.address,
+      onRefused: (pod, message) => {
+        recorder.warn(pod, 'StatusRefused', `The API server refused a status: ${message}`);
+      },
+    });
+    const tolerations = new TolerationController({
+      ...{ client, pods, sites, registry, isSiteNode, log },
+      onInvalidPolicy: (site, message) => {
+        recorder.warn(site, 'InvalidSite', message);
+      },
+    });
+    const secrets = new SecretSource({ client, log });
+    this.streams = new SiteStreams({
+      ...{ pods, secrets, log },
+      configMaps: new ConfigMapSource({ configMaps: options.caches.configMaps, client }),
+      nodeExists: (nodeName) => nodes.exists(nodeName),
+      reports: (nodeName) =>
+        new SiteReports({
+          ...{ nodeName, client, pods, statuses, nodes, log, events: options.events },
+          onNodeReport: () => {
+            siteStatus.changed(nodeName);
+          },
+        }),
+      onOversized: (object) => {
+        const { namespace, name, uid } = object;
+        const about = { apiVersion: 'v1', kind: object.kind, metadata: { namespace, name, uid } };
+        recorder.warn(about, 'ObjectTooLarge', 'This object is too large to be brought to a site.');
+      },
+    });
+    this.#parts = [nodes, siteStatus, leases, statuses, tolerations, secrets];
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all(this.#parts.map((part) => part.run(signal)));
+  }
+}
+
+function nodeController(
+  options: SiteControllersOptions,
+  siteStatus: SiteStatusController,
+): NodeController {
+  const { client, caches, sites, registry, facts, recorder, log } = options;
+  return new NodeController({
+    ...{ client, sites, registry, facts, log },
+    nodes: caches.nodes,
+    ports: new PortAllocator({
+      listener: options.listener,
+      range: options.portRange,
+      reserved: () => caches.sites.list().flatMap((site) => site.status?.kubeletPort ?? []),
+      log,
+    }),
+    onPort: (nodeName, port) => {
+      siteStatus.port(nodeName, port);
+    },
+    onNameTaken: (site, nodeName) => {
+      const message = `A node named ${nodeName} exists already that is not this site's: delete or rename one of them.`;
+      recorder.warn(site, 'NodeNameTaken', message);
+    },
+  });
+}
+
+/** A Node that is new and a site that connects are reasons to renew at once. */
+function renewWhenNeeded(options: SiteControllersOptions, leases: LeaseKeeper): void {
+  options.caches.nodes.subscribe((change) => {
+    if (change.type === 'set' && change.previous === undefined) {
+      leases.renew(change.object.metadata.name);
+    }
+  });
+  for (const node of options.caches.nodes.list()) leases.renew(node.metadata.name);
+  options.registry.subscribe((nodeName) => {
+    leases.renew(nodeName);
+  });
+}

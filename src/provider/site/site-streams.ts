@@ -1,0 +1,82 @@
+import type { Duplex } from 'node:stream';
+import type { Logger } from 'pino';
+import { ProtocolError } from '../../protocol/errors.ts';
+import type { ReportFromProvider } from '../../protocol/report.ts';
+import { protocolVersion, type RunnerStreamHead } from '../../protocol/stream-head.ts';
+import type { DesiredObject, SyncFromProvider } from '../../protocol/sync.ts';
+import { DesiredSite } from '../desired/desired-site.ts';
+import type { ObjectSource } from '../desired/object-source.ts';
+import { SyncServer } from '../desired/sync-server.ts';
+import type { PodIndex } from '../pod/pod-index.ts';
+import { type ReportSink, ReportServer } from '../report/report-server.ts';
+import { messageStream } from './message-stream.ts';
+
+export interface SiteStreamsOptions {
+  pods: PodIndex;
+  configMaps: ObjectSource;
+  secrets: ObjectSource;
+  /** Resolves when the site has its Node, and so a claim on the pods bound to it. */
+  nodeExists: (nodeName: string) => Promise<void>;
+  reports: (nodeName: string) => ReportSink;
+  onOversized: (object: DesiredObject) => void;
+  log: Logger;
+}
+
+/** Serves the streams that runners open: `sync` and `report`. */
+export class SiteStreams {
+  readonly #options: SiteStreamsOptions;
+
+  constructor(options: SiteStreamsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Serves a stream to its end.
+   * @throws ProtocolError, or the stream's error.
+   */
+  async serve(nodeName: string, stream: Duplex, head: RunnerStreamHead): Promise<void> {
+    const log = this.#options.log.child({ node: nodeName, stream: head.type });
+    if (head.type === 'report') {
+      const sink = this.#options.reports(nodeName);
+      await new ReportServer({
+        stream: messageStream<ReportFromProvider>(stream),
+        sink,
+        log,
+      }).run();
+      return;
+    }
+    if (head.protocolVersion !== protocolVersion) {
+      throw new ProtocolError(
+        'VERSION_UNSUPPORTED',
+        `runner ${head.runnerVersion} speaks version ${head.protocolVersion}, not ${protocolVersion}`,
+      );
+    }
+    await this.#sync(nodeName, stream, log);
+  }
+
+  async #sync(nodeName: string, stream: Duplex, log: Logger): Promise<void> {
+    await this.#options.nodeExists(nodeName);
+    if (stream.destroyed) return;
+    const { pods, configMaps, secrets, onOversized } = this.#options;
+    const desired = new DesiredSite({
+      nodeName,
+      pods,
+      configMaps,
+      secrets,
+      onChange: () => {
+        server.changed();
+      },
+    });
+    const server = new SyncServer({
+      stream: messageStream<SyncFromProvider>(stream),
+      wanted: desired,
+      onOversized,
+      log,
+    });
+    try {
+      await server.run();
+    } finally {
+      desired.close();
+    }
+  }
+}

@@ -1,0 +1,54 @@
+import type { X509Certificate } from 'node:crypto';
+import type { Site } from '../../kube/site.ts';
+import { siteIdentityOf, type PeerRules, type SiteId } from '../pki/site-identity.ts';
+
+/** Sites as a cache has them, and as the cluster has them now. */
+export interface TunnelSites {
+  cached(site: SiteId): Site | undefined;
+  /** `undefined` when there is none. Rejects when the cluster can't be asked. */
+  read(site: SiteId, signal?: AbortSignal): Promise<Site | undefined>;
+}
+
+/** `reason` is one line for the person at the device. */
+export type Admission =
+  { ok: true; site: SiteId } | { ok: false; status: 401 | 403 | 503; reason: string };
+
+/**
+ * Decides whether the holder of a certificate may open the tunnel of a site: the certificate is
+ * good, the Site exists and isn't going away, and the key is the one that joined last.
+ * The cluster is asked only when the cache says no, for a site may have joined a moment ago.
+ */
+export async function admit(
+  certificate: X509Certificate | undefined,
+  rules: PeerRules,
+  sites: TunnelSites,
+  signal?: AbortSignal,
+): Promise<Admission> {
+  const peer = siteIdentityOf(certificate, rules);
+  if (!peer.ok) {
+    return { ok: false, status: 401, reason: `${peer.reason}: join this device again` };
+  }
+  const cached = judgeSite(sites.cached(peer.site), peer.site, peer.publicKeyHash);
+  if (cached.ok) return cached;
+  try {
+    const site = await sites.read(peer.site, signal);
+    return judgeSite(site, peer.site, peer.publicKeyHash);
+  } catch {
+    const reason = 'the provider cannot reach its cluster at the moment: it is worth another try';
+    return { ok: false, status: 503, reason };
+  }
+}
+
+function judgeSite(site: Site | undefined, id: SiteId, publicKeyHash: string): Admission {
+  const name = `site ${id.tenant}/${id.name}`;
+  if (site === undefined) return forbidden(`${name} does not exist any more`);
+  if (site.metadata.deletionTimestamp !== undefined) return forbidden(`${name} is being deleted`);
+  if (site.status?.publicKeyHash === publicKeyHash) return { ok: true, site: id };
+  return forbidden(
+    `${name} has been joined with another key since: join this device again to make it the site's own`,
+  );
+}
+
+function forbidden(reason: string): Admission {
+  return { ok: false, status: 403, reason };
+}

@@ -1,0 +1,147 @@
+import { constants } from 'node:crypto';
+import type { Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { SecureContextOptions, TlsOptions } from 'node:tls';
+import { fastify, type FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { systemClock, type Clock } from '../../tunnel/clock.ts';
+import { JoinRefusedError } from '../join/errors.ts';
+import type { CertificateAuthority } from '../pki/authority.ts';
+import type { ServingCertificate } from '../pki/serving-certificate.ts';
+import type { TunnelSites } from './admission.ts';
+import { TunnelServerError } from './errors.ts';
+import { JoinRate } from './join-rate.ts';
+import { addJoinRoute, refuse, type Joiner } from './join-route.ts';
+import {
+  connectionsCheckMs,
+  handshakeTimeoutMs,
+  headersTimeoutMs,
+  keepAliveTimeoutMs,
+  requestTimeoutMs,
+} from './limits.ts';
+import { TunnelUpgrades, type OnTunnel } from './tunnel-upgrades.ts';
+
+export interface TunnelServerOptions {
+  authority: CertificateAuthority;
+  certificate: ServingCertificate;
+  joiner: Joiner;
+  sites: TunnelSites;
+  onTunnel: OnTunnel;
+  /** Why the provider isn't ready, or `undefined` when it is: the answer of `/readyz`. */
+  notReady: () => string | undefined;
+  log: Logger;
+  /** For rates. */
+  clock?: Clock;
+  /** For the validity of certificates. */
+  nowMs?: () => number;
+}
+
+/**
+ * The provider's public listener, TLS 1.3: `/v1/join`, `/v1/tunnel`, `/healthz`, `/readyz`.
+ * A client certificate is asked for and not insisted on; whether one is needed is decided for each
+ * path. The CA is sent in the chain, so that a joining device can compare its hash.
+ */
+export class TunnelServer {
+  readonly #app: FastifyInstance<Server>;
+  readonly #upgrades: TunnelUpgrades;
+  readonly #detach: () => void;
+
+  constructor(options: TunnelServerOptions) {
+    const { authority, certificate, log } = options;
+    const nowMs = options.nowMs ?? Date.now;
+    this.#app = createApp(options);
+    this.#upgrades = new TunnelUpgrades({
+      ...options,
+      rules: () => ({
+        authorities: [authority.certificate],
+        trustDomain: authority.trustDomain,
+        nowMs: nowMs(),
+      }),
+    });
+    this.#app.server.on('upgrade', (request, socket, head) => {
+      void this.#upgrades.upgrade(request, socket, head);
+    });
+    this.#app.server.on('tlsClientError', (err) => {
+      log.debug({ err }, 'TLS handshake failed');
+    });
+    this.#detach = certificate.attach(this.#app.server, contextOptions(authority));
+  }
+
+  /** @throws TunnelServerError `PORT_IN_USE`, `LISTEN_FAILED` */
+  async listen(at: { host: string; port: number }): Promise<AddressInfo> {
+    try {
+      await this.#app.listen(at);
+    } catch (cause) {
+      throw listenError(at, cause);
+    }
+    return this.#app.server.address() as AddressInfo;
+  }
+
+  /** Ends the listener, and the connections that are still open. */
+  async close(): Promise<void> {
+    this.#detach();
+    this.#upgrades.close();
+    await this.#app.close();
+  }
+}
+
+function createApp(options: TunnelServerOptions): FastifyInstance<Server> {
+  const { joiner, notReady, log, clock } = options;
+  const app = fastify<Server>({
+    https: serverOptions(options),
+    forceCloseConnections: true,
+    requestTimeout: requestTimeoutMs,
+    keepAliveTimeout: keepAliveTimeoutMs,
+  });
+  app.get('/healthz', () => 'ok\n');
+  app.get('/readyz', (_request, reply) => {
+    const reason = notReady();
+    return reply.code(reason === undefined ? 200 : 503).send(`${reason ?? 'ok'}\n`);
+  });
+  addJoinRoute(app, { joiner, rate: new JoinRate(clock ?? systemClock) });
+  app.setErrorHandler((error, _request, reply) => {
+    log.debug({ err: error }, 'request refused');
+    return refuse(reply, new JoinRefusedError('REQUEST_INVALID', 'the request cannot be read'));
+  });
+  return app;
+}
+
+function serverOptions(options: TunnelServerOptions): TlsOptions & Record<string, unknown> {
+  const { certificate, privateKey } = options.certificate.current;
+  return {
+    ...contextOptions(options.authority),
+    cert: certificate,
+    key: privateKey,
+    requestCert: true,
+    rejectUnauthorized: false,
+    handshakeTimeout: handshakeTimeoutMs,
+    headersTimeout: headersTimeoutMs,
+    connectionsCheckingInterval: connectionsCheckMs,
+  };
+}
+
+/** Without tickets no session is resumed, so that every connection proves its certificate anew. */
+function contextOptions(authority: CertificateAuthority): SecureContextOptions {
+  return {
+    ca: authority.certificatePem,
+    minVersion: 'TLSv1.3',
+    secureOptions: constants.SSL_OP_NO_TICKET,
+  };
+}
+
+function listenError(at: { host: string; port: number }, cause: unknown): TunnelServerError {
+  const where = `${at.host}:${at.port}`;
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  if (code === 'EADDRINUSE') {
+    return new TunnelServerError(
+      'PORT_IN_USE',
+      `cannot listen on ${where}: another program has this port; stop it, or choose another with --listen`,
+      { cause },
+    );
+  }
+  return new TunnelServerError(
+    'LISTEN_FAILED',
+    `cannot listen on ${where}: ${String(code ?? cause)}; give an address of this machine with --listen`,
+    { cause },
+  );
+}

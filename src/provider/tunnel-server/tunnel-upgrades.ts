@@ -1,0 +1,73 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
+import type { Logger } from 'pino';
+import { WebSocketServer, type WebSocket } from 'ws';
+import { tunnelPath } from '../../protocol/join.ts';
+import { maxMessageBytes, maxMessageFragments } from '../../tunnel/limits.ts';
+import type { PeerRules, SiteId } from '../pki/site-identity.ts';
+import { admit, type TunnelSites } from './admission.ts';
+import { decisionTimeoutMs } from './limits.ts';
+import { rejectUpgrade } from './upgrade-rejection.ts';
+
+/**
+ * Takes over the connection of a site. Called at once when it is open: listeners must be set before
+ * this returns, or what the site sent first is lost.
+ */
+export type OnTunnel = (site: SiteId, ws: WebSocket) => void;
+
+/** Turns HTTP upgrades on the tunnel's path into WebSockets of sites that may come in. */
+export class TunnelUpgrades {
+  readonly #webSockets = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    autoPong: false,
+    maxPayload: maxMessageBytes,
+    maxFragments: maxMessageFragments,
+  });
+  readonly #rules: () => PeerRules;
+  readonly #sites: TunnelSites;
+  readonly #onTunnel: OnTunnel;
+  readonly #log: Logger;
+
+  constructor(options: {
+    rules: () => PeerRules;
+    sites: TunnelSites;
+    onTunnel: OnTunnel;
+    log: Logger;
+  }) {
+    this.#rules = options.rules;
+    this.#sites = options.sites;
+    this.#onTunnel = options.onTunnel;
+    this.#log = options.log;
+  }
+
+  /** Handler of the server's `upgrade`. Answers every failure on the socket; never rejects. */
+  async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    socket.on('error', (err) => {
+      this.#log.debug({ err }, 'connection broke during its upgrade');
+    });
+    if (request.url?.split('?')[0] !== tunnelPath) {
+      rejectUpgrade(socket, 404, `there is nothing here to upgrade but ${tunnelPath}`);
+      return;
+    }
+    const certificate = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
+    const signal = AbortSignal.timeout(decisionTimeoutMs);
+    const admission = await admit(certificate, this.#rules(), this.#sites, signal);
+    if (!admission.ok) {
+      this.#log.info({ from: request.socket.remoteAddress, ...admission }, 'tunnel refused');
+      rejectUpgrade(socket, admission.status, admission.reason);
+      return;
+    }
+    if (socket.destroyed) return;
+    this.#webSockets.handleUpgrade(request, socket, head, (ws) => {
+      this.#onTunnel(admission.site, ws);
+    });
+  }
+
+  /** Breaks the connections of all sites that are still open. */
+  close(): void {
+    for (const ws of this.#webSockets.clients) ws.terminate();
+    this.#webSockets.close();
+  }
+}

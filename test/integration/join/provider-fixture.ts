@@ -1,0 +1,111 @@
+import { randomBytes } from 'node:crypto';
+import { pino } from 'pino';
+import type { WebSocket } from 'ws';
+import type { Site } from '../../../src/kube/site.ts';
+import { SiteJoin, type JoinSites } from '../../../src/provider/join/site-join.ts';
+import { tokenHashOf } from '../../../src/provider/join/token.ts';
+import { CertificateAuthority, createCa } from '../../../src/provider/pki/authority.ts';
+import { ServingCertificate } from '../../../src/provider/pki/serving-certificate.ts';
+import type { SiteId } from '../../../src/provider/pki/site-identity.ts';
+import type { TunnelSites } from '../../../src/provider/tunnel-server/admission.ts';
+import { TunnelServer } from '../../../src/provider/tunnel-server/tunnel-server.ts';
+
+/** Sites in memory that behave as an API server does: versions, conflicts, a cache that lags. */
+export class MemorySites implements JoinSites, TunnelSites {
+  readonly #sites = new Map<string, Site>();
+  cacheLags = false;
+  /** Called after each write, before its answer goes out. */
+  afterWrite: () => void = () => undefined;
+
+  /** Adds a site with a join token that lasts for a minute, or as long as told. */
+  add(name: string, token: string, ttlMs = 60_000): void {
+    const expiresAt = new Date(Date.now() + ttlMs).toISOString();
+    this.#sites.set(`acme/${name}`, {
+      metadata: { namespace: 'acme', name, resourceVersion: randomBytes(4).toString('hex') },
+      spec: { join: { tokenHash: tokenHashOf(token), expiresAt } },
+    });
+  }
+
+  get(name: string): Site | undefined {
+    return this.#sites.get(`acme/${name}`);
+  }
+
+  delete(name: string): void {
+    this.#sites.delete(`acme/${name}`);
+  }
+
+  cached(site: SiteId): Site | undefined {
+    return this.cacheLags ? undefined : this.#sites.get(`${site.tenant}/${site.name}`);
+  }
+
+  read(site: SiteId): Promise<Site | undefined> {
+    return Promise.resolve(structuredClone(this.#sites.get(`${site.tenant}/${site.name}`)));
+  }
+
+  writeStatus(site: Site): Promise<'written' | 'conflict' | 'gone'> {
+    const key = `${site.metadata.namespace ?? ''}/${site.metadata.name}`;
+    const stored = this.#sites.get(key);
+    if (stored === undefined) return Promise.resolve('gone');
+    if (stored.metadata.resourceVersion !== site.metadata.resourceVersion) {
+      return Promise.resolve('conflict');
+    }
+    const resourceVersion = randomBytes(4).toString('hex');
+    this.#sites.set(key, { ...site, metadata: { ...site.metadata, resourceVersion } });
+    this.afterWrite();
+    return Promise.resolve('written');
+  }
+}
+
+export interface ProviderFixture {
+  sites: MemorySites;
+  authority: CertificateAuthority;
+  certificate: ServingCertificate;
+  port: number;
+  url: string;
+  tunnels: { site: SiteId; ws: WebSocket }[];
+  /** Why /readyz says no. */
+  notReady: { reason: string | undefined };
+  close(): Promise<void>;
+}
+
+export interface FixtureOptions {
+  names?: string[];
+  sites?: MemorySites;
+  /** Clock of the CA and its certificates; the listener itself goes by the real one. */
+  issuedAtMs?: () => number;
+  port?: number;
+}
+
+/** A real listener of a provider on loopback; its certificate is for `names`. */
+export async function startProvider(options: FixtureOptions = {}): Promise<ProviderFixture> {
+  const nowMs = options.issuedAtMs ?? Date.now;
+  const trustDomain = 'towline';
+  const keyPair = createCa({ trustDomain, nowMs: nowMs() });
+  const authority = new CertificateAuthority({ keyPair, trustDomain, nowMs });
+  const sites = options.sites ?? new MemorySites();
+  const log = pino({ enabled: false });
+  const tunnels: ProviderFixture['tunnels'] = [];
+  const notReady: ProviderFixture['notReady'] = { reason: undefined };
+  const names = options.names ?? ['127.0.0.1', 'localhost'];
+  const certificate = new ServingCertificate({ authority, names, nowMs });
+  const server = new TunnelServer({
+    authority,
+    certificate,
+    joiner: new SiteJoin({ sites, authority, log }),
+    sites,
+    onTunnel: (site, ws) => tunnels.push({ site, ws }),
+    notReady: () => notReady.reason,
+    log,
+  });
+  const { port } = await server.listen({ host: '127.0.0.1', port: options.port ?? 0 });
+  return {
+    sites,
+    authority,
+    certificate,
+    port,
+    url: `wss://127.0.0.1:${port}`,
+    tunnels,
+    notReady,
+    close: () => server.close(),
+  };
+}

@@ -1,0 +1,172 @@
+import t from 'tap';
+import type { Pod } from '../../../../src/kube/api.ts';
+import { DesiredSite } from '../../../../src/provider/desired/desired-site.ts';
+import { PodIndex } from '../../../../src/provider/pod/pod-index.ts';
+import { CacheFake, podOf, present, SourceFake, turns } from './desired-fixture.ts';
+
+function scene(initial: Pod[] = []): {
+  cache: CacheFake<Pod>;
+  secrets: SourceFake;
+  configMaps: SourceFake;
+  index: PodIndex;
+  site: DesiredSite;
+  changes: () => number;
+} {
+  const cache = new CacheFake<Pod>();
+  for (const pod of initial) cache.set(pod);
+  const secrets = new SourceFake();
+  const configMaps = new SourceFake();
+  const index = new PodIndex(cache);
+  let changes = 0;
+  const site = new DesiredSite({
+    nodeName: 'site.tenant',
+    pods: index,
+    configMaps,
+    secrets,
+    onChange: () => (changes += 1),
+  });
+  return { cache, secrets, configMaps, index, site, changes: () => changes };
+}
+
+function keys(site: DesiredSite): string[] {
+  return [...site.wanted().objects.keys()].sort();
+}
+
+const withSecret = { volumes: [{ name: 'v', secret: { secretName: 's' } }] };
+
+void t.test('a pod that names nothing is wanted at once, those of other nodes never', (t) => {
+  const { cache, site, changes } = scene();
+  cache.set(podOf('a'));
+  cache.set(podOf('b', { nodeName: 'other.tenant' }));
+  t.same(keys(site), ['Pod/n/a']);
+  t.equal(changes(), 1);
+  t.end();
+});
+
+void t.test('a new pod appears together with what it names', async (t) => {
+  const { cache, secrets, site, changes } = scene();
+  cache.set(podOf('a', withSecret));
+  await turns();
+  t.same(keys(site), []);
+  secrets.answer('n', 's', present('Secret', 's'));
+  const before = changes();
+  await turns();
+  t.same(keys(site), ['Pod/n/a', 'Secret/n/s']);
+  t.ok(changes() > before);
+  t.end();
+});
+
+void t.test('a Secret that does not exist holds up no pod', async (t) => {
+  const { cache, secrets, site } = scene();
+  cache.set(podOf('a', withSecret));
+  secrets.answer('n', 's', { kind: 'absent' });
+  await turns();
+  t.same(keys(site), ['Pod/n/a']);
+  t.equal(site.wanted().unknown.size, 0);
+  t.end();
+});
+
+void t.test(
+  'a Secret that cannot be read is not known, so that a site keeps its own',
+  async (t) => {
+    const { cache, secrets, site } = scene();
+    cache.set(podOf('a', withSecret));
+    secrets.answer('n', 's', { kind: 'unknown' });
+    await turns();
+    t.same([...site.wanted().unknown], ['Secret/n/s']);
+    t.end();
+  },
+);
+
+void t.test('at the start it is ready when everything was looked up once', async (t) => {
+  const { secrets, site } = scene([podOf('a', withSecret), podOf('b')]);
+  let ready = false;
+  const waiting = site.ready.then(() => (ready = true));
+  await turns();
+  t.equal(ready, false);
+  secrets.answer('n', 's', present('Secret', 's'));
+  await waiting;
+  t.same(keys(site), ['Pod/n/a', 'Pod/n/b', 'Secret/n/s']);
+});
+
+void t.test('an object is let go with the last pod that names it', async (t) => {
+  const { cache, secrets, site } = scene();
+  cache.set(podOf('a', withSecret));
+  cache.set(podOf('b', withSecret));
+  secrets.answer('n', 's', present('Secret', 's'));
+  await turns();
+  cache.delete(podOf('a', withSecret));
+  t.same(keys(site), ['Pod/n/b', 'Secret/n/s']);
+  cache.delete(podOf('b', withSecret));
+  t.same(keys(site), []);
+  t.equal(secrets.holds.size, 0);
+  t.end();
+});
+
+void t.test('a pod that is known stays wanted while it changes', async (t) => {
+  const { cache, secrets, site } = scene();
+  cache.set(podOf('a', withSecret));
+  secrets.answer('n', 's', present('Secret', 's'));
+  await turns();
+  const changed = podOf('a', withSecret);
+  changed.metadata.labels = { x: 'y' };
+  cache.set(changed);
+  t.same(keys(site), ['Pod/n/a', 'Secret/n/s']);
+  t.end();
+});
+
+void t.test('a pod replaced under its name waits anew', async (t) => {
+  const { cache, secrets, site } = scene();
+  cache.set(podOf('a', withSecret));
+  secrets.answer('n', 's', present('Secret', 's'));
+  await turns();
+  cache.set(podOf('a', withSecret, 'other-uid'));
+  t.same(keys(site), []);
+  t.same([...site.wanted().unknown], ['Secret/n/s'], 'what the site has of it, it keeps');
+  secrets.answer('n', 's', present('Secret', 's', '2'));
+  await turns();
+  t.equal(site.wanted().objects.get('Pod/n/a')?.uid, 'other-uid');
+  t.end();
+});
+
+void t.test('a status changes nothing of what is sent, a deletion does', (t) => {
+  const { cache, site } = scene();
+  cache.set(podOf('a'));
+  const version = site.wanted().objects.get('Pod/n/a')?.version;
+  const running = podOf('a', { tolerations: [{ key: 'k', operator: 'Exists' }] });
+  running.status = { phase: 'Running' };
+  running.metadata.resourceVersion = '2';
+  cache.set(running);
+  t.equal(site.wanted().objects.get('Pod/n/a')?.version, version);
+  const ending = podOf('a');
+  ending.metadata.deletionTimestamp = '2026-01-01T00:00:00Z';
+  ending.metadata.deletionGracePeriodSeconds = 30;
+  cache.set(ending);
+  t.not(site.wanted().objects.get('Pod/n/a')?.version, version);
+  t.end();
+});
+
+void t.test('a pod that became malformed is kept where it is held', (t) => {
+  const { cache, index, site } = scene();
+  cache.set(podOf('a'));
+  index.reject('n/b', 'site.tenant');
+  index.reject('n/c', 'other.tenant');
+  t.same([...site.wanted().unknown], ['Pod/n/b']);
+  cache.set(podOf('b'));
+  t.equal(site.wanted().unknown.size, 0);
+  t.end();
+});
+
+void t.test('closed, it hears and holds nothing any more', async (t) => {
+  const { cache, secrets, site, changes } = scene();
+  cache.set(podOf('a', withSecret));
+  site.close();
+  const before = changes();
+  cache.set(podOf('b'));
+  secrets.answer('n', 's', { kind: 'absent' });
+  await turns();
+  t.equal(secrets.holds.size, 0);
+  // The fake still tells of its answer; the pod that waited for it doesn't any more.
+  t.equal(changes(), before + 1);
+  t.end();
+});

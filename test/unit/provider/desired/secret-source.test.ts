@@ -1,0 +1,116 @@
+import pino from 'pino';
+import t from 'tap';
+import { SecretSource } from '../../../../src/provider/desired/secret-source.ts';
+import {
+  KubeApiError,
+  type KubeApiErrorCode,
+} from '../../../../src/provider/kube-client/kube-api-error.ts';
+import type { KubeClient } from '../../../../src/provider/kube-client/kube-client.ts';
+
+/** A source over a scripted API server. */
+function scene(refreshMs = 60_000): {
+  source: SecretSource;
+  reads: () => number;
+  answer: (value: string) => void;
+  stop: () => Promise<void>;
+} {
+  let reads = 0;
+  let answer: string = 'NOT_FOUND';
+  const get = ((_type: unknown, ref: { name: string }) => {
+    reads += 1;
+    if (/^[A-Z_]+$/.test(answer)) {
+      return Promise.reject(new KubeApiError(answer as KubeApiErrorCode, 'no'));
+    }
+    const metadata = { name: ref.name, namespace: 'n', uid: 'u' };
+    return Promise.resolve({ metadata, data: { k: answer } });
+  }) as KubeClient['get'];
+  const source = new SecretSource({ client: { get }, log: pino({ level: 'silent' }), refreshMs });
+  const controller = new AbortController();
+  const running = source.run(controller.signal);
+  return {
+    source,
+    reads: () => reads,
+    answer: (value) => (answer = value),
+    stop: () => {
+      controller.abort();
+      return running;
+    },
+  };
+}
+
+void t.test('a Secret is read when it is asked for, and tells of a change', async (t) => {
+  const { source, answer, stop } = scene();
+  let changes = 0;
+  const hold = source.hold('n', 's', () => (changes += 1));
+  t.equal(hold.known.kind, 'unknown');
+  answer('first');
+  await hold.refresh();
+  t.equal(hold.known.kind, 'present');
+  await hold.refresh();
+  t.equal(changes, 1);
+  answer('second');
+  await hold.refresh();
+  t.equal(changes, 2);
+  await stop();
+});
+
+void t.test('one that is missing is absent', async (t) => {
+  const { source, stop } = scene();
+  const hold = source.hold('n', 's', () => undefined);
+  await hold.refresh();
+  t.equal(hold.known.kind, 'absent');
+  await stop();
+});
+
+void t.test('a failure holds nobody up, and takes nothing away', async (t) => {
+  const { source, answer, stop } = scene();
+  const hold = source.hold('n', 's', () => undefined);
+  answer('UNREACHABLE');
+  await hold.refresh();
+  t.equal(hold.known.kind, 'unknown');
+  answer('value');
+  await hold.refresh();
+  for (const code of ['UNREACHABLE', 'FORBIDDEN'] as const) {
+    answer(code);
+    await hold.refresh();
+    t.equal(hold.known.kind, 'present', code);
+  }
+  await stop();
+});
+
+void t.test('asking several times at once reads at most twice', async (t) => {
+  const { source, answer, reads, stop } = scene();
+  answer('value');
+  const holds = Array.from({ length: 10 }, () => source.hold('n', 's', () => undefined));
+  await Promise.all(holds.map((hold) => hold.refresh()));
+  t.ok(reads() <= 2);
+  await stop();
+});
+
+void t.test('it is read again and again while it is held, then no more', async (t) => {
+  const { source, answer, reads, stop } = scene(1);
+  answer('first');
+  const changed = Promise.withResolvers<undefined>();
+  const hold = source.hold('n', 's', () => {
+    if (hold.known.kind === 'present' && reads() > 1) changed.resolve(undefined);
+  });
+  await hold.refresh();
+  answer('second');
+  await changed.promise;
+  hold.release();
+  const before = reads();
+  const other = source.hold('n', 'other', () => undefined);
+  await other.refresh();
+  await other.refresh();
+  t.ok(reads() <= before + 3);
+  await stop();
+});
+
+void t.test('who lets go while waiting is not left waiting', async (t) => {
+  const { source, stop } = scene();
+  const hold = source.hold('n', 's', () => undefined);
+  const waiting = hold.refresh();
+  hold.release();
+  await t.resolves(waiting);
+  await stop();
+});

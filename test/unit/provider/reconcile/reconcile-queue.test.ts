@@ -1,0 +1,120 @@
+import pino from 'pino';
+import t from 'tap';
+import { ReconcileQueue } from '../../../../src/provider/reconcile/reconcile-queue.ts';
+import { retryDelayMs } from '../../../../src/provider/reconcile/retry-delay.ts';
+
+const log = pino({ level: 'silent' });
+
+/** A queue whose reconciliations are ended by the test. */
+function scene(concurrency = 4): {
+  queue: ReconcileQueue;
+  started: string[];
+  end: (key: string, error?: Error) => void;
+  stop: () => Promise<void>;
+} {
+  const started: string[] = [];
+  const running = new Map<string, PromiseWithResolvers<undefined>>();
+  const queue = new ReconcileQueue({
+    name: 'test',
+    log,
+    concurrency,
+    random: () => 0,
+    reconcile: (key) => {
+      started.push(key);
+      const end = Promise.withResolvers<undefined>();
+      running.set(key, end);
+      return end.promise;
+    },
+  });
+  const controller = new AbortController();
+  const done = queue.run(controller.signal);
+  return {
+    queue,
+    started,
+    end: (key, error) => {
+      if (error === undefined) running.get(key)?.resolve(undefined);
+      else running.get(key)?.reject(error);
+    },
+    stop: async () => {
+      controller.abort();
+      for (const end of running.values()) end.resolve(undefined);
+      await done;
+    },
+  };
+}
+
+async function turns(): Promise<void> {
+  for (let i = 0; i < 10; i += 1) await Promise.resolve();
+}
+
+void t.test(
+  'a key added while it runs is reconciled once more, not at the same time',
+  async (t) => {
+    const { queue, started, end, stop } = scene();
+    queue.add('a');
+    queue.add('a');
+    queue.add('a');
+    t.same(started, ['a']);
+    end('a');
+    await turns();
+    t.same(started, ['a', 'a']);
+    await stop();
+  },
+);
+
+void t.test('no more keys run at once than allowed', async (t) => {
+  const { queue, started, end, stop } = scene(2);
+  for (const key of ['a', 'b', 'c']) queue.add(key);
+  t.same(started, ['a', 'b']);
+  end('b');
+  await turns();
+  t.same(started, ['a', 'b', 'c']);
+  await stop();
+});
+
+void t.test('settle resolves with a run that started after it, not with one before', async (t) => {
+  const { queue, end, stop } = scene();
+  queue.add('a');
+  let settled = false;
+  const settling = queue.settle('a').then(() => (settled = true));
+  end('a');
+  await turns();
+  t.equal(settled, false);
+  end('a');
+  await settling;
+  await stop();
+});
+
+void t.test('a failure is tried again, and settle waits for the success', async (t) => {
+  const { queue, started, end, stop } = scene();
+  const settling = queue.settle('a');
+  end('a', new TypeError('no'));
+  await new Promise<void>((resolve) => {
+    const look = (): void => {
+      if (started.length === 2) resolve();
+      else setTimeout(look, 5);
+    };
+    look();
+  });
+  end('a');
+  await settling;
+  t.same(started, ['a', 'a']);
+  await stop();
+});
+
+void t.test('nothing starts after the end, and the end waits for what runs', async (t) => {
+  const { queue, started, stop } = scene();
+  queue.add('a');
+  queue.addAfter('b', 1);
+  await stop();
+  queue.add('c');
+  t.same(started, ['a']);
+});
+
+void t.test('back-off doubles to its limit and honours what the server asks', (t) => {
+  t.equal(retryDelayMs(0, 0, 0), 100);
+  t.ok(retryDelayMs(3, 0, 0.99) > retryDelayMs(0, 0, 0.99));
+  t.ok(retryDelayMs(60, 0, 0.99) <= 30_100);
+  t.equal(retryDelayMs(0, 5000, 0), 5000);
+  t.end();
+});
