@@ -23,7 +23,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const [command, ...rest] = argv;
   switch (command) {
     case 'join':
-      return joinCommand(rest, io);
+      return joinCommand(rest, io, process.env);
     case 'run':
       return runCommand(rest, io, process.env);
     case 'version':

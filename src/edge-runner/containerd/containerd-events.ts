@@ -32,7 +32,8 @@ const defaultFilters = [
   'topic~="^/(containers|images)/"',
 ];
 
-const firstMarkDelayMs = 10;
+/** A mark that overtakes the subscription is lost, so each waits a little longer than the last. */
+const firstMarkDelayMs = 2;
 const maxMarkDelayMs = 1000;
 const publishTimeoutMs = 10_000;
 
@@ -101,8 +102,8 @@ export class ContainerdEvents {
     const call = { timeoutMs: publishTimeoutMs, signal: done, metadata: this.#metadata() };
     try {
       for (let delayMs = firstMarkDelayMs; ; delayMs = Math.min(delayMs * 2, maxMarkDelayMs)) {
-        await this.#channel.unary(publishMethod, { topic, event }, call);
         await delay(delayMs, undefined, { signal: done });
+        await this.#channel.unary(publishMethod, { topic, event }, call);
       }
     } catch (error) {
       if (!done.aborted) failed.abort(error);
@@ -122,7 +123,8 @@ export class ContainerdEvents {
   }
 
   #error(code: 'UNAVAILABLE' | 'INTERNAL', detail: string, cause?: unknown): CriError {
-    const call = { method: subscribeMethod.name, detail, socketPath: this.#channel.socketPath };
+    const { socketPath } = this.#channel;
+    const call = { method: subscribeMethod.name, detail, socketPath, answered: false };
     return new CriError(code, call, { cause });
   }
 }

@@ -18,28 +18,36 @@ export type CriErrorCode =
   | 'UNAUTHENTICATED'
   | 'NO_CRI';
 
+/** Which call failed, and what is known about it. */
+export interface FailedCall {
+  readonly method: string;
+  readonly detail: string;
+  readonly socketPath: string;
+  readonly answered: boolean;
+}
+
 /**
  * A call to the container runtime that failed. `detail` is the runtime's own text (what a kubelet
  * writes into events), `method` the call, `message` a sentence with both and, where there is one,
- * the remedy.
+ * the remedy. `answered` tells the runtime's own answer from one that was given for it:
+ * `UNAVAILABLE` means that containerd is gone only if it was not containerd that said so (it may
+ * say so of a registry).
  */
-export class CriError extends Error {
+export class CriError extends Error implements FailedCall {
   override readonly name = 'CriError';
   readonly code: CriErrorCode;
   readonly method: string;
   readonly detail: string;
   readonly socketPath: string;
+  readonly answered: boolean;
 
-  constructor(
-    code: CriErrorCode,
-    call: { method: string; detail: string; socketPath: string },
-    options?: ErrorOptions,
-  ) {
+  constructor(code: CriErrorCode, call: FailedCall, options?: ErrorOptions) {
     super(sentence(code, call), options);
     this.code = code;
     this.method = call.method;
     this.detail = call.detail;
     this.socketPath = call.socketPath;
+    this.answered = call.answered;
   }
 }
 
@@ -48,12 +56,14 @@ export function hasCriCode(error: unknown, ...codes: CriErrorCode[]): error is C
   return error instanceof CriError && codes.includes(error.code);
 }
 
-function sentence(
-  code: CriErrorCode,
-  call: { method: string; detail: string; socketPath: string },
-): string {
+/** Whether an error says that there is no runtime to talk to at the moment. */
+export function isRuntimeGone(error: unknown): boolean {
+  return hasCriCode(error, 'UNAVAILABLE') && !error.answered;
+}
+
+function sentence(code: CriErrorCode, call: FailedCall): string {
   const what = `${call.method} failed on the container runtime (${code}): ${call.detail}`;
-  if (code === 'UNAVAILABLE') {
+  if (code === 'UNAVAILABLE' && !call.answered) {
     return `${what}. Check that containerd runs and listens on ${call.socketPath}.`;
   }
   if (code === 'NO_CRI') {

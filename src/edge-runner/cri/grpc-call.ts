@@ -5,7 +5,7 @@ import {
   type IncomingHttpHeaders,
 } from 'node:http2';
 import { FrameReader } from './grpc-frames.ts';
-import { statusOf, statusOfHttp, type GrpcStatus } from './grpc-status.ts';
+import { statusOf, statusOfHttp, type GrpcFailure, type GrpcStatus } from './grpc-status.ts';
 import { maxMessageBytes } from './limits.ts';
 import { WireError } from './wire-error.ts';
 
@@ -123,12 +123,12 @@ export class GrpcCall {
 }
 
 /** The end of a call whose caller no longer wants it. */
-export function abortedStatus(signal: AbortSignal | undefined): GrpcStatus {
+export function abortedStatus(signal: AbortSignal | undefined): GrpcFailure {
   return { code: 'CANCELLED', text: 'the caller gave up', cause: signal?.reason };
 }
 
 /** Turns what encoding or decoding threw into the status that a gRPC library would give. */
-export function statusOfWireError(error: unknown): GrpcStatus {
+export function statusOfWireError(error: unknown): GrpcFailure {
   if (!(error instanceof WireError)) throw error;
   const code = error.code === 'TOO_LARGE' ? 'RESOURCE_EXHAUSTED' : 'INTERNAL';
   return { code, text: error.message, cause: error };
@@ -153,7 +153,7 @@ function timeoutHeader(timeoutMs: number): string {
 }
 
 /** The end of a stream that never gave a status ("HTTP2 Transport Mapping", error codes). */
-function statusOfReset(rstCode: number | undefined, cause: unknown): GrpcStatus {
+function statusOfReset(rstCode: number | undefined, cause: unknown): GrpcFailure {
   switch (rstCode) {
     case constants.NGHTTP2_REFUSED_STREAM:
       return { code: 'UNAVAILABLE', text: 'the runtime refused the call', cause };

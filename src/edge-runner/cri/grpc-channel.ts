@@ -8,7 +8,7 @@ import {
   type GrpcRequest,
 } from './grpc-call.ts';
 import { encodeFrame } from './grpc-frames.ts';
-import type { GrpcStatus } from './grpc-status.ts';
+import type { GrpcFailure, GrpcStatus } from './grpc-status.ts';
 import { Http2Connection } from './http2-connection.ts';
 import { maxQueuedMessages } from './limits.ts';
 import { MessageQueue } from './message-queue.ts';
@@ -31,7 +31,7 @@ export interface CallOptions {
   readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
 
-const closedStatus: GrpcStatus = { code: 'CANCELLED', text: 'the client was closed' };
+const closedStatus: GrpcFailure = { code: 'CANCELLED', text: 'the client was closed' };
 
 /**
  * gRPC over one HTTP/2 session on a unix socket. Nothing is opened before the first call; after
@@ -192,9 +192,9 @@ export class GrpcChannel {
     }
   }
 
-  #error(method: string, status: GrpcStatus): CriError {
-    if (status.code === 'OK') return this.#error(method, { code: 'INTERNAL', text: 'no error' });
-    const call = { method, detail: status.text, socketPath: this.socketPath };
+  #error(method: string, status: GrpcFailure): CriError {
+    const { text: detail, answered = false } = status;
+    const call = { method, detail, answered, socketPath: this.socketPath };
     return new CriError(status.code, call, { cause: status.cause });
   }
 }

@@ -2,10 +2,17 @@ import type { IncomingHttpHeaders } from 'node:http2';
 import type { CriErrorCode } from './cri-error.ts';
 import { maxErrorTextCharacters } from './limits.ts';
 
-/** How a call ended: `OK`, or a code with the server's text. */
-export type GrpcStatus =
-  | { readonly code: 'OK' }
-  | { readonly code: CriErrorCode; readonly text: string; readonly cause?: unknown };
+/** How a call failed: a code, with the server's text or ours. */
+export interface GrpcFailure {
+  readonly code: CriErrorCode;
+  readonly text: string;
+  readonly cause?: unknown;
+  /** Set when the code is the server's own answer. */
+  readonly answered?: true;
+}
+
+/** How a call ended. */
+export type GrpcStatus = { readonly code: 'OK' } | GrpcFailure;
 
 /** By number, as in gRPC's "Status codes and their use". */
 const codes = [
@@ -36,11 +43,11 @@ export function statusOf(headers: IncomingHttpHeaders): GrpcStatus | undefined {
   const number = single(headers['grpc-status']);
   if (number === undefined) return undefined;
   const code = codes[Number(number)] ?? 'UNKNOWN';
-  return code === 'OK' ? { code } : { code, text: messageOf(headers) };
+  return code === 'OK' ? { code } : { code, text: messageOf(headers), answered: true };
 }
 
 /** The status of a response that is no gRPC ("HTTP to gRPC status code mapping"). */
-export function statusOfHttp(httpStatus: number): GrpcStatus {
+export function statusOfHttp(httpStatus: number): GrpcFailure {
   return {
     code: codeOfHttp(httpStatus),
     text: `the socket answered with HTTP status ${httpStatus} and no gRPC status`,

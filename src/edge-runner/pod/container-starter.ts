@@ -4,6 +4,7 @@ import { resolveEnvironment } from '../../kube/env.ts';
 import { podHostname } from '../../kube/hostname.ts';
 import { hostsFileContent } from '../../kube/hosts-file.ts';
 import { KubeRuleError } from '../../kube/kube-rule-error.ts';
+import { withSubPath } from '../../kube/sub-path.ts';
 import type { Mount } from '../cri/container-messages.ts';
 import { CriError } from '../cri/cri-error.ts';
 import type { InputOf } from '../cri/proto-message.ts';
@@ -33,7 +34,7 @@ export async function startContainer(context: PodContext, request: StartRequest)
   const image = await context.images.ensure({ ...request, secrets: pullSecrets(context, pod) });
   const { env, command, args } = environment(context, request);
   const terminationMessageFile = await context.files.createTerminationLog(pod, container.name);
-  const mounts = await containerMounts(context, request, terminationMessageFile);
+  const mounts = await containerMounts(context, request, env, terminationMessageFile);
   const config = containerConfig(pod, container, {
     ...{ site: context.site, attempt, image, command, args, env, mounts },
     terminationMessageFile,
@@ -83,12 +84,14 @@ function environment(
 async function containerMounts(
   context: PodContext,
   { pod, container, sandbox, signal }: StartRequest,
+  env: { name: string; value: string }[],
   terminationMessageFile: string,
 ): Promise<InputOf<typeof Mount>[]> {
   const mounts: InputOf<typeof Mount>[] = [];
   try {
     for (const mount of container.volumeMounts ?? []) {
-      const source = await context.volumes.mountFor(pod, container, mount, signal);
+      const resolved = withSubPath(mount, env);
+      const source = await context.volumes.mountFor(pod, container, resolved, signal);
       mounts.push({
         containerPath: mount.mountPath,
         hostPath: source.hostPath,
@@ -96,7 +99,7 @@ async function containerMounts(
       });
     }
   } catch (error) {
-    if (!(error instanceof VolumeError)) throw error;
+    if (!(error instanceof VolumeError) && !(error instanceof KubeRuleError)) throw error;
     throw new PodProblem('CreateContainerConfigError', error.message, { cause: error });
   }
   if (!mounts.some(({ containerPath }) => containerPath === '/etc/hosts')) {

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Container, Pod, PodStatus } from '../../kube/api.ts';
+import type { Container, Pod, PodSpec, PodStatus } from '../../kube/api.ts';
 import { unsupportedFields } from '../../kube/unsupported.ts';
 import { CriError } from '../cri/cri-error.ts';
 import { VolumeError } from '../volumes/volume-error.ts';
@@ -59,6 +59,7 @@ export class PodWorker {
   #volumes: 'none' | 'ready' | 'stale' = 'none';
   #start = new AbortController();
   #tokensTriedAtMs = 0;
+  #checkedSpec: PodSpec | undefined;
   readonly #endWatches = new Set<{ containerId: string; listener: () => void }>();
 
   constructor(options: PodWorkerOptions) {
@@ -232,13 +233,18 @@ export class PodWorker {
         message: 'Pod was active on the node longer than the specified deadline',
       };
     }
+    if (this.#checkedSpec === this.#pod.spec) return undefined;
+    this.#checkedSpec = this.#pod.spec;
     const fields = unsupportedFields(this.#pod);
     if (fields.length === 0) return undefined;
     const list = fields.map(({ path, reason }) => `${path} (${reason})`).join(', ');
-    return {
-      reason: 'UnsupportedPodSpec',
-      message: `Pod was rejected: this site's runner doesn't support ${list}`,
-    };
+    const why = `this site's runner doesn't support ${list}`;
+    if (this.#observed.containers.length === 0) {
+      return { reason: 'UnsupportedPodSpec', message: `Pod was rejected: ${why}` };
+    }
+    // What is asked of a pod that already runs, such as an ephemeral container, doesn't end it.
+    this.#events.record('Warning', 'UnsupportedPodSpec', `Change was ignored: ${why}`);
+    return undefined;
   }
 
   async #reject(rejection: PodRejection): Promise<undefined> {

@@ -1,5 +1,3 @@
-import { connect, type Socket } from 'node:net';
-import { pipeline } from 'node:stream/promises';
 import type {
   AttachHead,
   ExecHead,
@@ -12,7 +10,7 @@ import type { TunnelStream } from '../../tunnel/stream.ts';
 import type { CriClient } from '../cri/cri-client.ts';
 import type { PodManager } from '../pod/pod-manager.ts';
 import { findRunning, findSandbox } from './find-container.ts';
-import { StreamRefusal } from './stream-refusal.ts';
+import { RuntimeSocket } from './runtime-socket.ts';
 
 type StreamingHead = ExecHead | AttachHead | PortForwardHead;
 
@@ -31,16 +29,11 @@ export async function relayStreaming(
   options: RelayOptions,
 ): Promise<void> {
   const url = new URL(await streamingUrl(head, options));
-  const socket = await connectTo(url);
-  try {
-    const reply: ProviderStreamReply = { ok: true };
-    await writeFrame(stream, reply);
-    socket.write(upgradeRequest(head.upgrade, url));
-    await Promise.all([pipeline(stream, socket), pipeline(socket, stream)]);
-  } finally {
-    socket.destroy();
-    stream.destroy();
-  }
+  const socket = new RuntimeSocket(url);
+  await socket.connect();
+  const reply: ProviderStreamReply = { ok: true };
+  await writeFrame(stream, reply);
+  await socket.relay(upgradeRequest(head.upgrade, url), stream);
 }
 
 async function streamingUrl(head: StreamingHead, { pods, cri }: RelayOptions): Promise<string> {
@@ -53,19 +46,6 @@ async function streamingUrl(head: StreamingHead, { pods, cri }: RelayOptions): P
   const io = { containerId, stdin, stdout, tty, stderr: head.stderr && !tty };
   if (head.type === 'attach') return (await cri.attach(io)).url;
   return (await cri.exec({ ...io, cmd: head.command })).url;
-}
-
-function connectTo(url: URL): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host: url.hostname, port: Number(url.port), noDelay: true });
-    socket.once('connect', () => {
-      resolve(socket);
-    });
-    socket.once('error', (cause) => {
-      const text = `the container runtime's streaming server at ${url.host} doesn't answer: ${cause.message}`;
-      reject(new StreamRefusal(502, text));
-    });
-  });
 }
 
 function upgradeRequest(upgrade: Upgrade, url: URL): string {

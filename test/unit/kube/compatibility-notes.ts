@@ -1,4 +1,8 @@
-import type { Row } from './compatibility-table.ts';
+export interface Row {
+  field: string;
+  honoured: 'yes' | 'partly' | 'no';
+  note: string;
+}
 
 /** Fields whose rule lists every value that the API has. */
 export const everyValue = new Set([

@@ -1,13 +1,13 @@
 import * as models from '@kubernetes/client-node';
 import type { FieldRule } from '../../../src/kube/field-rules.ts';
 import { podSpecRule } from '../../../src/kube/unsupported.ts';
-import { everyValue, noReasons, partlyNotes, statusFields } from './compatibility-notes.ts';
-
-export interface Row {
-  field: string;
-  honoured: 'yes' | 'partly' | 'no';
-  note: string;
-}
+import {
+  everyValue,
+  noReasons,
+  partlyNotes,
+  statusFields,
+  type Row,
+} from './compatibility-notes.ts';
 
 /**
  * A row for every field of the Pod API, from the API's own schema (as the Kubernetes client has it)

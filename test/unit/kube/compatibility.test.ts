@@ -2,8 +2,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 import t from 'tap';
-import { specRows, statusRows, type Row } from './compatibility-table.ts';
-import { everyValue, partlyNotes, statusFields } from './compatibility-notes.ts';
+import { specRows, statusRows } from './compatibility-table.ts';
+import { everyValue, partlyNotes, statusFields, type Row } from './compatibility-notes.ts';
 
 const page = join(import.meta.dirname, '../../../docs/compatibility.md');
 

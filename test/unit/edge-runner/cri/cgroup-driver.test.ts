@@ -9,6 +9,7 @@ const unimplemented = new CriError('UNIMPLEMENTED', {
   method: 'RuntimeConfig',
   detail: '',
   socketPath: '',
+  answered: true,
 });
 
 function configWith(driver: boolean): string {

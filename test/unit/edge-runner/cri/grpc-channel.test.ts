@@ -1,5 +1,6 @@
 import type { ServerHttp2Stream } from 'node:http2';
 import t, { type Test } from 'tap';
+import { isRuntimeGone } from '../../../../src/edge-runner/cri/cri-error.ts';
 import {
   GrpcChannel,
   type CallOptions,
@@ -77,6 +78,7 @@ void t.test('reads a status from trailers and from headers alone, percent-encode
       code: 'NOT_FOUND',
       method: 'Say',
       detail: 'no such container "x" €"',
+      answered: true,
     });
   }
 });
@@ -174,6 +176,7 @@ void t.test('says UNAVAILABLE without a server and works again once there is one
   await t.rejects(call(channel), {
     code: 'UNAVAILABLE',
     cause: { code: 'ENOENT' },
+    answered: false,
     message: socketPath,
   });
 
@@ -192,11 +195,22 @@ void t.test('says UNAVAILABLE without a server and works again once there is one
   await second.kill();
 });
 
+void t.test('tells a server that says UNAVAILABLE from one that is gone', async (t) => {
+  const { channel } = await setUp(t, (stream) => {
+    refuse(stream, 14, 'the registry answers 503');
+  });
+  const failure = await call(channel).catch((error: unknown) => error);
+  t.match(failure, { code: 'UNAVAILABLE', answered: true });
+  t.notMatch(String(failure), /containerd runs/);
+  t.notOk(isRuntimeGone(failure));
+});
+
 void t.test('fails calls under way when the server dies', async (t) => {
   const { channel, server } = await setUp(t, () => {
     void server.kill();
   });
-  await t.rejects(call(channel), { code: 'UNAVAILABLE' });
+  const failure = await call(channel).catch((error: unknown) => error);
+  t.ok(isRuntimeGone(failure));
 });
 
 void t.test('closing fails calls under way and later ones', async (t) => {

@@ -1,0 +1,140 @@
+import { BackOff } from './back-off.ts';
+import { systemClock, type Clock } from './clock.ts';
+import { dialTunnel, type Dialled, type DialOptions } from './dial.ts';
+import { dialError } from './dial-error.ts';
+import { TunnelError, type TunnelErrorCode } from './errors.ts';
+import type { Session } from './session.ts';
+
+export type LinkState =
+  | { readonly kind: 'connecting' }
+  | { readonly kind: 'connected'; readonly address: string }
+  | { readonly kind: 'disconnected'; readonly error: TunnelError; readonly retryInMs: number };
+
+export interface ConnectOptions extends DialOptions {
+  readonly onSession: (session: Session, address: string) => void;
+  readonly onState?: (state: LinkState) => void;
+  /** A number in [0, 1), for the jitter. */
+  readonly random?: () => number;
+}
+
+/** Time that the streams of a session may take to end once its peer has said that it goes away. */
+const drainMs = 3_600_000;
+const baseDelayMs = 500;
+/** Ceiling of the delay while there is no road: short, so that a site is back soon after its link. */
+const maxDelayMs = 4_000;
+/** Ceiling of the delay when somebody answers and says no, which time alone seldom changes. */
+const maxRejectedDelayMs = 30_000;
+/** A session that lasted so long was stable: the next failure begins with a short delay again. */
+const stableAfterMs = 30_000;
+
+const rejections = new Set<TunnelErrorCode>([
+  'ADDRESS_INVALID',
+  'HTTP_REJECTED',
+  'PROXY_REJECTED',
+  'REPLACED',
+  'TLS_FAILED',
+  'TLS_UNTRUSTED',
+]);
+
+/**
+ * Keeps a tunnel up until the signal aborts: dials, and dials again with back-off whenever a
+ * session ends. When the peer announces that it goes away, a new session is dialled at once while
+ * the old one's streams run on. Resolves after the abort, when the sessions are closed.
+ */
+export async function connectTunnel(options: ConnectOptions): Promise<void> {
+  await new Link(options).run();
+}
+
+class Link {
+  readonly #options: ConnectOptions;
+  readonly #clock: Clock;
+  readonly #backOff: BackOff;
+  readonly #sessions = new Set<Session>();
+  #preferred: readonly string[];
+
+  constructor(options: ConnectOptions) {
+    this.#options = options;
+    this.#clock = options.session.clock ?? systemClock;
+    this.#backOff = new BackOff({
+      baseMs: baseDelayMs,
+      random: options.random ?? Math.random,
+    });
+    this.#preferred = options.addresses;
+  }
+
+  async run(): Promise<void> {
+    while (!this.#isOver()) {
+      const error = await this.#oneSession();
+      if (error === undefined || this.#isOver()) continue;
+      const maxMs = rejections.has(error.code) ? maxRejectedDelayMs : maxDelayMs;
+      const retryInMs = Math.round(this.#backOff.next(maxMs));
+      this.#options.onState?.({ kind: 'disconnected', error, retryInMs });
+      await this.#sleep(retryInMs);
+    }
+    await Promise.all([...this.#sessions].map((session) => session.closed));
+  }
+
+  #isOver(): boolean {
+    return this.#options.signal.aborted;
+  }
+
+  /** Dials and waits for the end. Undefined when the next session should follow without a delay. */
+  async #oneSession(): Promise<TunnelError | undefined> {
+    const { signal, onState } = this.#options;
+    onState?.({ kind: 'connecting' });
+    const dialled = await this.#dial();
+    if (dialled instanceof TunnelError) return dialled;
+    const { session, address } = dialled;
+    this.#keep(session, signal);
+    this.#prefer(address);
+    onState?.({ kind: 'connected', address });
+    const startedAtMs = this.#clock.now();
+    const ended = await Promise.race([session.closed, session.remoteGoAway]);
+    const stable = this.#clock.now() - startedAtMs >= stableAfterMs;
+    if (stable) this.#backOff.reset();
+    if (ended !== undefined) return ended;
+    void session.drain(drainMs);
+    return stable ? undefined : new TunnelError('GOING_AWAY', `${address} goes away`);
+  }
+
+  async #dial(): Promise<Dialled | TunnelError> {
+    try {
+      return await dialTunnel({ ...this.#options, addresses: this.#preferred });
+    } catch (error) {
+      return dialError(error, 'the provider', this.#preferred.join(', '));
+    }
+  }
+
+  #keep(session: Session, signal: AbortSignal): void {
+    const close = (): void => {
+      session.close();
+    };
+    this.#sessions.add(session);
+    signal.addEventListener('abort', close);
+    if (signal.aborted) close();
+    void session.closed.then(() => {
+      this.#sessions.delete(session);
+      signal.removeEventListener('abort', close);
+    });
+  }
+
+  /** What worked last is tried first. */
+  #prefer(address: string): void {
+    const others = this.#options.addresses.filter((other) => other !== address);
+    this.#preferred = [address, ...others];
+  }
+
+  #sleep(delayMs: number): Promise<void> {
+    const { signal } = this.#options;
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    const done = (): void => {
+      resolve(undefined);
+    };
+    const timer = setTimeout(done, delayMs);
+    signal.addEventListener('abort', done);
+    return promise.finally(() => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+    });
+  }
+}

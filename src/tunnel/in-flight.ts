@@ -1,0 +1,159 @@
+import type { Clock } from './clock.ts';
+import type { TunnelLimits } from './limits.ts';
+import type { StreamClass } from './stream.ts';
+
+/** Age at which the shortest round trip is measured anew, as the path may have changed. */
+const minRttMemoryMs = 10_000;
+const probeIntervalMs = 5;
+/** Pings that are on their way at once while data flows. */
+const probesUnderWay = 8;
+const minProbeBytes = 2048;
+/** Time that one piece may take on the wire, so that what is urgent finds a gap soon. */
+const pieceMs = 10;
+
+interface Probe {
+  readonly sentAtMs: number;
+  /** Everything sent before it, which its answer says has arrived. */
+  readonly position: number;
+  readonly inFlightBytes: number;
+}
+
+/**
+ * Bounds how much is on its way to the peer. Node has no say over the kernel's send buffer, which
+ * takes megabytes; on a slow uplink that is half a minute in which nothing urgent gets through.
+ * So pings go along with the data, and by the delay of their answers this keeps no more under way
+ * than the link carries in one round trip plus `maxQueueDelayMs`.
+ *
+ * The bound doubles while it is made use of and no queue builds up, and shrinks in proportion as
+ * soon as one does. What counts as a queue is measured against the shortest round
+ * trip; when that is old, sending pauses for about one round trip so that it can be measured
+ * without a queue of this end's own making.
+ */
+export class InFlight {
+  readonly #clock: Clock;
+  readonly #limits: TunnelLimits;
+  readonly #probes = new Map<number, Probe>();
+  #sentBytes = 0;
+  #arrivedBytes = 0;
+  #probedBytes = 0;
+  #lastProbeMs = Number.NEGATIVE_INFINITY;
+  #limitBytes: number;
+  #limited = false;
+  #draining = false;
+  #rttMs: number | undefined;
+  #minRttMs: number | undefined;
+  #minRttAtMs = 0;
+  #adjustedAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(limits: TunnelLimits, clock: Clock) {
+    this.#limits = limits;
+    this.#clock = clock;
+    this.#limitBytes = limits.initialInFlightBytes;
+  }
+
+  /** The latest round trip, with whatever queues it met. */
+  get rttMs(): number | undefined {
+    return this.#rttMs;
+  }
+
+  get limitBytes(): number {
+    return this.#draining ? this.#cleanBytes : this.#limitBytes;
+  }
+
+  /** Whether something waits only for an answer to a ping. */
+  get isLimited(): boolean {
+    return this.#limited;
+  }
+
+  /** Largest payload of a frame, so that one piece keeps the link busy for a short time only. */
+  get chunkBytes(): number {
+    const { minChunkBytes, maxChunkBytes, maxQueueDelayMs } = this.#limits;
+    const bytesPerMs = this.#limitBytes / ((this.#minRttMs ?? 0) + maxQueueDelayMs);
+    return Math.max(minChunkBytes, Math.min(maxChunkBytes, Math.floor(bytesPerMs * pieceMs)));
+  }
+
+  /** Whether a stream of the class may send now. Control always may; interactive has a little in reserve. */
+  allows(streamClass: StreamClass): boolean {
+    if (streamClass === 'control') return true;
+    const reserve = streamClass === 'interactive' ? this.#limits.minInFlightBytes : 0;
+    const allowed = this.#inFlightBytes < this.limitBytes + reserve;
+    if (!allowed) this.#limited = true;
+    return allowed;
+  }
+
+  sent(bytes: number): void {
+    this.#sentBytes += bytes;
+  }
+
+  /** Whether a ping should follow what was sent. Small traffic needs none. */
+  get probeDue(): boolean {
+    const unprobedBytes = this.#sentBytes - this.#probedBytes;
+    if (this.#probes.size === 0 && this.#limited) return true;
+    if (unprobedBytes < Math.max(minProbeBytes, this.#limitBytes / probesUnderWay)) return false;
+    return this.#clock.now() - this.#lastProbeMs >= probeIntervalMs;
+  }
+
+  /** A ping of any origin goes out behind everything sent so far. */
+  pinged(id: number): void {
+    const nowMs = this.#clock.now();
+    this.#probes.set(id, {
+      sentAtMs: nowMs,
+      position: this.#sentBytes,
+      inFlightBytes: this.#inFlightBytes,
+    });
+    this.#probedBytes = this.#sentBytes;
+    this.#lastProbeMs = nowMs;
+    this.#limited = false;
+  }
+
+  /** The answer to a ping. Gives its round trip, or undefined when no such ping was sent. */
+  answered(id: number): number | undefined {
+    const probe = this.#probes.get(id);
+    if (probe === undefined) return undefined;
+    this.#probes.delete(id);
+    const rttMs = Math.max(this.#clock.now() - probe.sentAtMs, 0.01);
+    this.#rttMs = rttMs;
+    this.#arrivedBytes = Math.max(this.#arrivedBytes, probe.position);
+    const minRttMs = this.#updateMinRtt(rttMs, probe);
+    if (!this.#draining) this.#adjust(rttMs, minRttMs, probe);
+    return rttMs;
+  }
+
+  get #inFlightBytes(): number {
+    return this.#sentBytes - this.#arrivedBytes;
+  }
+
+  /** So little under way that it makes no queue worth mentioning. */
+  get #cleanBytes(): number {
+    return this.#limits.minInFlightBytes / 4;
+  }
+
+  #updateMinRtt(rttMs: number, probe: Probe): number {
+    const nowMs = this.#clock.now();
+    const stale = nowMs - this.#minRttAtMs > minRttMemoryMs;
+    const clean = probe.inFlightBytes <= this.#cleanBytes;
+    if (this.#minRttMs === undefined || rttMs <= this.#minRttMs || (stale && clean)) {
+      this.#minRttMs = rttMs;
+      this.#minRttAtMs = nowMs;
+      this.#draining = false;
+    } else if (stale) {
+      this.#draining = true;
+    }
+    return this.#minRttMs;
+  }
+
+  /** Once per round trip: what was sent before the last change says nothing about it. */
+  #adjust(rttMs: number, minRttMs: number, probe: Probe): void {
+    if (probe.sentAtMs < this.#adjustedAtMs) return;
+    const queueMs = rttMs - minRttMs;
+    const { maxQueueDelayMs, minInFlightBytes } = this.#limits;
+    const before = this.#limitBytes;
+    if (queueMs > maxQueueDelayMs) {
+      const fitting = probe.inFlightBytes * ((minRttMs + maxQueueDelayMs) / rttMs);
+      this.#limitBytes = Math.max(minInFlightBytes, Math.min(before, fitting));
+    } else if (probe.inFlightBytes * 2 >= before && queueMs < maxQueueDelayMs / 2) {
+      this.#limitBytes = Math.min(before * 2, Number.MAX_SAFE_INTEGER);
+    }
+    if (this.#limitBytes !== before) this.#adjustedAtMs = this.#clock.now();
+  }
+}

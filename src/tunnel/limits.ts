@@ -1,0 +1,85 @@
+/** Every bound and delay of a session. docs/limits.md has a row for each. */
+export interface TunnelLimits {
+  /** Receive window that yamux gives every stream when it opens. Fixed by the specification. */
+  readonly initialWindowBytes: number;
+  /** Size up to which the window of one stream may grow. */
+  readonly maxWindowBytes: number;
+  /** Sum of what all windows of a session may have grown beyond their initial size. */
+  readonly maxWindowGrowthBytes: number;
+  /** Bytes received and not yet read, over all streams of a session. */
+  readonly maxUnreadBytes: number;
+  /** Streams that the peer may have open at once. */
+  readonly maxInboundStreams: number;
+  /** Streams that this end may have open at once. */
+  readonly maxOutboundStreams: number;
+  /** Streams that the peer may open in a burst, and each second after that. */
+  readonly maxOpenBurst: number;
+  readonly maxOpensPerSecond: number;
+  /** Pings that the peer may send in a burst, and each second after that. */
+  readonly maxPingBurst: number;
+  readonly maxPingsPerSecond: number;
+  /** Answers to the peer that may wait for the connection to take them. */
+  readonly maxQueuedControlFrames: number;
+  /** Payload of one data frame that this end sends. */
+  readonly maxChunkBytes: number;
+  readonly minChunkBytes: number;
+  /** Bytes handed to the connection in one piece. */
+  readonly maxBatchBytes: number;
+  /** Bytes handed to the connection and not yet taken by the kernel. */
+  readonly maxBufferedBytes: number;
+  /** Bytes on their way to the peer before their delay has been measured, and at least ever. */
+  readonly initialInFlightBytes: number;
+  readonly minInFlightBytes: number;
+  /** Queueing delay that bulk data may add on the way to the peer. */
+  readonly maxQueueDelayMs: number;
+  /** Bytes that a stream takes from its writer before it says stop. */
+  readonly streamWriteBufferBytes: number;
+  /** Silence after which this end pings. The accepting end waits a little longer. */
+  readonly pingAfterMs: number;
+  /** Silence after which the peer is dead. */
+  readonly deadAfterMs: number;
+  /** Time for the peer to accept a stream. */
+  readonly openTimeoutMs: number;
+  /** Time for the closing handshake of the connection. */
+  readonly closeTimeoutMs: number;
+}
+
+const kib = 1024;
+const mib = 1024 * kib;
+
+export const defaultLimits: TunnelLimits = {
+  initialWindowBytes: 256 * kib,
+  maxWindowBytes: 16 * mib,
+  maxWindowGrowthBytes: 32 * mib,
+  maxUnreadBytes: 64 * mib,
+  maxInboundStreams: 4096,
+  maxOutboundStreams: 4096,
+  maxOpenBurst: 8192,
+  maxOpensPerSecond: 4096,
+  maxPingBurst: 2000,
+  maxPingsPerSecond: 1000,
+  maxQueuedControlFrames: 8192,
+  maxChunkBytes: 16 * kib - 20,
+  minChunkBytes: kib,
+  maxBatchBytes: 16 * kib - 8,
+  maxBufferedBytes: 256 * kib,
+  initialInFlightBytes: 16 * kib,
+  minInFlightBytes: 8 * kib,
+  maxQueueDelayMs: 50,
+  streamWriteBufferBytes: 64 * kib,
+  pingAfterMs: 20_000,
+  deadAfterMs: 28_000,
+  openTimeoutMs: 30_000,
+  closeTimeoutMs: 2_000,
+};
+
+/** Largest WebSocket message that is accepted. */
+export const maxMessageBytes = 256 * kib;
+/** Fragments of one WebSocket message. */
+export const maxMessageFragments = 64;
+/** Bytes kept of the body with which a server turns an upgrade down. */
+export const maxRejectionBytes = 4 * kib;
+/** Bytes of the answer of a proxy, up to the end of its head. */
+export const maxProxyHeadBytes = 16 * kib;
+/** Buffers of the size of a batch that a session keeps for sending while it sends. */
+export const maxPooledBuffers = 32;
