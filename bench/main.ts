@@ -18,7 +18,9 @@ async function main(): Promise<number> {
   const [name = ''] = positionals;
   const load = benchmarks[name];
   if (load === undefined) {
-    console.error(`bench: there is no benchmark "${name}"; there are ${Object.keys(benchmarks).join(', ')}`);
+    console.error(
+      `bench: there is no benchmark "${name}"; there are ${Object.keys(benchmarks).join(', ')}`,
+    );
     return 1;
   }
   const figures = await (await load()).run();

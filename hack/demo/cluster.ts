@@ -6,7 +6,7 @@ import { findControlPlanes } from '../lab/control-planes.ts';
 import { kubectl } from '../lab/kubectl.ts';
 import type { Lab } from '../lab/lab.ts';
 import { findProgram } from '../lab/packages.ts';
-import type { Progress } from '../lab/progress.ts';
+import { withProgress, type Progress } from '../lab/progress.ts';
 import type { TowlineOptions } from '../lab/towline.ts';
 import { DemoError } from './demo-error.ts';
 
@@ -40,8 +40,10 @@ export async function startCluster(options: ClusterOptions): Promise<DemoCluster
   const { found } = await findControlPlanes(options.progress, options);
   const [binaries] = found;
   if (binaries === undefined) throw new DemoError('no control plane could be built or found');
-  options.progress(`starting etcd and the control plane of ${binaries.name}`);
-  const plane = await options.lab.startControlPlane({ binaries });
+  const what = `starting etcd and the control plane of ${binaries.name}`;
+  const plane = await withProgress(options.progress, what, () =>
+    options.lab.startControlPlane({ binaries }),
+  );
   return {
     adminKubeconfig: plane.adminKubeconfig,
     kubeconfigForToken: (name, token) => plane.kubeconfigForToken(name, token),
@@ -61,7 +63,8 @@ export async function removeFromCluster(labDir: string): Promise<void> {
 
 async function existingCluster(options: ClusterOptions, kubeconfig: string): Promise<DemoCluster> {
   const { code, stderr } = await kubectl(kubeconfig, ['version', '--request-timeout=10s']);
-  if (code !== 0) throw new DemoError(`the cluster of ${kubeconfig} can't be used: ${stderr.trim()}`);
+  if (code !== 0)
+    throw new DemoError(`the cluster of ${kubeconfig} can't be used: ${stderr.trim()}`);
   await writeFile(join(options.lab.dir, clusterFile), JSON.stringify({ kubeconfig, kind: false }));
   return {
     adminKubeconfig: kubeconfig,
@@ -74,7 +77,9 @@ async function existingCluster(options: ClusterOptions, kubeconfig: string): Pro
 async function kindCluster(options: ClusterOptions): Promise<DemoCluster> {
   for (const program of ['docker', 'kind']) {
     if (findProgram(program) === undefined) {
-      throw new DemoError(`--kind needs ${program}, which is not on PATH; install it, or leave --kind out`);
+      throw new DemoError(
+        `--kind needs ${program}, which is not on PATH; install it, or leave --kind out`,
+      );
     }
   }
   const docker = await run('docker', ['info', '--format', '{{.ServerVersion}}']);
@@ -85,7 +90,16 @@ async function kindCluster(options: ClusterOptions): Promise<DemoCluster> {
   const config = join(import.meta.dirname, '../kind.yaml');
   await writeFile(join(options.lab.dir, clusterFile), JSON.stringify({ kubeconfig, kind: true }));
   options.progress('creating a kind cluster');
-  const flags = ['--name', kindName, '--kubeconfig', kubeconfig, '--config', config, '--wait', '120s'];
+  const flags = [
+    '--name',
+    kindName,
+    '--kubeconfig',
+    kubeconfig,
+    '--config',
+    config,
+    '--wait',
+    '120s',
+  ];
   await runChecked('kind', ['create', 'cluster', ...flags], { timeoutMs: 600_000 });
   const gateway = await runChecked('docker', [
     ...['network', 'inspect', 'kind', '--format'],

@@ -1,4 +1,5 @@
 import { kubectl } from '../lab/kubectl.ts';
+import { withProgress } from '../lab/progress.ts';
 import type { LabSite } from '../lab/towline.ts';
 import { waitFor } from '../lab/wait.ts';
 import { DemoError } from './demo-error.ts';
@@ -8,6 +9,11 @@ export interface Stage {
   readonly kubeconfig: string;
   readonly sites: readonly LabSite[];
   readonly signal: AbortSignal;
+}
+
+/** Says on standard error what is being done, so that standard output is the story alone. */
+export function say(line: string): void {
+  console.error(`· ${line}`);
 }
 
 const bold = (text: string): string => (process.stdout.isTTY ? `\x1b[1m${text}\x1b[0m` : text);
@@ -34,9 +40,10 @@ export async function until(
   expected: string,
   timeoutMs = 60_000,
 ): Promise<void> {
-  await waitFor(
-    async () => (await kubectl(stage.kubeconfig, args)).stdout.trim() === expected,
-    { what, timeoutMs, intervalMs: 300, signal: stage.signal },
+  await withProgress(say, `waiting for ${what}`, () =>
+    waitFor(async () => (await kubectl(stage.kubeconfig, args)).stdout.trim() === expected, {
+      ...{ what, timeoutMs, intervalMs: 300, signal: stage.signal },
+    }),
   );
 }
 

@@ -1,9 +1,9 @@
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { kubectlChecked } from '../lab/kubectl.ts';
 import { chapter, show, showOnDevice, until, type Stage } from './story.ts';
 import { DemoError } from './demo-error.ts';
 
-const example = join(import.meta.dirname, '../../manifests/example.yaml');
+const example = relative('', join(import.meta.dirname, '../../manifests/example.yaml'));
 
 /** The story: nodes, pods, logs and a shell; a site cut off, its pod running on; the link back. */
 export async function tellStory(stage: Stage): Promise<void> {
@@ -29,7 +29,12 @@ export async function tellStory(stage: Stage): Promise<void> {
   await berlin.device.uplinkDown();
   const ready = ['-o', 'jsonpath={.status.conditions[?(@.type=="Ready")].status}'];
   const condition = ['get', 'node', berlin.nodeName, ...ready];
-  await until(stage, 'the node to be reported as unknown', condition, 'Unknown');
+  await until(
+    stage,
+    'the cloud to notice (a silent link is given up after 30 s, the node after 10 s more)',
+    condition,
+    'Unknown',
+  );
   await show(stage, 'get', 'nodes');
   const reason = 'jsonpath={.status.conditions[?(@.type=="Ready")].message}{"\\n"}';
   await show(stage, 'get', 'node', berlin.nodeName, '-o', reason);
@@ -40,10 +45,10 @@ export async function tellStory(stage: Stage): Promise<void> {
 
   chapter('The link comes back');
   await berlin.device.uplinkUp();
-  await until(stage, 'the node to be ready again', condition, 'True');
+  await until(stage, 'the site to be back', condition, 'True');
   const available = 'jsonpath={.status.availableReplicas}';
   const deployment = ['get', 'deploy', 'hello', '-n', 'acme', '-o', available];
-  await until(stage, 'the pod to be ready again', deployment, '1');
+  await until(stage, 'its pod to be ready in the cloud again', deployment, '1');
   await show(stage, 'get', 'nodes');
   await show(stage, 'get', 'pods', '-n', 'acme', '-o', 'wide');
   await show(stage, 'exec', '-n', 'acme', 'deploy/hello', '--', 'echo', 'still the same container');

@@ -98,12 +98,12 @@ export async function removeDeviceNamespace(plan: DeviceNetworkPlan): Promise<vo
 }
 
 /** Unplugs the device: its interface is down, and what it sends fails at once. */
-export async function linkDown(plan: DeviceNetworkPlan): Promise<void> {
+export async function linkDown(plan: Pick<DeviceNetworkPlan, 'namespace'>): Promise<void> {
   await ip(`-n ${plan.namespace} link set eth0 down`);
 }
 
 /** Plugs it in again. */
-export async function linkUp(plan: DeviceNetworkPlan): Promise<void> {
+export async function linkUp(plan: Pick<DeviceNetworkPlan, 'namespace'>): Promise<void> {
   await inside(plan.namespace, [
     'link set eth0 up',
     // Routes vanish with the link and don't come back with it.

@@ -107,6 +107,10 @@ function nodeController(
     onPort: (nodeName, port) => {
       siteStatus.port(nodeName, port);
     },
+    onInvalidSite: (site, message) => {
+      const text = `Labels or taints of this Site are not brought to its node: ${message}`;
+      recorder.warn(site, 'InvalidSite', text);
+    },
     onNameTaken: (site, nodeName) => {
       const message = `A node named ${nodeName} exists already that is not this site's: delete or rename one of them.`;
       recorder.warn(site, 'NodeNameTaken', message);

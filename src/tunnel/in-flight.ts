@@ -1,3 +1,4 @@
+import { ArrivalRate } from './arrival-rate.ts';
 import type { Clock } from './clock.ts';
 import type { TunnelLimits } from './limits.ts';
 import type { StreamClass } from './stream.ts';
@@ -24,8 +25,9 @@ interface Probe {
  * So pings go along with the data, and by the delay of their answers this keeps no more under way
  * than the link carries in one round trip plus `maxQueueDelayMs`.
  *
- * The bound doubles while it is made use of and no queue builds up, and shrinks in proportion as
- * soon as one does. What counts as a queue is measured against the shortest round
+ * The bound doubles while it is made use of and no queue builds up, and shrinks to what the link
+ * was seen to carry as soon as one does. The rate seen keeps it from shrinking further and further
+ * where answers are late for another reason, such as a peer that is short of processor time. What counts as a queue is measured against the shortest round
  * trip; when that is old, sending pauses for about one round trip so that it can be measured
  * without a queue of this end's own making.
  */
@@ -43,6 +45,7 @@ export class InFlight {
   #rttMs: number | undefined;
   #minRttMs: number | undefined;
   #minRttAtMs = 0;
+  readonly #arrivals = new ArrivalRate();
   #adjustedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(limits: TunnelLimits, clock: Clock) {
@@ -82,6 +85,7 @@ export class InFlight {
   }
 
   sent(bytes: number): void {
+    if (this.#inFlightBytes === 0) this.#arrivals.begin(this.#clock.now());
     this.#sentBytes += bytes;
   }
 
@@ -111,9 +115,11 @@ export class InFlight {
     const probe = this.#probes.get(id);
     if (probe === undefined) return undefined;
     this.#probes.delete(id);
-    const rttMs = Math.max(this.#clock.now() - probe.sentAtMs, 0.01);
+    const nowMs = this.#clock.now();
+    const rttMs = Math.max(nowMs - probe.sentAtMs, 0.01);
     this.#rttMs = rttMs;
-    this.#arrivedBytes = Math.max(this.#arrivedBytes, probe.position);
+    this.#arrivals.add(probe.position - this.#arrivedBytes, nowMs);
+    this.#arrivedBytes = probe.position;
     const minRttMs = this.#updateMinRtt(rttMs, probe);
     if (!this.#draining) this.#adjust(rttMs, minRttMs, probe);
     return rttMs;
@@ -149,7 +155,8 @@ export class InFlight {
     const { maxQueueDelayMs, minInFlightBytes } = this.#limits;
     const before = this.#limitBytes;
     if (queueMs > maxQueueDelayMs) {
-      const fitting = probe.inFlightBytes * ((minRttMs + maxQueueDelayMs) / rttMs);
+      const bytesPerMs = this.#arrivals.bytesPerMs ?? probe.inFlightBytes / rttMs;
+      const fitting = bytesPerMs * (minRttMs + maxQueueDelayMs);
       this.#limitBytes = Math.max(minInFlightBytes, Math.min(before, fitting));
     } else if (probe.inFlightBytes * 2 >= before && queueMs < maxQueueDelayMs / 2) {
       this.#limitBytes = Math.min(before * 2, Number.MAX_SAFE_INTEGER);

@@ -118,7 +118,8 @@ export class TunnelStream extends Duplex {
   /** For the session: appends the next frame to `parts`, gives its size. Only when `hasFrame`. */
   takeFrame(parts: Buffer[], maxPayloadBytes: number): number {
     const payloadBytes = Math.min(this.#outgoingBytes, this.#sendWindowBytes, maxPayloadBytes);
-    const fin = this.#finished !== undefined && payloadBytes === this.#outgoingBytes;
+    // Node asks for the end only after every write was taken, so it never waits behind payload.
+    const fin = this.#finished !== undefined;
     const type = payloadBytes > 0 ? frameType.data : frameType.windowUpdate;
     const flags = this.#openFlag | (fin ? frameFlag.fin : 0);
     this.#openFlag = 0;

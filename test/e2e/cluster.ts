@@ -27,7 +27,12 @@ export interface Cluster {
   ): Promise<{ stdout: string; stderr: string; code: number | null }>;
   apply(...objects: readonly object[]): Promise<void>;
   pod(name: string): Promise<Pod | undefined>;
-  untilPod(name: string, what: string, condition: (pod: Pod) => boolean, timeoutMs?: number): Promise<Pod>;
+  untilPod(
+    name: string,
+    what: string,
+    condition: (pod: Pod) => boolean,
+    timeoutMs?: number,
+  ): Promise<Pod>;
 }
 
 /** How long a site may be away in these tests before its node says so. */
@@ -53,7 +58,10 @@ export async function onEveryControlPlane(
       const plane = await lab.startControlPlane({
         binaries,
         extraFlags: {
-          'kube-controller-manager': ['--node-monitor-grace-period=16s', '--node-monitor-period=1s'],
+          'kube-controller-manager': [
+            '--node-monitor-grace-period=16s',
+            '--node-monitor-period=1s',
+          ],
         },
       });
       const towline = await startTowline({ lab, plane, disconnectGrace: `${disconnectGraceMs}ms` });
@@ -92,11 +100,9 @@ class LabCluster implements Cluster {
 
   async apply(...objects: readonly object[]): Promise<void> {
     const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });
-    await kubectlChecked(
-      this.plane.adminKubeconfig,
-      ['apply', '-n', this.namespace, '-f', '-'],
-      { input },
-    );
+    await kubectlChecked(this.plane.adminKubeconfig, ['apply', '-n', this.namespace, '-f', '-'], {
+      input,
+    });
   }
 
   async pod(name: string): Promise<Pod | undefined> {

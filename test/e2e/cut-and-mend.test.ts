@@ -1,6 +1,12 @@
 import { waitFor } from '../../hack/lab/wait.ts';
 import type { Condition, Pod } from '../../src/kube/api.ts';
-import { disconnectGraceMs, isRunning, onEveryControlPlane, shellPod, type Cluster } from './cluster.ts';
+import {
+  disconnectGraceMs,
+  isRunning,
+  onEveryControlPlane,
+  shellPod,
+  type Cluster,
+} from './cluster.ts';
 
 /** Statuses must be right this long after the link is back. */
 const mendMs = 10_000;
@@ -21,8 +27,8 @@ async function untilReady(cluster: Cluster, status: string, timeoutMs: number): 
   );
 }
 
-function containerOf(pod: Pod): [string | undefined, number | undefined] {
-  const status = pod.status?.containerStatuses?.[0];
+function containerOf(pod: Pod | undefined): [string | undefined, number | undefined] {
+  const status = pod?.status?.containerStatuses?.[0];
   return [status?.containerID, status?.restartCount];
 }
 
@@ -30,16 +36,25 @@ await onEveryControlPlane(async (t, cluster) => {
   const { site, towline } = cluster;
   await cluster.apply(
     shellPod(cluster, 'steady', 'while :; do date >> /tmp/log; sleep 0.5; done'),
-    shellPod(cluster, 'flaky', 'while [ ! -f /d/crash ]; do sleep 0.2; done; rm /d/crash; exit 9', {
-      volumes: [{ name: 'd', emptyDir: {} }],
-    }, { volumeMounts: [{ name: 'd', mountPath: '/d' }] }),
+    shellPod(
+      cluster,
+      'flaky',
+      'while [ ! -f /d/crash ]; do sleep 0.2; done; rm /d/crash; exit 9',
+      {
+        volumes: [{ name: 'd', emptyDir: {} }],
+      },
+      { volumeMounts: [{ name: 'd', mountPath: '/d' }] },
+    ),
   );
   const steady = await cluster.untilPod('steady', 'Running', isRunning);
   const flaky = await cluster.untilPod('flaky', 'Running', isRunning);
 
   const isSteady = async (): Promise<boolean> => {
     const pod = await cluster.pod('steady');
-    return pod?.metadata.uid === steady.metadata.uid && String(containerOf(pod)) === String(containerOf(steady));
+    return (
+      pod?.metadata.uid === steady.metadata.uid &&
+      String(containerOf(pod)) === String(containerOf(steady))
+    );
   };
 
   await t.test('tolerations keep Kubernetes from evicting', async (t) => {
@@ -62,12 +77,17 @@ await onEveryControlPlane(async (t, cluster) => {
     ['black-holed', () => site.device.blackhole(), () => site.device.unblackhole()],
   ] as const) {
     await t.test(`an uplink that is ${name}`, async (t) => {
-      const restartsBefore = (await cluster.pod('flaky'))?.status?.containerStatuses?.[0]?.restartCount ?? 0;
+      const restartsBefore =
+        (await cluster.pod('flaky'))?.status?.containerStatuses?.[0]?.restartCount ?? 0;
       await cut();
       const condition = await untilReady(cluster, 'Unknown', disconnectGraceMs + 45_000);
       t.equal(condition.reason, 'SiteDisconnected');
       t.match(condition.message, /last seen|since/i);
-      const away = await cluster.untilPod('steady', 'not ready in the cloud', (pod) => !isRunning(pod));
+      const away = await cluster.untilPod(
+        'steady',
+        'not ready in the cloud',
+        (pod) => !isRunning(pod),
+      );
       t.equal(away.metadata.deletionTimestamp, undefined, 'it is not evicted');
       // A crash while nobody can see it: the device restarts the container by itself.
       const crash = `${site.device.dir}/towline/pods/${flaky.metadata.uid ?? ''}/volumes/kubernetes.io~empty-dir/d/crash`;
@@ -116,25 +136,40 @@ await onEveryControlPlane(async (t, cluster) => {
   await t.test('kill -9 of the runner restarts nothing', async (t) => {
     await site.killRunner();
     await site.startRunner();
-    await waitFor(async () => (await cluster.tryKubectl(['exec', 'steady', '--', 'true'])).code === 0, {
-      what: 'exec to work again',
-      timeoutMs: 20_000,
-    });
+    await waitFor(
+      async () => (await cluster.tryKubectl(['exec', 'steady', '--', 'true'])).code === 0,
+      {
+        what: 'exec to work again',
+        timeoutMs: 20_000,
+      },
+    );
     t.ok(await isSteady());
     t.ok(isRunning((await cluster.pod('steady')) ?? steady));
   });
 
   await t.test('kill -9 of the provider restarts nothing', async (t) => {
-    const port = await cluster.kubectl('get', 'site', site.name, '-o', 'jsonpath={.status.kubeletPort}');
+    const port = await cluster.kubectl(
+      'get',
+      'site',
+      site.name,
+      '-o',
+      'jsonpath={.status.kubeletPort}',
+    );
     await towline.killProvider();
     await towline.startProvider();
-    await waitFor(async () => (await cluster.tryKubectl(['exec', 'steady', '--', 'true'])).code === 0, {
-      what: 'exec to work again',
-      timeoutMs: 40_000,
-    });
+    await waitFor(
+      async () => (await cluster.tryKubectl(['exec', 'steady', '--', 'true'])).code === 0,
+      {
+        what: 'exec to work again',
+        timeoutMs: 40_000,
+      },
+    );
     t.ok(await isSteady());
     await cluster.untilPod('steady', 'Running', isRunning, mendMs);
-    t.equal(await cluster.kubectl('get', 'site', site.name, '-o', 'jsonpath={.status.kubeletPort}'), port);
+    t.equal(
+      await cluster.kubectl('get', 'site', site.name, '-o', 'jsonpath={.status.kubeletPort}'),
+      port,
+    );
   });
 
   await t.test('after a reboot without the cloud pods start again', async (t) => {
@@ -142,10 +177,13 @@ await onEveryControlPlane(async (t, cluster) => {
     await site.device.reboot();
     await site.device.uplinkDown();
     await site.startRunner();
-    await waitFor(async () => (await site.device.ctr('tasks', 'ls')).match(/RUNNING/g)?.length === 2, {
-      what: 'the pod to run again',
-      timeoutMs: 20_000,
-    });
+    await waitFor(
+      async () => (await site.device.ctr('tasks', 'ls')).match(/RUNNING/g)?.length === 2,
+      {
+        what: 'the pod to run again',
+        timeoutMs: 20_000,
+      },
+    );
     await site.device.uplinkUp();
     const pod = await cluster.untilPod(
       'steady',

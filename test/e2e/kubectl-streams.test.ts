@@ -51,9 +51,15 @@ await onEveryControlPlane(async (t, cluster) => {
 
   await t.test('logs --previous shows the run before', async (t) => {
     await cluster.apply(
-      shellPod(cluster, 'twice', 'if [ -f /d/x ]; then sleep 1000; fi; touch /d/x; echo first; exit 1', {
-        volumes: [{ name: 'd', emptyDir: {} }],
-      }, { volumeMounts: [{ name: 'd', mountPath: '/d' }] }),
+      shellPod(
+        cluster,
+        'twice',
+        'if [ -f /d/x ]; then sleep 1000; fi; touch /d/x; echo first; exit 1',
+        {
+          volumes: [{ name: 'd', emptyDir: {} }],
+        },
+        { volumeMounts: [{ name: 'd', mountPath: '/d' }] },
+      ),
     );
     await cluster.untilPod(
       'twice',
@@ -66,13 +72,22 @@ await onEveryControlPlane(async (t, cluster) => {
 
   await t.test('exec: output, errors, exit codes and input', async (t) => {
     t.equal(await cluster.kubectl('exec', 'web', '--', 'echo', 'hello'), 'hello\n');
-    const failed = await cluster.tryKubectl(['exec', 'web', '--', 'sh', '-c', 'echo bad >&2; exit 7']);
+    const failed = await cluster.tryKubectl([
+      'exec',
+      'web',
+      '--',
+      'sh',
+      '-c',
+      'echo bad >&2; exit 7',
+    ]);
     t.equal(failed.code, 7);
     t.match(failed.stderr, /^bad\n/);
     const missing = await cluster.tryKubectl(['exec', 'web', '--', 'no-such-program']);
     t.not(missing.code, 0);
     const data = randomBytes(3_000_000).toString('hex');
-    const echoed = await cluster.tryKubectl(['exec', '-i', 'web', '--', 'sha256sum'], { input: data });
+    const echoed = await cluster.tryKubectl(['exec', '-i', 'web', '--', 'sha256sum'], {
+      input: data,
+    });
     t.match(echoed.stdout, createHash('sha256').update(data).digest('hex'));
   });
 
@@ -116,7 +131,9 @@ await onEveryControlPlane(async (t, cluster) => {
   });
 
   await t.test('attach', async (t) => {
-    await cluster.apply(shellPod(cluster, 'parrot', 'while read x; do echo "you said $x"; done', {}, { stdin: true }));
+    await cluster.apply(
+      shellPod(cluster, 'parrot', 'while read x; do echo "you said $x"; done', {}, { stdin: true }),
+    );
     await cluster.untilPod('parrot', 'Running', isRunning);
     const child = spawn('attach', '-i', 'parrot');
     let seen = '';

@@ -1,27 +1,29 @@
 import { waitFor } from '../../hack/lab/wait.ts';
+import type { Node } from '../../src/kube/api.ts';
 import { isRunning, onEveryControlPlane, shellPod } from './cluster.ts';
 
 await onEveryControlPlane(async (t, cluster) => {
   const { namespace, site } = cluster;
 
   await t.test('the node looks like any node', async (t) => {
-    const node = JSON.parse(await cluster.kubectl('get', 'node', site.nodeName, '-o', 'json'));
+    const text = await cluster.kubectl('get', 'node', site.nodeName, '-o', 'json');
+    const node = JSON.parse(text) as Node;
     t.match(node.metadata.labels, {
       'kubernetes.io/hostname': site.nodeName,
       'kubernetes.io/os': 'linux',
       'towline.dev/site': site.name,
       'towline.dev/tenant': namespace,
     });
-    t.match(node.spec.taints, [
+    t.match(node.spec?.taints, [
       { key: 'towline.dev/site', value: site.name, effect: 'NoSchedule' },
     ]);
-    t.match(node.status.capacity, { cpu: /^\d+$/, memory: /^\d+Ki$/, pods: '110' });
-    t.match(node.status.nodeInfo, {
+    t.match(node.status?.capacity, { cpu: /^\d+$/, memory: /^\d+Ki$/, pods: '110' });
+    t.match(node.status?.nodeInfo, {
       containerRuntimeVersion: /^containerd:\/\/1\.6/,
       kubeletVersion: new RegExp(`^v1\\.${cluster.plane.version.split('.')[1] ?? ''}\\.`),
       operatingSystem: 'linux',
     });
-    t.ok(node.status.daemonEndpoints.kubeletEndpoint.Port > 0);
+    t.ok((node.status?.daemonEndpoints?.kubeletEndpoint?.Port ?? 0) > 0);
     const wide = await cluster.kubectl('get', 'nodes', '-o', 'wide');
     t.match(wide, new RegExp(`${site.nodeName} +Ready +<none>`));
     const described = await cluster.kubectl('describe', 'node', site.nodeName);
@@ -40,7 +42,11 @@ await onEveryControlPlane(async (t, cluster) => {
     t.match(pod.status?.containerStatuses, [{ restartCount: 0, containerID: /^containerd:\/\// }]);
     const events = await waitFor(
       async () => {
-        const text = await cluster.kubectl('get', 'events', '--field-selector=involvedObject.name=web');
+        const text = await cluster.kubectl(
+          'get',
+          'events',
+          '--field-selector=involvedObject.name=web',
+        );
         return text.includes('Started') && text;
       },
       { what: 'the pod’s events', timeoutMs: 10_000 },
@@ -65,13 +71,27 @@ await onEveryControlPlane(async (t, cluster) => {
         { restartPolicy: 'Never' },
         { resources: { limits: { memory: '16Mi' } } },
       ),
-      shellPod(cluster, 'never', 'true', {}, { image: 'nowhere.test/x:1', imagePullPolicy: 'Never' }),
+      shellPod(
+        cluster,
+        'never',
+        'true',
+        {},
+        { image: 'nowhere.test/x:1', imagePullPolicy: 'Never' },
+      ),
       shellPod(cluster, 'nopull', 'true', {}, { image: '127.0.0.1:1/x:1' }),
     );
     await cluster.untilPod('done', 'Succeeded', ({ status }) => status?.phase === 'Succeeded');
-    const failed = await cluster.untilPod('failed', 'Failed', ({ status }) => status?.phase === 'Failed');
+    const failed = await cluster.untilPod(
+      'failed',
+      'Failed',
+      ({ status }) => status?.phase === 'Failed',
+    );
     t.match(failed.status?.containerStatuses, [{ state: { terminated: { exitCode: 3 } } }]);
-    const hungry = await cluster.untilPod('hungry', 'Failed', ({ status }) => status?.phase === 'Failed');
+    const hungry = await cluster.untilPod(
+      'hungry',
+      'Failed',
+      ({ status }) => status?.phase === 'Failed',
+    );
     t.match(hungry.status?.containerStatuses, [
       { state: { terminated: { reason: 'OOMKilled', exitCode: 137 } } },
     ]);
@@ -107,7 +127,13 @@ await onEveryControlPlane(async (t, cluster) => {
               name: 'own',
               projected: {
                 sources: [
-                  { serviceAccountToken: { path: 'token', audience: 'vault', expirationSeconds: 600 } },
+                  {
+                    serviceAccountToken: {
+                      path: 'token',
+                      audience: 'vault',
+                      expirationSeconds: 600,
+                    },
+                  },
                 ],
               },
             },
@@ -139,7 +165,12 @@ await onEveryControlPlane(async (t, cluster) => {
     t.match(log, /^green s3cret config\n/);
     t.match(log, /greens3creteyJhbeyJhbok/, 'the service account’s token and the one of its own');
     await cluster.apply({
-      ...{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'conf' }, data: { color: 'blue' } },
+      ...{
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        metadata: { name: 'conf' },
+        data: { color: 'blue' },
+      },
     });
     await waitFor(
       async () => (await cluster.kubectl('exec', 'config', '--', 'cat', '/conf/color')) === 'blue',

@@ -5,8 +5,11 @@ import { StreamRefusal } from './stream-refusal.ts';
 /** Bytes read from the runtime at a time. */
 const readBytes = 64 * 1024;
 
-/** How long the client may take to close its side after the runtime has closed the connection. */
-const lingerMs = 30_000;
+/**
+ * How long the client may take to read what is left and to close its side after the runtime has closed
+ * the connection.
+ */
+const lingerMs = 600_000;
 
 /**
  * A connection to the runtime's streaming server, tied to a client's stream.

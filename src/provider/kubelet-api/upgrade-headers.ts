@@ -35,6 +35,7 @@ export function upgradeOf(request: IncomingMessage): Upgrade {
       'Upgrade request required: only SPDY/3.1 and websocket are spoken here',
     );
   }
+  if (protocol === 'websocket') requireKnownSubprotocol(request);
   const headers: [string, string][] = [
     ['Connection', 'Upgrade'],
     ['Upgrade', protocol === 'websocket' ? 'websocket' : 'SPDY/3.1'],
@@ -47,6 +48,27 @@ export function upgradeOf(request: IncomingMessage): Upgrade {
     if (passed !== undefined) headers.push(passed);
   }
   return { method, headers };
+}
+
+/**
+ * Subprotocols that no container runtime speaks: newer API servers turn them into older ones. Behind an
+ * older one they come here, and the client falls back at once instead of after a round trip to the site.
+ */
+const unknownSubprotocols: readonly string[] = [
+  'v5.channel.k8s.io',
+  'SPDY/3.1+portforward.k8s.io',
+];
+
+function requireKnownSubprotocol(request: IncomingMessage): void {
+  const offered = (request.headers['sec-websocket-protocol'] ?? '')
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '' && !name.startsWith(tokenProtocol));
+  if (offered.length === 0 || !offered.every((name) => unknownSubprotocols.includes(name))) return;
+  throw new KubeletApiError(
+    'UPGRADE_REQUIRED',
+    `none of the WebSocket subprotocols ${offered.join(', ')} is spoken here`,
+  );
 }
 
 /** The header as it goes to the site; undefined for all that don't. */

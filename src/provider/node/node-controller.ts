@@ -7,6 +7,7 @@ import { isKubeApiError } from '../kube-client/kube-api-error.ts';
 import type { KubeClient } from '../kube-client/kube-client.ts';
 import { resources } from '../kube-client/resource-type.ts';
 import { maxNodeWrites, nameTakenRetryMs, nodeStatusIntervalMs } from '../limits.ts';
+import { omit } from '../omit.ts';
 import { ReconcileQueue } from '../reconcile/reconcile-queue.ts';
 import type { SiteDirectory } from '../site/site-directory.ts';
 import type { SiteRegistry } from '../site/site-registry.ts';
@@ -37,6 +38,8 @@ export interface NodeControllerOptions {
   onPort: (nodeName: string, port: number) => void;
   /** Told when a Node of the site's name exists that isn't the site's. */
   onNameTaken: (site: Site, nodeName: string) => void;
+  /** Told of labels or taints of a Site that no Node can have. */
+  onInvalidSite: (site: Site, message: string) => void;
   log: Logger;
   nowMs?: () => number;
 }
@@ -144,18 +147,24 @@ export class NodeController {
     if (report === undefined || this.#options.registry.linkState(nodeName) !== 'connected') return;
     const facts = await this.#facts(site, nodeName);
     const status = connectedStatus({ report, facts, current: undefined, nowMs: this.#nowMs() });
+    const node = newNode(wantedNode(site, report.nodeInfo), status);
     try {
-      const node = newNode(wantedNode(site, report.nodeInfo), status);
-      this.#written.set(
-        nodeName,
-        await this.#options.client.create<Node>(resources.nodes, node, { signal }),
-      );
-      this.#options.log.info({ node: nodeName }, 'node created');
-      this.#announce(nodeName);
+      await this.#register(node, signal);
     } catch (error) {
-      if (!isKubeApiError(error, 'ALREADY_EXISTS')) throw error;
-      await this.#reclaim(site, report, signal);
+      if (isKubeApiError(error, 'ALREADY_EXISTS')) await this.#reclaim(site, report, signal);
+      else if (isKubeApiError(error, 'INVALID') && site.spec !== undefined) {
+        this.#options.onInvalidSite(site, error.message);
+        await this.#create(omit(site, 'spec'), nodeName, signal);
+      } else throw error;
     }
+  }
+
+  async #register(node: Node, signal: AbortSignal): Promise<void> {
+    const { name } = node.metadata;
+    const created = await this.#options.client.create<Node>(resources.nodes, node, { signal });
+    this.#written.set(name, created);
+    this.#options.log.info({ node: name }, 'node created');
+    this.#announce(name);
   }
 
   /** A Node that isn't seen as the site's: ours if it bears our annotation, only the labels went. */
@@ -178,11 +187,9 @@ export class NodeController {
     const facts = await this.#facts(site, nodeName);
     const report = this.#reports.get(nodeName);
     const link = this.#options.registry.linkState(nodeName);
-    let node = this.nodeOf(nodeName);
-    const info = report?.nodeInfo ?? node?.status?.nodeInfo;
-    if (node === undefined || info === undefined) return;
-    const patch = planNodePatch(node, wantedNode(site, info));
-    if (patch !== undefined) node = await this.#patch(nodeName, patch, 'merge', signal);
+    const existing = this.nodeOf(nodeName);
+    if (existing === undefined) return;
+    const node = await this.#label(site, existing, report, signal);
     const current = node.status;
     const nowMs = this.#nowMs();
     if (link === 'lost') {
@@ -191,6 +198,25 @@ export class NodeController {
     } else if (link === 'connected' && report !== undefined) {
       await this.#patchStatus(node, connectedStatus({ report, facts, current, nowMs }), signal);
       this.#queue.addAfter(nodeName, nodeStatusIntervalMs);
+    }
+  }
+
+  /** Labels and taints that the API server refuses don't keep the status from being written. */
+  async #label(
+    site: Site,
+    node: Node,
+    report: NodeReport | undefined,
+    signal: AbortSignal,
+  ): Promise<Node> {
+    const info = report?.nodeInfo ?? node.status?.nodeInfo;
+    const patch = info === undefined ? undefined : planNodePatch(node, wantedNode(site, info));
+    if (patch === undefined) return node;
+    try {
+      return await this.#patch(node.metadata.name, patch, 'merge', signal);
+    } catch (error) {
+      if (!isKubeApiError(error, 'INVALID')) throw error;
+      this.#options.onInvalidSite(site, error.message);
+      return node;
     }
   }
 

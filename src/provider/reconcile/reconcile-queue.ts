@@ -18,7 +18,8 @@ export interface ReconcileQueueOptions {
 export class ReconcileQueue {
   readonly #options: ReconcileQueueOptions;
   readonly #waiting = new Set<string>();
-  readonly #running = new Map<string, Promise<void>>();
+  readonly #running = new Set<string>();
+  readonly #work = new Set<Promise<void>>();
   readonly #failures = new Map<string, number>();
   readonly #timers = new Map<string, NodeJS.Timeout>();
   readonly #settled = new Map<string, (() => void)[]>();
@@ -63,7 +64,7 @@ export class ReconcileQueue {
     this.#pump();
     await aborted(signal);
     for (const key of [...this.#timers.keys()]) this.#cancelTimer(key);
-    await Promise.all(this.#running.values());
+    await Promise.all(this.#work);
   }
 
   #pump(): void {
@@ -73,11 +74,22 @@ export class ReconcileQueue {
       if (this.#running.size >= this.#options.concurrency) return;
       if (this.#running.has(key)) continue;
       this.#waiting.delete(key);
-      this.#running.set(key, this.#work(key, signal));
+      this.#start(key, signal);
     }
   }
 
-  async #work(key: string, signal: AbortSignal): Promise<void> {
+  /** The key counts as running before its work begins, for that may add the key again at once. */
+  #start(key: string, signal: AbortSignal): void {
+    this.#running.add(key);
+    const work = this.#reconcile(key, signal).finally(() => {
+      this.#work.delete(work);
+      this.#running.delete(key);
+      this.#pump();
+    });
+    this.#work.add(work);
+  }
+
+  async #reconcile(key: string, signal: AbortSignal): Promise<void> {
     const waiters = this.#settled.get(key) ?? [];
     this.#settled.delete(key);
     try {
@@ -87,9 +99,6 @@ export class ReconcileQueue {
     } catch (error) {
       this.#settled.set(key, [...waiters, ...(this.#settled.get(key) ?? [])]);
       if (!signal.aborted) this.#retry(key, error);
-    } finally {
-      this.#running.delete(key);
-      this.#pump();
     }
   }
 

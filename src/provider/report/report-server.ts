@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { ProtocolError } from '../../protocol/errors.ts';
 import { parseMessage } from '../../protocol/parse.ts';
 import {
   type EventReport,
@@ -37,6 +38,7 @@ export class ReportServer {
   readonly #sink: ReportSink;
   readonly #log: Logger;
   readonly #inFlight = new Set<Promise<void>>();
+  #ended = false;
   readonly #failure = Promise.withResolvers<never>();
   /** Events are written one after the other, so that they are told in the order they happened. */
   #events: Promise<void> = Promise.resolve();
@@ -59,7 +61,15 @@ export class ReportServer {
   async run(): Promise<void> {
     // Seen by the race below, or by nobody once the stream has ended.
     this.#failure.promise.catch(() => undefined);
-    await this.#stream.send({ type: 'begin', full: !this.#sink.knows() });
+    try {
+      await this.#stream.send({ type: 'begin', full: !this.#sink.knows() });
+      await this.#serve();
+    } finally {
+      this.#ended = true;
+    }
+  }
+
+  async #serve(): Promise<void> {
     for (;;) {
       const frame = await Promise.race([this.#stream.read(), this.#failure.promise]);
       if (frame === undefined) return;
@@ -91,6 +101,8 @@ export class ReportServer {
       return { type: 'ack', id };
     }
     await this.#sink.admitted();
+    // What waited longer than its stream comes again, or is stale.
+    if (this.#ended) throw new ProtocolError('STREAM_ENDED', 'the stream ended');
     if (message.type === 'token-request') return this.#token(message);
     if (message.type === 'pods') {
       await Promise.all(message.pods.map((pod) => this.#sink.pod(pod)));

@@ -109,6 +109,13 @@ void t.test('streams beyond the limit are refused, and the rest go on', async (t
   t.ok(victim.session.isOpen);
 });
 
+void t.test('streams that have ended do not count against the limit', (t) => {
+  const victim = new Victim({ maxInboundStreams: 2 });
+  for (let id = 1; id < 40; id += 2) victim.window(syn, id).window(rst, id);
+  t.equal(victim.streams.length, 20);
+  t.end();
+});
+
 void t.test('a million opens end the session and hold no memory', async (t) => {
   const victim = new Victim();
   const before = process.memoryUsage().heapUsed;
@@ -159,6 +166,20 @@ void t.test('one byte at a time is as good as all at once', async (t) => {
   victim.data(syn, 1, 'slow').data(fin, 1, ' peer');
   const chunks = await victim.streams[0]?.toArray();
   t.equal(Buffer.concat(chunks as Buffer[]).toString(), 'slow peer');
+});
+
+void t.test('FIN on a data frame counts after its payload, however late that comes', async (t) => {
+  const victim = new Victim().window(syn, 1);
+  const chunks = victim.streams[0]?.toArray();
+  victim.streams[0]?.end();
+  victim.data(fin, 1, 4);
+  for (const letter of 'late') {
+    await new Promise(setImmediate);
+    t.equal(victim.session.streamCount, 1);
+    victim.raw(Buffer.from(letter));
+  }
+  t.equal(Buffer.concat((await chunks) as Buffer[]).toString(), 'late');
+  t.equal(victim.session.streamCount, 0);
 });
 
 void t.test('unread single bytes do not cost a buffer each', (t) => {

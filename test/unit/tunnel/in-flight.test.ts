@@ -15,6 +15,8 @@ class Link {
   maxQueueMs = 0;
   bytesPerMs: number;
   roundTripMs: number;
+  /** The peer's process runs only so often, and answers then. */
+  wakesEveryMs = 0;
 
   constructor(bytesPerMs: number, roundTripMs: number) {
     this.bytesPerMs = bytesPerMs;
@@ -45,7 +47,9 @@ class Link {
   #ping(): void {
     this.#pings += 1;
     this.inFlight.pinged(this.#pings);
-    const atMs = Math.max(this.#busyUntilMs, this.clock.now()) + this.roundTripMs;
+    const arrivedAtMs = Math.max(this.#busyUntilMs, this.clock.now()) + this.roundTripMs;
+    const every = this.wakesEveryMs;
+    const atMs = every === 0 ? arrivedAtMs : Math.ceil(arrivedAtMs / every) * every;
     this.#answers.push({ atMs, id: this.#pings });
   }
 
@@ -102,6 +106,20 @@ void t.test('a path that becomes longer is not taken for a queue for ever', (t) 
   link.run(10_000);
   const share = (link.carriedBytes - before) / (10_000 * 1_250);
   t.ok(share > 0.75, `${Math.round(share * 100)} % of the link`);
+  t.end();
+});
+
+void t.test('a peer that is short of processor time is not taken for a slow link', (t) => {
+  for (const wakesEveryMs of [30, 70, 100]) {
+    const link = new Link(12_500, 1);
+    link.wakesEveryMs = wakesEveryMs;
+    link.run(5_000);
+    const before = link.carriedBytes;
+    link.run(30_000);
+    const share = (link.carriedBytes - before) / (30_000 * 12_500);
+    t.comment(`every ${wakesEveryMs} ms: ${Math.round(share * 100)} % of the link`);
+    t.ok(share > 0.4, `every ${wakesEveryMs} ms: ${Math.round(share * 100)} % of the link`);
+  }
   t.end();
 });
 

@@ -76,9 +76,15 @@ void t.test('a connection that is black-holed one way only is dead too', async (
 });
 
 void t.test('a process that slept asks before it gives the peer up', async (t) => {
-  const { clock, ends } = world();
+  const { clock, ends, carriers } = world();
   await clock.advance(5_000);
   clock.jump(3_600_000);
+  for (const carrier of carriers) carrier.blocked = true;
+  await clock.advance(3_000);
+  for (const carrier of carriers) {
+    carrier.blocked = false;
+    carrier.pump();
+  }
   await clock.advance(60_000);
   t.ok(ends[0].isOpen && ends[1].isOpen);
 });

@@ -22,7 +22,7 @@ export class ManualClock implements Clock {
       await settle();
       const next = [...this.#timers].sort((a, b) => a.atMs - b.atMs)[0];
       if (next === undefined || next.atMs > untilMs) break;
-      this.#nowMs = next.atMs;
+      this.#nowMs = Math.max(this.#nowMs, next.atMs);
       this.#timers.delete(next);
       next.action();
     }

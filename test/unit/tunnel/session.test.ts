@@ -7,6 +7,7 @@ import t from 'tap';
 import { TunnelError } from '../../../src/tunnel/errors.ts';
 import { Session, type SessionOptions } from '../../../src/tunnel/session.ts';
 import type { TunnelStream } from '../../../src/tunnel/stream.ts';
+import { ManualClock } from './manual-clock.ts';
 import { memoryPair, type MemoryCarrier } from './memory-carrier.ts';
 
 interface Pair {
@@ -63,6 +64,27 @@ void t.test('ten megabytes cross with back-pressure and unharmed', async (t) => 
   }
   await sending;
   t.equal(bytes, 100 * block.length);
+});
+
+void t.test('the smallest windows carry as much, as all credit comes back', async (t) => {
+  const limits = { initialWindowBytes: 1000, maxWindowBytes: 1000 };
+  const { client } = pair({ onStream: echo, limits });
+  const stream = client.open('bulk');
+  stream.end(Buffer.alloc(2_000_000, 'x'));
+  t.equal((await text(stream)).length, 2_000_000);
+});
+
+void t.test('windows grow with a fast reader, and what they grew by is given back', async (t) => {
+  const limits = { maxWindowGrowthBytes: 256 * 1024 };
+  const { client, next } = pair({ clock: new ManualClock(), limits });
+  for (let i = 0; i < 3; i++) {
+    const near = client.open('bulk');
+    near.end(Buffer.alloc(2_000_000));
+    const far = await next();
+    far.end();
+    t.equal((await text(far)).length, 2_000_000);
+    t.equal(far.window.grownBytes, 256 * 1024);
+  }
 });
 
 void t.test('a stream is half-closed by end and open the other way', async (t) => {

@@ -72,6 +72,33 @@ void t.test('no more keys run at once than allowed', async (t) => {
   await stop();
 });
 
+void t.test('work that adds its own key at once does not run twice at the same time', async (t) => {
+  let running = 0;
+  let most = 0;
+  let runs = 0;
+  const queue: ReconcileQueue = new ReconcileQueue({
+    name: 'test',
+    log,
+    concurrency: 4,
+    reconcile: async (key) => {
+      running += 1;
+      runs += 1;
+      most = Math.max(most, running);
+      if (runs < 3) queue.add(key);
+      await Promise.resolve();
+      running -= 1;
+    },
+  });
+  const controller = new AbortController();
+  const done = queue.run(controller.signal);
+  queue.add('a');
+  await turns();
+  t.equal(most, 1);
+  t.equal(runs, 3);
+  controller.abort();
+  await done;
+});
+
 void t.test('settle resolves with a run that started after it, not with one before', async (t) => {
   const { queue, end, stop } = scene();
   queue.add('a');

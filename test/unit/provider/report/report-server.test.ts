@@ -166,3 +166,14 @@ void t.test('a message of no known form ends the stream', async (t) => {
   await scene.say({ type: 'pods', id: 'x' });
   await t.rejects(scene.running, { code: 'INVALID_MESSAGE' });
 });
+
+void t.test('a message that waited longer than its stream is not acted upon', async (t) => {
+  const scene = new Scene({ admitted: false });
+  await turns();
+  await scene.say({ type: 'pods', id: 1, pods: [pod('a')] });
+  await scene.say(undefined);
+  await scene.running;
+  scene.admission.resolve(undefined);
+  await turns();
+  t.same(scene.taken, []);
+});

@@ -1,0 +1,125 @@
+import pino from 'pino';
+import t from 'tap';
+import type { Pod, Toleration } from '../../../../src/kube/api.ts';
+import type { Site } from '../../../../src/kube/site.ts';
+import type { KubeClient } from '../../../../src/provider/kube-client/kube-client.ts';
+import { PodIndex } from '../../../../src/provider/pod/pod-index.ts';
+import { TolerationController } from '../../../../src/provider/pod/toleration-controller.ts';
+import { SiteDirectory } from '../../../../src/provider/site/site-directory.ts';
+import type { LinkState } from '../../../../src/provider/site/site-registry.ts';
+import { CacheFake, podOf } from '../desired/desired-fixture.ts';
+
+const site: Site = { metadata: { name: 'site', namespace: 'tenant', uid: 'u' } };
+
+/** A cluster with one Site, and the controller of its pods' tolerations. */
+class Scene {
+  readonly pods = new CacheFake<Pod>();
+  readonly sites = new CacheFake<Site>();
+  readonly patched: { name: string; seconds: (number | undefined)[] }[] = [];
+  readonly invalid: string[] = [];
+  link: LinkState = 'connected';
+  readonly #linkListeners: ((name: string) => void)[] = [];
+  readonly #stop = new AbortController();
+  readonly #running: Promise<void>;
+
+  constructor() {
+    this.sites.set(site);
+    const controller = new TolerationController({
+      client: { patch: this.#patch.bind(this) as KubeClient['patch'] },
+      pods: new PodIndex(this.pods),
+      sites: new SiteDirectory(this.sites),
+      registry: {
+        linkState: () => this.link,
+        subscribe: (listener) => {
+          this.#linkListeners.push(listener);
+          return () => undefined;
+        },
+      },
+      isSiteNode: (nodeName) => nodeName === 'site.tenant',
+      onInvalidPolicy: (_site, message) => this.invalid.push(message),
+      log: pino({ level: 'silent' }),
+    });
+    this.#running = controller.run(this.#stop.signal);
+  }
+
+  add(name: string, phase: 'Pending' | 'Running' | 'Failed', nodeName = 'site.tenant'): void {
+    this.pods.set({ ...podOf(name, { nodeName }), status: { phase } });
+  }
+
+  setLink(link: LinkState): void {
+    this.link = link;
+    for (const listener of this.#linkListeners) listener('site.tenant');
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+  }
+
+  #patch(
+    _type: unknown,
+    ref: { name: string },
+    patch: { path: string; value: unknown }[],
+  ): Promise<Pod> {
+    const value = patch.find(({ path }) => path === '/spec/tolerations')?.value as Toleration[];
+    const seconds = value.map(({ tolerationSeconds }) => tolerationSeconds);
+    this.patched.push({ name: ref.name, seconds });
+    const pod = this.pods.get('n', ref.name) ?? podOf(ref.name);
+    const annotations = patch.find(({ path }) => path === '/metadata/annotations')?.value;
+    const metadata = { ...pod.metadata, ...(annotations === undefined ? {} : { annotations }) };
+    const next = { ...pod, metadata, spec: { ...pod.spec, tolerations: value } } as Pod;
+    this.pods.set(next);
+    return Promise.resolve(next);
+  }
+}
+
+async function rounds(): Promise<void> {
+  for (let i = 0; i < 5; i += 1) await new Promise((resolve) => setImmediate(resolve));
+}
+
+void t.test(
+  'a pod that runs is kept, one that is just starting is left alone at first',
+  async (t) => {
+    const scene = new Scene();
+    scene.add('running', 'Running');
+    scene.add('starting', 'Pending');
+    await rounds();
+    t.same(scene.patched, [{ name: 'running', seconds: [undefined, undefined] }]);
+    scene.setLink('away');
+    await rounds();
+    t.same(
+      scene.patched.map(({ name }) => name),
+      ['running', 'starting'],
+    );
+    await scene.stop();
+  },
+);
+
+void t.test('pods that have ended, and pods of machines, are left alone', async (t) => {
+  const scene = new Scene();
+  scene.add('ended', 'Failed');
+  scene.add('other', 'Running', 'machine.tenant');
+  await rounds();
+  t.same(scene.patched, []);
+  await scene.stop();
+});
+
+void t.test('a change of the Site’s policy reaches its pods', async (t) => {
+  const scene = new Scene();
+  scene.add('a', 'Running');
+  await rounds();
+  scene.sites.set({ ...site, spec: { disconnection: { policy: 'Evict', evictAfter: '1h30m' } } });
+  await rounds();
+  t.same(scene.patched.at(-1), { name: 'a', seconds: [5400, 5400] });
+  await scene.stop();
+});
+
+void t.test('a policy that cannot be read keeps the pods and is told of', async (t) => {
+  const scene = new Scene();
+  scene.sites.set({ ...site, spec: { disconnection: { policy: 'Evict', evictAfter: 'soon' } } });
+  scene.add('a', 'Running');
+  await rounds();
+  t.same(scene.patched, [{ name: 'a', seconds: [undefined, undefined] }]);
+  t.match(scene.invalid[0], /^spec\.disconnection\.evictAfter: /);
+  await scene.stop();
+});

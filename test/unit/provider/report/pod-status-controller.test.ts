@@ -1,0 +1,219 @@
+import pino from 'pino';
+import t from 'tap';
+import type { Pod, PodStatus } from '../../../../src/kube/api.ts';
+import type { PodReport } from '../../../../src/protocol/report.ts';
+import { KubeApiError } from '../../../../src/provider/kube-client/kube-api-error.ts';
+import type { KubeClient } from '../../../../src/provider/kube-client/kube-client.ts';
+import { PodIndex } from '../../../../src/provider/pod/pod-index.ts';
+import { PodStatusController } from '../../../../src/provider/report/pod-status-controller.ts';
+import type { LinkState } from '../../../../src/provider/site/site-registry.ts';
+import { CacheFake, podOf } from '../desired/desired-fixture.ts';
+
+const running: PodStatus = {
+  phase: 'Running',
+  conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: '2026-01-01T00:00:00Z' }],
+};
+
+type Status = Record<string, unknown>;
+
+/** Pods in an API server that takes status patches, and a controller of them. */
+class Scene {
+  readonly cache = new CacheFake<Pod>();
+  readonly calls: string[] = [];
+  readonly refused: string[] = [];
+  link: LinkState = 'connected';
+  /** What the next writes fail with. */
+  readonly failures: KubeApiError[] = [];
+  /** Fields that this API server doesn't know. */
+  unknownFields: string[] = [];
+  /** False holds the watch back: the cache doesn't see what was written. */
+  watching = true;
+  readonly controller: PodStatusController;
+  readonly #linkListeners: ((nodeName: string) => void)[] = [];
+  readonly #stop = new AbortController();
+  readonly #running: Promise<void>;
+  #version = 1;
+
+  constructor() {
+    this.controller = new PodStatusController({
+      client: {
+        patch: this.#patch.bind(this) as KubeClient['patch'],
+        delete: this.#delete.bind(this),
+      },
+      pods: new PodIndex(this.cache),
+      registry: {
+        linkState: () => this.link,
+        subscribe: (listener) => {
+          this.#linkListeners.push(listener);
+          return () => undefined;
+        },
+      },
+      isSiteNode: (nodeName) => nodeName === 'site.tenant',
+      hostIP: '10.0.0.1',
+      onRefused: (pod) => this.refused.push(pod.metadata.name),
+      log: pino({ level: 'silent' }),
+    });
+    this.#running = this.controller.run(this.#stop.signal);
+  }
+
+  setLink(link: LinkState): void {
+    this.link = link;
+    for (const listener of this.#linkListeners) listener('site.tenant');
+  }
+
+  report(name: string, change: Partial<PodReport> = {}): Promise<void> {
+    const identity = { namespace: 'n', name, uid: `${name}-uid`, gone: false };
+    return this.controller.report('site.tenant', {
+      ...identity,
+      status: running as Status,
+      ...change,
+    });
+  }
+
+  statusOf(name: string): PodStatus | undefined {
+    return this.cache.get('n', name)?.status;
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+  }
+
+  #patch(_type: unknown, ref: { name: string }, patch: { status: Status }): Promise<Pod> {
+    const failure = this.failures.shift();
+    if (failure !== undefined) return Promise.reject(failure);
+    this.calls.push(`patch ${ref.name} ${Object.keys(patch.status).sort().join()}`);
+    const pod = this.cache.get('n', ref.name);
+    if (pod === undefined) return Promise.reject(new KubeApiError('NOT_FOUND', 'gone'));
+    const known = Object.entries(patch.status).filter(
+      ([field, value]) => value !== null && !this.unknownFields.includes(field),
+    );
+    this.#version += 1;
+    const metadata = { ...pod.metadata, resourceVersion: String(this.#version) };
+    const next = { ...pod, metadata, status: { ...pod.status, ...Object.fromEntries(known) } };
+    if (this.watching) this.cache.set(next);
+    return Promise.resolve(next);
+  }
+
+  #delete(
+    _type: unknown,
+    ref: { name: string },
+    options: { gracePeriodSeconds?: number },
+  ): Promise<void> {
+    this.calls.push(`delete ${ref.name} ${options.gracePeriodSeconds ?? 'default'}`);
+    const pod = this.cache.get('n', ref.name);
+    if (pod !== undefined) this.cache.delete(pod);
+    return Promise.resolve();
+  }
+}
+
+async function rounds(): Promise<void> {
+  for (let i = 0; i < 5; i += 1) await new Promise((resolve) => setImmediate(resolve));
+}
+
+void t.test('a report is in the API when it is done', async (t) => {
+  const scene = new Scene();
+  scene.cache.set(podOf('a'));
+  await scene.report('a');
+  t.match(scene.statusOf('a'), { phase: 'Running', hostIP: '10.0.0.1' });
+  await rounds();
+  t.equal(scene.calls.length, 1);
+  await scene.report('a');
+  t.equal(scene.calls.length, 1, 'the same again writes nothing');
+  await scene.stop();
+});
+
+void t.test('before the watch has caught up nothing is written twice', async (t) => {
+  const scene = new Scene();
+  scene.cache.set(podOf('a'));
+  scene.watching = false;
+  await scene.report('a');
+  await scene.report('a');
+  t.equal(scene.calls.length, 1);
+  await scene.stop();
+});
+
+void t.test('fields that the API server drops are not sent for ever', async (t) => {
+  const scene = new Scene();
+  scene.unknownFields = ['hostIP'];
+  scene.cache.set(podOf('a'));
+  await scene.report('a');
+  await scene.report('a');
+  await rounds();
+  t.equal(scene.calls.length, 1);
+  await scene.stop();
+});
+
+void t.test('what somebody else wrote over it is put right', async (t) => {
+  const scene = new Scene();
+  scene.cache.set(podOf('a'));
+  await scene.report('a');
+  const pod = scene.cache.get('n', 'a');
+  t.ok(pod);
+  const flipped = { ...running, conditions: [{ type: 'Ready', status: 'False' as const }] };
+  const metadata = { ...podOf('a').metadata, resourceVersion: '9' };
+  scene.cache.set({ ...podOf('a'), metadata, status: { ...pod?.status, ...flipped } });
+  await rounds();
+  t.equal(scene.statusOf('a')?.conditions?.[0]?.status, 'True');
+  await scene.stop();
+});
+
+void t.test('reports of pods that are not the site’s are dropped', async (t) => {
+  const scene = new Scene();
+  scene.cache.set(podOf('other', { nodeName: 'real-machine' }));
+  scene.cache.set(podOf('a'));
+  await scene.report('other');
+  await scene.report('a', { uid: 'older-uid' });
+  await scene.report('unknown');
+  t.same(scene.calls, []);
+  await scene.stop();
+});
+
+void t.test('a pod that is gone from its site is ended once it is to be deleted', async (t) => {
+  const scene = new Scene();
+  scene.cache.set(podOf('a'));
+  await scene.report('a');
+  await scene.report('a', { gone: true, status: { phase: 'Succeeded' } });
+  t.equal(scene.statusOf('a')?.phase, 'Succeeded');
+  const pod = scene.cache.get('n', 'a') ?? podOf('a');
+  const metadata = { ...pod.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' };
+  scene.cache.set({ ...pod, metadata });
+  await rounds();
+  t.equal(scene.calls.at(-1), 'delete a 0');
+  t.equal(scene.cache.get('n', 'a'), undefined);
+  await scene.stop();
+});
+
+void t.test('a status that the API server refuses is told of and not tried for ever', async (t) => {
+  const scene = new Scene();
+  scene.cache.set(podOf('a'));
+  scene.failures.push(new KubeApiError('INVALID', 'no'));
+  await scene.report('a');
+  await rounds();
+  t.same(scene.refused, ['a']);
+  t.same(scene.calls, []);
+  await scene.stop();
+});
+
+void t.test('a write that fails is tried again before the report is done', async (t) => {
+  const scene = new Scene();
+  scene.cache.set(podOf('a'));
+  scene.failures.push(new KubeApiError('UNREACHABLE', 'no'));
+  await scene.report('a');
+  t.equal(scene.statusOf('a')?.phase, 'Running');
+  await scene.stop();
+});
+
+void t.test('a lost site’s pods are made unready, and ready when it is back', async (t) => {
+  const scene = new Scene();
+  scene.cache.set(podOf('a'));
+  await scene.report('a');
+  scene.setLink('lost');
+  await rounds();
+  t.equal(scene.statusOf('a')?.conditions?.[0]?.status, 'False');
+  t.equal(scene.statusOf('a')?.phase, 'Running');
+  scene.setLink('connected');
+  await rounds();
+  t.equal(scene.statusOf('a')?.conditions?.[0]?.status, 'True');
+  await scene.stop();
+});
