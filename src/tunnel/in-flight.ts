@@ -9,6 +9,9 @@ const probeIntervalMs = 5;
 /** Pings that are on their way at once while data flows. */
 const probesUnderWay = 8;
 const minProbeBytes = 2048;
+/** What the bound grows by in a round trip: doubling at first, carefully after a queue was seen. */
+const maxGrowth = 2;
+const minGrowth = 1.25;
 /** Time that one piece may take on the wire, so that what is urgent finds a gap soon. */
 const pieceMs = 10;
 
@@ -25,8 +28,8 @@ interface Probe {
  * So pings go along with the data, and by the delay of their answers this keeps no more under way
  * than the link carries in one round trip plus `maxQueueDelayMs`.
  *
- * The bound doubles while it is made use of and no queue builds up, and shrinks to what the link
- * was seen to carry as soon as one does. The rate seen keeps it from shrinking further and further
+ * The bound grows while it is made use of and no queue builds up, and shrinks to what the link was
+ * seen to carry as soon as one does. The rate seen keeps it from shrinking further and further
  * where answers are late for another reason, such as a peer that is short of processor time. What counts as a queue is measured against the shortest round
  * trip; when that is old, sending pauses for about one round trip so that it can be measured
  * without a queue of this end's own making.
@@ -46,6 +49,7 @@ export class InFlight {
   #minRttMs: number | undefined;
   #minRttAtMs = 0;
   readonly #arrivals = new ArrivalRate();
+  #growth = maxGrowth;
   #adjustedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(limits: TunnelLimits, clock: Clock) {
@@ -60,7 +64,7 @@ export class InFlight {
   }
 
   get limitBytes(): number {
-    return this.#draining ? this.#cleanBytes : this.#limitBytes;
+    return this.#limitBytes;
   }
 
   /** Whether something waits only for an answer to a ping. */
@@ -71,6 +75,7 @@ export class InFlight {
   /** Largest payload of a frame, so that one piece keeps the link busy for a short time only. */
   get chunkBytes(): number {
     const { minChunkBytes, maxChunkBytes, maxQueueDelayMs } = this.#limits;
+    if (this.#draining) return Math.min(minChunkBytes, this.#cleanBytes / 2);
     const bytesPerMs = this.#limitBytes / ((this.#minRttMs ?? 0) + maxQueueDelayMs);
     return Math.max(minChunkBytes, Math.min(maxChunkBytes, Math.floor(bytesPerMs * pieceMs)));
   }
@@ -78,8 +83,11 @@ export class InFlight {
   /** Whether a stream of the class may send now. Control always may; interactive has a little in reserve. */
   allows(streamClass: StreamClass): boolean {
     if (streamClass === 'control') return true;
-    const reserve = streamClass === 'interactive' ? this.#limits.minInFlightBytes : 0;
-    const allowed = this.#inFlightBytes < this.limitBytes + reserve;
+    const interactive = streamClass === 'interactive';
+    const reserve = interactive ? this.#limits.minInFlightBytes : 0;
+    const most = this.#limitBytes + reserve;
+    const allowed =
+      this.#inFlightBytes < (this.#draining ? this.#mostWhileDraining(interactive) : most);
     if (!allowed) this.#limited = true;
     return allowed;
   }
@@ -129,6 +137,10 @@ export class InFlight {
     return this.#sentBytes - this.#arrivedBytes;
   }
 
+  #mostWhileDraining(interactive: boolean): number {
+    return interactive ? this.#cleanBytes / 2 : 0;
+  }
+
   /** So little under way that it makes no queue worth mentioning. */
   get #cleanBytes(): number {
     return this.#limits.minInFlightBytes / 4;
@@ -140,6 +152,9 @@ export class InFlight {
     const clean = probe.inFlightBytes <= this.#cleanBytes;
     if (this.#minRttMs === undefined || rttMs <= this.#minRttMs || (stale && clean)) {
       this.#minRttMs = rttMs;
+      this.#minRttAtMs = nowMs;
+      this.#draining = false;
+    } else if (rttMs < this.#minRttMs * 1.1 + 1) {
       this.#minRttAtMs = nowMs;
       this.#draining = false;
     } else if (stale) {
@@ -158,8 +173,10 @@ export class InFlight {
       const bytesPerMs = this.#arrivals.bytesPerMs ?? probe.inFlightBytes / rttMs;
       const fitting = bytesPerMs * (minRttMs + maxQueueDelayMs);
       this.#limitBytes = Math.max(minInFlightBytes, Math.min(before, fitting));
-    } else if (probe.inFlightBytes * 2 >= before && queueMs < maxQueueDelayMs / 2) {
-      this.#limitBytes = Math.min(before * 2, Number.MAX_SAFE_INTEGER);
+      this.#growth = minGrowth;
+    } else if (probe.inFlightBytes >= before * 0.9 && queueMs < maxQueueDelayMs / 2) {
+      this.#limitBytes = Math.min(before * this.#growth, Number.MAX_SAFE_INTEGER);
+      this.#growth = Math.min(maxGrowth, this.#growth * 1.1);
     }
     if (this.#limitBytes !== before) this.#adjustedAtMs = this.#clock.now();
   }
