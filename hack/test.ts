@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { performance } from 'node:perf_hooks';
 
 /**
@@ -70,7 +70,7 @@ async function runSuite(name: string, suite: Suite, total: Count): Promise<void>
   const queue = [...files];
   const work = async (): Promise<void> => {
     for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
-      const result = await run(join(bin, 'node'), [file], suite.timeoutMs);
+      const result = await run(process.execPath, [file], suite.timeoutMs);
       const count = countAssertions(result.output);
       if (result.code !== 0 && count.failed === 0) count.failed = 1;
       report(relative(root, file), count.failed === 0, result);
@@ -114,7 +114,7 @@ function run(command: string, args: string[], timeoutMs: number): Promise<Result
     const child = spawn(command, args, {
       cwd: root,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, PATH: `${bin}:${process.env['PATH'] ?? ''}` },
+      env: { ...process.env, PATH: `${dirname(process.execPath)}:${bin}:${process.env['PATH'] ?? ''}` },
     });
     const chunks: Buffer[] = [];
     child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
