@@ -85,3 +85,11 @@ export const providerStreamReply = v.variant('ok', [
   v.object({ ok: v.literal(false), status: v.number(), message: v.string() }),
 ]);
 export type ProviderStreamReply = v.InferOutput<typeof providerStreamReply>;
+
+/**
+ * Whether a person waits for every byte: a terminal does. What has none (`kubectl cp`, piped output, a
+ * forwarded port, a log) can be much and takes turns behind it. Both ends send by this order.
+ */
+export function isInteractive(head: ProviderStreamHead): boolean {
+  return (head.type === 'exec' || head.type === 'attach') && head.tty;
+}

@@ -54,10 +54,7 @@ export function upgradeOf(request: IncomingMessage): Upgrade {
  * Subprotocols that no container runtime speaks: newer API servers turn them into older ones. Behind an
  * older one they come here, and the client falls back at once instead of after a round trip to the site.
  */
-const unknownSubprotocols: readonly string[] = [
-  'v5.channel.k8s.io',
-  'SPDY/3.1+portforward.k8s.io',
-];
+const unknownSubprotocols: readonly string[] = ['v5.channel.k8s.io', 'SPDY/3.1+portforward.k8s.io'];
 
 function requireKnownSubprotocol(request: IncomingMessage): void {
   const offered = (request.headers['sec-websocket-protocol'] ?? '')

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
+import { isInteractive } from '../../protocol/stream-head.ts';
 import { replyTimeoutMs } from './limits.ts';
 import type { NodeDirectory } from './node-directory.ts';
 import { refusalOf, refuseUpgrade } from './refusal.ts';
@@ -52,7 +53,7 @@ export class UpgradeServer {
     const stream = await openSiteStream(this.#options.nodes, {
       nodeName,
       head,
-      streamClass: head.type === 'port-forward' ? 'bulk' : 'interactive',
+      streamClass: isInteractive(head) ? 'interactive' : 'bulk',
       signal: gone,
     });
     try {

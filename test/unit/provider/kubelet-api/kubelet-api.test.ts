@@ -180,7 +180,7 @@ void t.test('an exec is relayed byte for byte, both ways, with half-close', asyn
   socket.write('early bytes');
   const { site, head, streamClass, nodeName } = await api.site.reply({ ok: true });
   t.equal(nodeName, 'berlin.shop');
-  t.equal(streamClass, 'interactive');
+  t.equal(streamClass, 'bulk');
   t.same(head, {
     type: 'exec',
     namespace: 'shop',
