@@ -1,4 +1,6 @@
 import { parseArgs } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 
 /** `npm run bench -- NAME [--json]`: one benchmark, its figures as a table or as one line of JSON. */
 interface Benchmark {
@@ -23,6 +25,9 @@ async function main(): Promise<number> {
     );
     return 1;
   }
+  // Idle memory is measured after a collection.
+  setFlagsFromString('--expose-gc');
+  globalThis.gc = runInNewContext('gc') as NodeJS.GCFunction;
   const figures = await (await load()).run();
   if (values.json) console.log(JSON.stringify(figures));
   else console.table(figures);

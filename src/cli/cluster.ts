@@ -1,12 +1,17 @@
 import {
   CoreV1Api,
+  createConfiguration,
   CustomObjectsApi,
   PatchStrategy,
+  ServerConfiguration,
   setHeaderOptions,
+  type Configuration,
   type KubeConfig,
 } from '@kubernetes/client-node';
 import { siteApi, type Site, type SiteSpec } from '../kube/site.ts';
 import { clusterError } from './cluster-error.ts';
+import { progressAfterMs, requestTimeoutMs } from './limits.ts';
+import { cliVersion } from './version.ts';
 
 /** A site by namespace and name. */
 export interface SiteRef {
@@ -19,11 +24,15 @@ export class Cluster {
   readonly #objects: CustomObjectsApi;
   readonly #core: CoreV1Api;
   readonly #server: string;
+  readonly #onWait: (server: string) => void;
 
-  constructor(config: KubeConfig) {
-    this.#objects = config.makeApiClient(CustomObjectsApi);
-    this.#core = config.makeApiClient(CoreV1Api);
+  /** `onWait`: told the API server's address when an answer takes long. */
+  constructor(config: KubeConfig, onWait: (server: string) => void) {
     this.#server = config.getCurrentCluster()?.server ?? '';
+    this.#onWait = onWait;
+    const settings = boundedConfiguration(config, this.#server);
+    this.#objects = new CustomObjectsApi(settings);
+    this.#core = new CoreV1Api(settings);
   }
 
   createSite(site: Site): Promise<Site> {
@@ -74,10 +83,33 @@ export class Cluster {
   }
 
   async #do<T>(what: string, action: () => Promise<T>): Promise<T> {
+    const progress = setTimeout(() => {
+      this.#onWait(this.#server);
+    }, progressAfterMs);
     try {
       return await action();
     } catch (error) {
       throw clusterError(what, this.#server, error);
+    } finally {
+      clearTimeout(progress);
     }
   }
+}
+
+/** What `makeApiClient` of client-node makes, with an end to every request. */
+function boundedConfiguration(config: KubeConfig, server: string): Configuration {
+  return createConfiguration({
+    baseServer: new ServerConfiguration(server, {}),
+    authMethods: { default: config },
+    promiseMiddleware: [
+      {
+        pre: (request) => {
+          request.setHeaderParam('User-Agent', `towlinectl/${cliVersion}`);
+          request.setSignal(AbortSignal.timeout(requestTimeoutMs));
+          return Promise.resolve(request);
+        },
+        post: (response) => Promise.resolve(response),
+      },
+    ],
+  });
 }

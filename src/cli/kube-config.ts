@@ -18,18 +18,26 @@ export function loadKubeConfig(flags: ClusterFlags): KubeConfig {
     if (flags.kubeconfig === undefined) config.loadFromDefault();
     else config.loadFromFile(flags.kubeconfig);
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw invalid(`the kubeconfig cannot be read: ${why}`, cause);
+    const [why] = (cause instanceof Error ? cause.message : String(cause)).split('\n');
+    throw invalid(
+      `the kubeconfig cannot be read: ${why}: mend it, or name another with --kubeconfig or KUBECONFIG`,
+      cause,
+    );
   }
   if (flags.context !== undefined) config.setCurrentContext(flags.context);
   if (isFallback(config)) {
     throw invalid('there is no kubeconfig: give one with --kubeconfig, or set KUBECONFIG');
   }
+  if (!config.getCurrentContext()) {
+    throw invalid('the kubeconfig has no current context: choose one with --context');
+  }
   if (config.getContextObject(config.getCurrentContext()) === null) {
     throw invalid(`there is no context "${config.getCurrentContext()}": choose one with --context`);
   }
   if (config.getCurrentCluster() === null) {
-    throw invalid(`context "${config.getCurrentContext()}" names no cluster`);
+    throw invalid(
+      `context "${config.getCurrentContext()}" names no cluster: choose another with --context`,
+    );
   }
   return config;
 }

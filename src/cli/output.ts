@@ -4,7 +4,7 @@ import { CliError } from './errors.ts';
 /** Where a command writes: its result to `stdout`, words for a person to `stderr`. */
 export interface CliIo {
   stdout: { write(text: string): unknown };
-  stderr: { write(text: string): unknown };
+  stderr: { write(text: string): unknown; isTTY?: boolean };
   nowMs: () => number;
 }
 

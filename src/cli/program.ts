@@ -36,6 +36,10 @@ function createProgram(name: string, io: CliIo): Command {
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
+      outputError: (text) => {
+        const problem = oneLine(text).replace(/^error: /, '');
+        io.stderr.write(`${name}: ${problem}; see ${name} --help\n`);
+      },
     })
     .showSuggestionAfterError();
   const site = program

@@ -1,5 +1,6 @@
 import type { Cluster } from './cluster.ts';
 import { CliError } from './errors.ts';
+import { requireNamespace } from './site-ref.ts';
 
 /** How a device reaches the provider, and by what it knows it. */
 export interface ProviderInfo {
@@ -20,12 +21,13 @@ const providerInfoName = 'towline-provider';
 
 /**
  * The provider's address and CA hash: from the flags, else as the provider published them.
- * @throws CliError `PROVIDER_UNKNOWN`
+ * @throws CliError `USAGE`, `PROVIDER_UNKNOWN`
  */
 export async function readProviderInfo(
   cluster: Cluster,
   flags: ProviderFlags,
 ): Promise<ProviderInfo> {
+  requireUsable(flags);
   if (flags.providerAddress !== undefined && flags.caHash !== undefined) {
     return { address: flags.providerAddress, caHash: flags.caHash };
   }
@@ -34,6 +36,20 @@ export async function readProviderInfo(
   const caHash = flags.caHash ?? data['caHash'];
   if (address !== undefined && caHash !== undefined) return { address, caHash };
   throw unknownProvider(flags.providerNamespace, 'it lacks address or caHash');
+}
+
+/** What a device could not join with must not get into its line. @throws CliError `USAGE` */
+function requireUsable({ providerAddress, caHash, providerNamespace }: ProviderFlags): void {
+  requireNamespace(providerNamespace);
+  for (const part of providerAddress?.split(',') ?? []) {
+    if (/^wss:\/\/[^\s/?#@]+$/.test(part) && URL.canParse(part)) continue;
+    throw new CliError(
+      'USAGE',
+      `--provider-address: "${part}" is not an address such as wss://provider.example.com:8443`,
+    );
+  }
+  if (caHash === undefined || /^sha256:[0-9a-f]{64}$/.test(caHash)) return;
+  throw new CliError('USAGE', '--ca-hash: give sha256: and 64 hexadecimal digits');
 }
 
 async function publishedInfo(cluster: Cluster, namespace: string): Promise<Record<string, string>> {

@@ -1,9 +1,10 @@
 import type { Site } from '../kube/site.ts';
-import { Cluster, type SiteRef } from './cluster.ts';
+import { Cluster } from './cluster.ts';
 import { joinLine, newJoinToken, parseTokenTtl } from './join-token.ts';
 import { loadKubeConfig, namespaceFor, type ClusterFlags } from './kube-config.ts';
 import { formatObject, requireFormat, type CliIo } from './output.ts';
 import { readProviderInfo, type ProviderFlags } from './provider-info.ts';
+import { requireNamespace, siteRef } from './site-ref.ts';
 import { siteOf, type SiteFlags } from './site-object.ts';
 import { formatSites } from './site-table.ts';
 
@@ -20,8 +21,8 @@ export async function createSite(
 ): Promise<void> {
   const token = newJoinToken(parseTokenTtl(flags.tokenTtl), io.nowMs());
   const format = requireFormat(flags.output, ['join', 'json', 'yaml']);
-  const { cluster, namespace } = open(flags);
-  const ref = { namespace, name };
+  const { cluster, namespace } = open(flags, io);
+  const ref = siteRef(namespace, name);
   const wanted = siteOf(ref, flags, token.stored);
   const provider = await readProviderInfo(cluster, flags);
   const site = await cluster.createSite(wanted);
@@ -33,8 +34,8 @@ export async function createSite(
 export async function renewToken(name: string, flags: TokenFlags, io: CliIo): Promise<void> {
   const token = newJoinToken(parseTokenTtl(flags.tokenTtl), io.nowMs());
   const format = requireFormat(flags.output, ['join', 'json', 'yaml']);
-  const { cluster, namespace } = open(flags);
-  const ref = { namespace, name };
+  const { cluster, namespace } = open(flags, io);
+  const ref = siteRef(namespace, name);
   const provider = await readProviderInfo(cluster, flags);
   const site = await cluster.patchSite(ref, { join: token.stored });
   const line = joinLine(provider, ref, token.token);
@@ -49,7 +50,8 @@ export interface ListFlags extends ClusterFlags {
 
 export async function listSites(flags: ListFlags, io: CliIo): Promise<void> {
   const format = requireFormat(flags.output, ['table', 'wide', 'json', 'yaml']);
-  const { cluster, namespace } = open(flags);
+  const { cluster, namespace } = open(flags, io);
+  requireNamespace(namespace);
   const sites = await cluster.listSites(flags.allNamespaces ? undefined : namespace);
   if (format === 'json' || format === 'yaml') {
     const list = { apiVersion: 'v1', kind: 'List', items: sites };
@@ -70,15 +72,19 @@ export async function listSites(flags: ListFlags, io: CliIo): Promise<void> {
 }
 
 export async function deleteSite(name: string, flags: ClusterFlags, io: CliIo): Promise<void> {
-  const { cluster, namespace } = open(flags);
-  const ref: SiteRef = { namespace, name };
+  const { cluster, namespace } = open(flags, io);
+  const ref = siteRef(namespace, name);
   await cluster.deleteSite(ref);
   io.stdout.write(`site ${namespace}/${name} deleted\n`);
 }
 
-function open(flags: ClusterFlags): { cluster: Cluster; namespace: string } {
+function open(flags: ClusterFlags, io: CliIo): { cluster: Cluster; namespace: string } {
   const config = loadKubeConfig(flags);
-  return { cluster: new Cluster(config), namespace: namespaceFor(config, flags) };
+  const cluster = new Cluster(config, (server) => {
+    // Only for somebody who watches: a script gets the one line that counts.
+    if (io.stderr.isTTY === true) io.stderr.write(`waiting for the API server at ${server} ...\n`);
+  });
+  return { cluster, namespace: namespaceFor(config, flags) };
 }
 
 /** The line alone goes to standard output, so that it can be piped to the device. */

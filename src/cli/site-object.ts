@@ -1,4 +1,5 @@
 import type { Taint } from '../kube/api.ts';
+import { isLabelKey, isLabelValue, labelForm } from '../kube/label-form.ts';
 import type { Site, SiteSpec } from '../kube/site.ts';
 import type { SiteRef } from './cluster.ts';
 import { CliError } from './errors.ts';
@@ -14,12 +15,6 @@ export interface SiteFlags {
  * @throws CliError `USAGE`
  */
 export function siteOf(ref: SiteRef, flags: SiteFlags, join: SiteSpec['join']): Site {
-  if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(ref.name)) {
-    throw new CliError(
-      'USAGE',
-      `"${ref.name}" cannot be the name of a site: use at most 63 of a-z, 0-9 and "-", with a letter or digit at both ends`,
-    );
-  }
   const taints = flags.taint === false ? [] : flags.taint.map(parseTaint);
   const hasTaints = flags.taint === false || taints.length > 0;
   const labels = Object.fromEntries(flags.nodeLabel.map(parseLabel));
@@ -37,8 +32,12 @@ export function siteOf(ref: SiteRef, flags: SiteFlags, join: SiteSpec['join']): 
 
 function parseLabel(text: string): [string, string] {
   const at = text.indexOf('=');
-  if (at > 0) return [text.slice(0, at), text.slice(at + 1)];
-  throw new CliError('USAGE', `"${text}" is not a label: give --node-label KEY=VALUE`);
+  if (at <= 0) {
+    throw new CliError('USAGE', `"${text}" is not a label: give --node-label KEY=VALUE`);
+  }
+  const [key, value] = [text.slice(0, at), text.slice(at + 1)];
+  requireKeyAndValue('--node-label', key, value);
+  return [key, value];
 }
 
 /** `key=value:Effect` or `key:Effect`, as `kubectl taint` takes them. */
@@ -51,9 +50,26 @@ function parseTaint(text: string): Taint {
       `"${text}" is not a taint: give --taint KEY=VALUE:EFFECT, with NoSchedule, PreferNoSchedule or NoExecute`,
     );
   }
+  requireKeyAndValue('--taint', key, value ?? '');
   return {
     key,
     ...(value === undefined || value === '' ? {} : { value }),
     effect: effect as Taint['effect'],
   };
+}
+
+/** What a Node couldn't have must not get into a Site. */
+function requireKeyAndValue(flag: string, key: string, value: string): void {
+  if (!isLabelKey(key)) {
+    throw new CliError(
+      'USAGE',
+      `${flag}: "${key}" cannot be a key: use ${labelForm}, and if need be a domain and "/" before it`,
+    );
+  }
+  if (!isLabelValue(value)) {
+    throw new CliError(
+      'USAGE',
+      `${flag}: "${value}" cannot be the value of ${key}: use ${labelForm}`,
+    );
+  }
 }

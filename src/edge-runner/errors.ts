@@ -10,6 +10,8 @@ export type RunnerErrorCode =
   | 'ALREADY_RUNNING'
   /** The container runtime doesn't answer, or has no CRI. */
   | 'RUNTIME_UNAVAILABLE'
+  /** The folder of a flag can't be made. */
+  | 'FOLDER_UNUSABLE'
   /** The store can't be opened or written. */
   | 'STORE_FAILED'
   /** The provider can't be asked now. */

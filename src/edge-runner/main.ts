@@ -43,4 +43,5 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-process.exitCode = await main(process.argv.slice(2));
+// Not by exitCode: a lookup of a name that was given up can't be ended, and would hold the process.
+process.exit(await main(process.argv.slice(2)));

@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, randomBytes } from 'node:crypto';
 import { mkdir, open, readdir, readFile, readlink, rename, rm, symlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import * as v from 'valibot';
 import { JoinError, systemCodeOf } from './errors.ts';
 import { certificateFault, identityConfig, type Identity } from './identity.ts';
@@ -58,7 +58,7 @@ export class IdentityDraft {
   static async begin(dir: string, options: { replace: boolean }): Promise<IdentityDraft> {
     const draft = new IdentityDraft(dir);
     try {
-      await mkdir(dir, { recursive: true, mode: 0o700 });
+      await makeDir(dir);
       const present = (await readdir(dir)).includes(linkName);
       if (present && !options.replace) throw exists(dir);
       await mkdir(join(dir, draft.#name), { mode: 0o700 });
@@ -95,6 +95,19 @@ export class IdentityDraft {
     const target = join(this.#dir, this.#name);
     await rm(target, { recursive: true, force: true });
     await rm(`${target}.link`, { force: true });
+  }
+}
+
+/**
+ * The last component by itself: where a file system answers ENOENT in a directory that is there, as
+ * /proc does, a recursive mkdir of Node never ends.
+ */
+async function makeDir(dir: string): Promise<void> {
+  await mkdir(dirname(resolve(dir)), { recursive: true });
+  try {
+    await mkdir(dir, { mode: 0o700 });
+  } catch (error) {
+    if (systemCodeOf(error) !== 'EEXIST') throw error;
   }
 }
 

@@ -1,8 +1,10 @@
 import { parseArgs } from 'node:util';
+import { dnsLabelForm, isDnsLabel } from '../../kube/dns-label.ts';
 import type { ProxyEnvironment } from '../../tunnel/proxy-environment.ts';
 import { JoinError } from './errors.ts';
 import { defaultStateDir } from './identity-dir.ts';
 import { joinSite, type JoinOptions } from './join-site.ts';
+import { progressAfterMs } from './limits.ts';
 import { parseProviderAddresses } from './provider-address.ts';
 
 export interface CommandIo {
@@ -36,12 +38,17 @@ export async function joinCommand(
   io: CommandIo,
   environment: ProxyEnvironment = {},
 ): Promise<number> {
+  let progress: NodeJS.Timeout | undefined;
   try {
     const options = parseOptions(argv);
     if (options === 'help') {
       io.stdout.write(help);
       return 0;
     }
+    progress = setTimeout(() => {
+      const urls = options.addresses.map(({ url }) => url).join(', ');
+      io.stdout.write(`waiting for the provider at ${urls} ...\n`);
+    }, progressAfterMs);
     await joinSite({ ...options, environment, signal: io.signal });
     io.stdout.write(
       `joined ${options.tenant}/${options.site}; the identity is in ${options.dir}. Next: towline-runner run\n`,
@@ -51,6 +58,8 @@ export async function joinCommand(
     if (!(error instanceof JoinError)) throw error;
     io.stderr.write(`towline-runner join: ${error.message}\n`);
     return 1;
+  } finally {
+    clearTimeout(progress);
   }
 }
 
@@ -66,6 +75,9 @@ function parseOptions(
   const [tenant, site, ...others] = required('--site', values.site).split('/');
   if (!tenant || !site || others.length > 0) {
     throw usage('give --site as TENANT/NAME, the namespace and the name of the Site');
+  }
+  for (const name of [tenant, site]) {
+    if (!isDnsLabel(name)) throw usage(`--site: "${name}" is no name: it must be ${dnsLabelForm}`);
   }
   const caHash = required('--ca-hash', values['ca-hash']).toLowerCase();
   if (!/^sha256:[0-9a-f]{64}$/.test(caHash)) {

@@ -7,7 +7,13 @@ import { JoinError } from './errors.ts';
 import { certificateFault, type Identity } from './identity.ts';
 import { IdentityDraft } from './identity-dir.ts';
 import { exchangeJoin } from './join-exchange.ts';
-import { maxRounds, roundPauseMs } from './limits.ts';
+import {
+  connectTimeoutMs,
+  lastRoundAfterMs,
+  maxRounds,
+  minConnectTimeoutMs,
+  roundPauseMs,
+} from './limits.ts';
 import type { ProviderAddress } from './provider-address.ts';
 import { connectToProvider } from './provider-connection.ts';
 
@@ -57,12 +63,13 @@ export async function joinSite(options: JoinOptions): Promise<Identity> {
 
 /** A request is repeated with the same key when its answer was lost; the provider takes it for one. */
 async function redeem(options: JoinOptions, request: JoinRequest): Promise<JoinResponse> {
+  const lastRoundAtMs = performance.now() + lastRoundAfterMs;
   for (let round = 1; ; round += 1) {
     try {
       return await redeemAnywhere(options, request);
     } catch (error) {
       const lost = error instanceof JoinError && error.code === 'CONNECTION_LOST';
-      if (!lost || round === maxRounds) throw error;
+      if (!lost || round === maxRounds || performance.now() > lastRoundAtMs) throw error;
       await delay(roundPauseMs, undefined, { signal: options.signal }).catch(() => undefined);
     }
   }
@@ -70,9 +77,11 @@ async function redeem(options: JoinOptions, request: JoinRequest): Promise<JoinR
 
 async function redeemAnywhere(options: JoinOptions, request: JoinRequest): Promise<JoinResponse> {
   const failures: JoinError[] = [];
+  const share = Math.floor(connectTimeoutMs / options.addresses.length);
+  const timeoutMs = Math.max(minConnectTimeoutMs, share);
   for (const address of options.addresses) {
     try {
-      const connection = await connectToProvider(address, options);
+      const connection = await connectToProvider(address, { ...options, timeoutMs });
       return await exchangeJoin(connection, address, request, options.signal);
     } catch (error) {
       if (!(error instanceof JoinError) || error.code !== 'PROVIDER_UNREACHABLE') throw error;

@@ -3,17 +3,26 @@
 /** Largest answer of a provider to a join. */
 export const maxResponseBytes = 64 * 1024;
 
-/** From the first packet to the end of the TLS handshake. */
-export const connectTimeoutMs = 15_000;
+/** From looking up names to the end of the TLS handshakes, shared by all addresses. */
+export const connectTimeoutMs = 10_000;
+
+/** What each address gets of that at least, however many there are. */
+export const minConnectTimeoutMs = 3_000;
 
 /** From the request to the end of its answer. */
-export const responseTimeoutMs = 30_000;
+export const responseTimeoutMs = 12_000;
 
 /** Rounds over all addresses while the connection breaks before an answer. */
 export const maxRounds = 3;
 
 /** Pause between two rounds. */
 export const roundPauseMs = 1_000;
+
+/** No round begins later than this after the first. */
+export const lastRoundAfterMs = 5_000;
+
+/** Whoever waits longer than this is told for what. */
+export const progressAfterMs = 2_000;
 
 /** Certificates that are looked at in what a provider presents. */
 export const maxChainLength = 8;

@@ -5,7 +5,7 @@ import { TunnelError } from '../../tunnel/errors.ts';
 import type { ProxyEnvironment } from '../../tunnel/proxy-environment.ts';
 import { publicKeyHashOf } from './device-key.ts';
 import { JoinError, systemCodeOf } from './errors.ts';
-import { connectTimeoutMs, maxChainLength } from './limits.ts';
+import { maxChainLength } from './limits.ts';
 import { serverNameOf, type ProviderAddress } from './provider-address.ts';
 import { openRoad } from './provider-road.ts';
 
@@ -14,8 +14,13 @@ export interface ProviderTrust {
   caHash: string;
   /** Where HTTPS_PROXY and NO_PROXY are looked up. */
   environment: ProxyEnvironment;
+  /** How long connecting may take. */
+  timeoutMs: number;
   signal: AbortSignal;
 }
+
+/** The same with the end of its time. */
+type TimedTrust = ProviderTrust & { timeout: AbortSignal };
 
 /** A connection on which the other end is proved to be the provider. */
 export interface ProviderConnection {
@@ -34,12 +39,13 @@ export async function connectToProvider(
   address: ProviderAddress,
   trust: ProviderTrust,
 ): Promise<ProviderConnection> {
-  const ca = await presentedAuthority(address, trust);
-  const socket = await handshake(address, trust, { ca, rejectUnauthorized: true });
+  const timed = { ...trust, timeout: AbortSignal.timeout(trust.timeoutMs) };
+  const ca = await presentedAuthority(address, timed);
+  const socket = await handshake(address, timed, { ca, rejectUnauthorized: true });
   return { socket, ca };
 }
 
-async function presentedAuthority(address: ProviderAddress, trust: ProviderTrust): Promise<string> {
+async function presentedAuthority(address: ProviderAddress, trust: TimedTrust): Promise<string> {
   const socket = await handshake(address, trust, { rejectUnauthorized: false });
   const chain = chainOf(socket);
   socket.destroy();
@@ -70,11 +76,10 @@ function chainOf(socket: TLSSocket): X509Certificate[] {
 
 async function handshake(
   address: ProviderAddress,
-  trust: ProviderTrust,
+  trust: TimedTrust,
   tls: { ca?: string; rejectUnauthorized: boolean },
 ): Promise<TLSSocket> {
-  const timeout = AbortSignal.timeout(connectTimeoutMs);
-  const signal = AbortSignal.any([trust.signal, timeout]);
+  const signal = AbortSignal.any([trust.signal, trust.timeout]);
   let socket: TLSSocket | undefined;
   try {
     socket = connect({
@@ -92,7 +97,9 @@ async function handshake(
   } catch (error) {
     socket?.destroy();
     if (trust.signal.aborted) throw interrupted(error);
-    throw timeout.aborted ? timedOut(address, error) : connectionError(address, error);
+    throw trust.timeout.aborted
+      ? timedOut(address, trust.timeoutMs, error)
+      : connectionError(address, error);
   }
 }
 
@@ -100,10 +107,10 @@ function interrupted(cause: unknown): JoinError {
   return new JoinError('ABORTED', 'joining was interrupted', { cause });
 }
 
-function timedOut(address: ProviderAddress, cause: unknown): JoinError {
+function timedOut(address: ProviderAddress, timeoutMs: number, cause: unknown): JoinError {
   return new JoinError(
     'PROVIDER_UNREACHABLE',
-    `the provider does not answer at ${address.url} within ${connectTimeoutMs / 1000} s: check the address, and firewalls in between`,
+    `the provider does not answer at ${address.url} within ${Math.round(timeoutMs / 1000)} s: check the address, the network of this device, and firewalls in between`,
     { cause },
   );
 }

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { connect } from 'node:tls';
 import { connectThroughProxy } from '../../tunnel/proxy-connect.ts';
 import { proxyFor, type Proxy, type ProxyEnvironment } from '../../tunnel/proxy-environment.ts';
-import { connectFirst, resolveTargets } from '../../tunnel/tcp-race.ts';
+import { abortError, connectFirst, resolveTargets } from '../../tunnel/tcp-race.ts';
 import type { ProviderAddress } from './provider-address.ts';
 
 /**
@@ -18,7 +18,7 @@ export async function openRoad(
 ): Promise<Duplex> {
   const proxy = proxyFor(address.host, address.port, environment);
   const first = proxy ?? address;
-  const targets = await resolveTargets(first.host, first.port);
+  const targets = await orAborted(resolveTargets(first.host, first.port), signal);
   const { socket } = await connectFirst(targets, signal);
   if (proxy === undefined) return socket;
   try {
@@ -28,6 +28,21 @@ export async function openRoad(
   } catch (error) {
     socket.destroy();
     throw error;
+  }
+}
+
+/** A lookup of the system can't be ended, but nobody needs to wait for it. */
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => {
+    aborted.reject(abortError(signal));
+  };
+  signal.addEventListener('abort', onAbort);
+  if (signal.aborted) onAbort();
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
   }
 }
 

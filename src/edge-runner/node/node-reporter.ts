@@ -15,6 +15,9 @@ interface NodeReporterOptions {
   onChange: () => void;
 }
 
+/** A runtime that takes longer to say how it is isn't well. */
+const statusTimeoutMs = 10_000;
+
 /** Keeps the facts about the device that its Node object shows. */
 export class NodeReporter {
   readonly #options: NodeReporterOptions;
@@ -68,7 +71,7 @@ export class NodeReporter {
 async function runtimeConditions(cri: CriClient): Promise<NodeReport['conditions']> {
   const type = 'Ready';
   try {
-    const { status } = await cri.status({});
+    const { status } = await cri.status({}, { timeoutMs: statusTimeoutMs });
     const failed = (status?.conditions ?? []).filter(
       (condition) => required.includes(condition.type) && !condition.status,
     );

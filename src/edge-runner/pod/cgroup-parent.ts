@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Pod } from '../../kube/api.ts';
-import { qosClassOf } from '../../kube/qos.ts';
+import { qosClassOf, type QosClass } from '../../kube/qos.ts';
 
 export type CgroupDriver = 'cgroupfs' | 'systemd';
 
@@ -9,9 +9,17 @@ export type CgroupDriver = 'cgroupfs' | 'systemd';
  * `kubepods-burstable-pod<uid>.slice` with systemd; guaranteed pods stand directly under the root.
  */
 export function podCgroupParent(pod: Pod, driver: CgroupDriver, root: string): string {
-  const qos = qosClassOf(pod);
+  return cgroupName(pod.metadata.uid ?? '', qosClassOf(pod), driver, root);
+}
+
+/** Every name that a pod's cgroup can have, for a pod of which only the uid is known. */
+export function podCgroupParents(podUid: string, driver: CgroupDriver, root: string): string[] {
+  const classes = ['Guaranteed', 'Burstable', 'BestEffort'] as const;
+  return classes.map((qos) => cgroupName(podUid, qos, driver, root));
+}
+
+function cgroupName(uid: string, qos: QosClass, driver: CgroupDriver, root: string): string {
   const parts = qos === 'Guaranteed' ? [] : [qos.toLowerCase()];
-  const uid = pod.metadata.uid ?? '';
   if (driver === 'cgroupfs') return join('/', root, ...parts, `pod${uid}`);
   return `${[root, ...parts, `pod${uid.replaceAll('-', '_')}`].join('-')}.slice`;
 }

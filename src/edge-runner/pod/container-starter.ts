@@ -6,7 +6,7 @@ import { hostsFileContent } from '../../kube/hosts-file.ts';
 import { KubeRuleError } from '../../kube/kube-rule-error.ts';
 import { withSubPath } from '../../kube/sub-path.ts';
 import type { Mount } from '../cri/container-messages.ts';
-import { CriError } from '../cri/cri-error.ts';
+import { CriError, isRuntimeGone } from '../cri/cri-error.ts';
 import type { InputOf } from '../cri/proto-message.ts';
 import { VolumeError } from '../volumes/volume-error.ts';
 import { containerConfig } from './container-config.ts';
@@ -27,19 +27,24 @@ export interface StartRequest {
 
 /**
  * Pulls the image where needed, makes the container and starts it.
- * @throws PodProblem with the reason a kubelet would show; CriError `UNAVAILABLE` when the runtime is away.
+ * @throws PodProblem with the reason a kubelet would show; CriError when the runtime is away;
+ *   the signal's reason when it aborts before the container is made.
  */
 export async function startContainer(context: PodContext, request: StartRequest): Promise<void> {
-  const { pod, container, attempt, sandbox, events } = request;
+  const { pod, container, attempt, sandbox, events, signal } = request;
   const image = await context.images.ensure({ ...request, secrets: pullSecrets(context, pod) });
+  signal.throwIfAborted();
   const { env, command, args } = environment(context, request);
   const terminationMessageFile = await context.files.createTerminationLog(pod, container.name);
   const mounts = await containerMounts(context, request, env, terminationMessageFile);
-  const config = containerConfig(pod, container, {
-    ...{ site: context.site, attempt, image, command, args, env, mounts },
-    terminationMessageFile,
-    nodeMemoryBytes: context.node.memoryBytes,
-  });
+  const config = byTheRules(() =>
+    containerConfig(pod, container, {
+      ...{ site: context.site, attempt, image, command, args, env, mounts },
+      terminationMessageFile,
+      nodeMemoryBytes: context.node.memoryBytes,
+    }),
+  );
+  signal.throwIfAborted();
   const { containerId } = await asProblem('CreateContainerError', () =>
     context.cri.createContainer({
       podSandboxId: sandbox.id,
@@ -63,18 +68,25 @@ function environment(
   { pod, container, sandbox, events }: StartRequest,
 ): { env: { name: string; value: string }[]; command: string[]; args: string[] } {
   const namespace = pod.metadata.namespace ?? '';
-  try {
-    const { env, warnings } = resolveEnvironment({
+  const { env, warnings } = byTheRules(() =>
+    resolveEnvironment({
       pod,
       container,
       configMap: (name): ConfigMap | undefined => context.objects.configMap(namespace, name),
       secret: (name): Secret | undefined => context.objects.secret(namespace, name),
       context: fieldContext(context, podAddresses(context, pod, sandbox)),
-    });
-    for (const { reason, message } of warnings) {
-      events.record('Warning', reason, message, container.name);
-    }
-    return { env, ...expandCommand(container, env) };
+    }),
+  );
+  for (const { reason, message } of warnings) {
+    events.record('Warning', reason, message, container.name);
+  }
+  return { env, ...byTheRules(() => expandCommand(container, env)) };
+}
+
+/** What Kubernetes' rules refuse is a mistake in the container's configuration. */
+function byTheRules<T>(apply: () => T): T {
+  try {
+    return apply();
   } catch (error) {
     if (!(error instanceof KubeRuleError)) throw error;
     throw new PodProblem('CreateContainerConfigError', error.message, { cause: error });
@@ -136,7 +148,7 @@ async function asProblem<T>(reason: PodProblemReason, call: () => Promise<T>): P
   try {
     return await call();
   } catch (error) {
-    if (!(error instanceof CriError) || error.code === 'UNAVAILABLE') throw error;
+    if (!(error instanceof CriError) || isRuntimeGone(error)) throw error;
     throw new PodProblem(reason, error.detail, { cause: error });
   }
 }

@@ -1,10 +1,13 @@
 import type {
   Container,
   ContainerState,
+  ContainerStateTerminated,
   ContainerStateWaiting,
   ContainerStatus,
   Pod,
+  PodStatus,
 } from '../../kube/api.ts';
+import { statusNamed } from '../../kube/container-status.ts';
 import { formatDuration } from '../../kube/duration.ts';
 import type { BackOff } from './back-off.ts';
 import { newestContainer, type ObservedContainer, type ObservedPod } from './observed.ts';
@@ -19,40 +22,49 @@ export interface ContainerStatusInput {
   problems: ReadonlyMap<string, ContainerStateWaiting>;
   /** Termination messages by container id. */
   messages: ReadonlyMap<string, string>;
-  /** The pod has ended and none of its containers starts again. */
+  /** The pod is over and none of its containers starts again. */
   finished: boolean;
+  /** What was reported before: it knows of containers that the runtime has forgotten. */
+  previous: PodStatus | undefined;
 }
 
-/** Statuses of a list of containers of the pod, in the order of its spec, as a kubelet writes them. */
+type Kind = 'init' | 'main';
+
+/**
+ * Statuses of a list of containers of the pod, in the order of its spec, as a kubelet writes them.
+ * Source: kubelet, convertToAPIContainerStatuses in kubelet_pods.go, TerminatePod in status_manager.go.
+ */
 export function containerStatuses(
   input: ContainerStatusInput,
   containers: readonly Container[],
-  kind: 'init' | 'main',
+  kind: Kind,
 ): ContainerStatus[] {
-  return containers.map((container) => statusOf(input, container, kind));
+  return containers.map((container) => {
+    const status = statusOf(input, container, kind);
+    return input.finished ? closed(input, status, kind) : status;
+  });
 }
 
-function statusOf(
-  input: ContainerStatusInput,
-  container: Container,
-  kind: 'init' | 'main',
-): ContainerStatus {
-  const newest = newestContainer(input.observed, container.name);
-  const instance = newest?.state === 'created' ? undefined : newest;
-  const state = stateOf(input, container, instance, kind);
-  const shown = state.running ?? state.terminated;
-  const last = previousOf(input, container.name, shown === undefined ? undefined : instance);
-  const ready = kind === 'main' ? state.running !== undefined : state.terminated?.exitCode === 0;
+function statusOf(input: ContainerStatusInput, container: Container, kind: Kind): ContainerStatus {
+  const { observed, previous } = input;
+  const statuses = kind === 'init' ? previous?.initContainerStatuses : previous?.containerStatuses;
+  const before = statusNamed(statuses, container.name);
+  const newest = newestContainer(observed, container.name);
+  if (newest === undefined) return unseen(input, container, before);
+  const instance = newest.state === 'created' ? undefined : newest;
+  const state = stateOf(input, container, instance, before);
+  const isShown = state.waiting === undefined;
+  const last = lastEnded(observed, container.name, isShown ? instance : undefined);
   return {
     name: container.name,
     state,
     lastState: last === undefined ? {} : { terminated: terminated(last, input.messages) },
-    ready,
-    ...(kind === 'main' ? { started: state.running !== undefined } : {}),
-    restartCount: newest?.attempt ?? 0,
+    ready: isReady(state, kind),
+    started: state.running !== undefined,
+    restartCount: newest.attempt,
     image: container.image ?? '',
-    imageID: newest?.imageId ?? '',
-    ...(newest === undefined ? {} : { containerID: `containerd://${newest.id}` }),
+    imageID: newest.imageId,
+    containerID: `containerd://${newest.id}`,
   };
 }
 
@@ -60,49 +72,69 @@ function stateOf(
   input: ContainerStatusInput,
   container: Container,
   instance: ObservedContainer | undefined,
-  kind: 'init' | 'main',
+  before: ContainerStatus | undefined,
 ): ContainerState {
   if (instance?.state === 'running') {
     return { running: { ...(instance.startedAt ? { startedAt: instance.startedAt } : {}) } };
   }
-  const ended = instance?.state === 'exited' ? instance : undefined;
-  const backOff = input.waiting.get(container.name);
-  if (backOff !== undefined) return { waiting: crashLoop(input.pod, container.name, backOff) };
-  const problem = input.problems.get(container.name);
-  if (problem !== undefined && !input.finished) return { waiting: problem };
-  if (ended !== undefined) {
-    return { terminated: terminated(ended, input.messages) };
-  }
-  if (input.finished && input.observed.sandboxes.length > 0 && kind === 'main') {
-    return neverFound(input, container.name);
-  }
-  return { waiting: { reason: waitingReason(input, kind) } };
+  const waiting = waitingOf(input, container);
+  if (waiting !== undefined) return { waiting };
+  if (instance?.state === 'exited') return { terminated: terminated(instance, input.messages) };
+  if (instance?.state === 'unknown' && before?.state.running) return { terminated: unlocated };
+  return { waiting: { reason: defaultReason(input.pod) } };
 }
 
-function waitingReason(input: ContainerStatusInput, kind: 'init' | 'main'): string {
-  const hasInit = (input.pod.spec.initContainers ?? []).length > 0;
-  const sandbox = input.observed.sandboxes.some((candidate) => candidate.ready);
-  if (!hasInit) return 'ContainerCreating';
-  if (kind === 'main')
-    return initialized(input.pod, input.observed) && sandbox
-      ? 'ContainerCreating'
-      : 'PodInitializing';
-  return 'PodInitializing';
-}
-
-/** Kubelet: a container of a pod that has ended and which the runtime doesn't know (any more). */
-function neverFound(input: ContainerStatusInput, name: string): ContainerState {
-  const begun = input.observed.containers.some((container) => container.name === name);
-  if (begun || input.observed.containers.length === 0) {
-    return { waiting: { reason: 'ContainerCreating' } };
-  }
+/** A container that the runtime doesn't have (yet, or any more). */
+function unseen(
+  input: ContainerStatusInput,
+  container: Container,
+  before: ContainerStatus | undefined,
+): ContainerStatus {
+  const waiting = waitingOf(input, container);
+  if (before?.state.terminated && waiting === undefined) return before;
+  const lost = before?.state.running ? unlocated : before?.state.terminated;
+  const last = lost ?? before?.lastState.terminated;
   return {
-    terminated: {
-      exitCode: 137,
-      reason: 'ContainerStatusUnknown',
-      message: 'The container could not be located when the pod was terminated',
-    },
+    name: container.name,
+    state: { waiting: waiting ?? { reason: defaultReason(input.pod) } },
+    lastState: last === undefined ? {} : { terminated: last },
+    ready: false,
+    started: false,
+    restartCount: before?.restartCount ?? 0,
+    image: container.image ?? '',
+    imageID: '',
   };
+}
+
+/** The end of a container of a pod that is over; of one that nobody saw end, the worst is assumed. */
+function closed(input: ContainerStatusInput, status: ContainerStatus, kind: Kind): ContainerStatus {
+  if (status.state.terminated !== undefined) return status;
+  const due = kind === 'main' && initialized(input.pod, input.observed);
+  if (!due && !hasBegun(status)) return status;
+  return { ...status, state: { terminated: unlocated }, ready: false, started: false };
+}
+
+function hasBegun({ state, lastState }: ContainerStatus): boolean {
+  return state.running !== undefined || lastState.terminated !== undefined;
+}
+
+/** What is known of why a container that isn't running has not been started (again). */
+function waitingOf(
+  { pod, waiting, problems, finished }: ContainerStatusInput,
+  { name }: Container,
+): ContainerStateWaiting | undefined {
+  const backOff = waiting.get(name);
+  if (backOff !== undefined) return crashLoop(pod, name, backOff);
+  return finished ? undefined : problems.get(name);
+}
+
+/** Kubelet: the same for all containers of a pod, init containers or not. */
+function defaultReason(pod: Pod): string {
+  return (pod.spec.initContainers ?? []).length > 0 ? 'PodInitializing' : 'ContainerCreating';
+}
+
+function isReady(state: ContainerState, kind: Kind): boolean {
+  return kind === 'main' ? state.running !== undefined : state.terminated?.exitCode === 0;
 }
 
 function crashLoop(pod: Pod, name: string, backOff: BackOff): ContainerStateWaiting {
@@ -113,13 +145,13 @@ function crashLoop(pod: Pod, name: string, backOff: BackOff): ContainerStateWait
   };
 }
 
-/** The instance before the one that `state` shows. */
-function previousOf(
-  input: ContainerStatusInput,
+/** The newest instance that has ended, besides the one that `state` shows. */
+function lastEnded(
+  observed: ObservedPod,
   name: string,
   shown: ObservedContainer | undefined,
 ): ObservedContainer | undefined {
-  return input.observed.containers.find(
+  return observed.containers.find(
     (container) =>
       container.name === name && container.state === 'exited' && container.id !== shown?.id,
   );
@@ -128,7 +160,7 @@ function previousOf(
 function terminated(
   container: ObservedContainer,
   messages: ReadonlyMap<string, string>,
-): NonNullable<ContainerState['terminated']> {
+): ContainerStateTerminated {
   const message = messages.get(container.id) ?? container.message;
   return {
     exitCode: container.exitCode,
@@ -139,3 +171,10 @@ function terminated(
     containerID: `containerd://${container.id}`,
   };
 }
+
+/** Kubelet's words for a container that ran and of which nobody can say how it ended. */
+const unlocated: ContainerStateTerminated = {
+  exitCode: 137,
+  reason: 'ContainerStatusUnknown',
+  message: 'The container could not be located when the pod was terminated',
+};

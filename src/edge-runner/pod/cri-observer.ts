@@ -3,21 +3,31 @@ import type { CriClient } from '../cri/cri-client.ts';
 import { hasCriCode } from '../cri/cri-error.ts';
 import { nanosToDate, nanosToMs } from '../cri/nanoseconds.ts';
 import type { PodSandbox } from '../cri/sandbox-messages.ts';
+import type { Clock } from './clock.ts';
 import type { ObservedContainer, ObservedPod, ObservedSandbox } from './observed.ts';
 import { annotations, labels, type PodObserver, type RuntimePod } from './runtime.ts';
+
+/** How long CRI may go on saying "running" of a process that has ended. */
+const maxSettleMs = 10_000;
+
+/** Most ends that are remembered; other users of containerd have containers, too. */
+const maxEnds = 500;
 
 /** Reads pods from CRI. Details that can't change any more are asked for once. */
 export class CriObserver implements PodObserver {
   readonly #cri: CriClient;
   readonly #site: string;
+  readonly #clock: Clock;
   readonly #settled = new Map<string, ObservedContainer>();
   readonly #addresses = new Map<string, string[]>();
-  readonly #ended = new Set<string>();
+  /** When the process of a container or sandbox was heard to have ended. */
+  readonly #ended = new Map<string, number>();
 
   /** `site`: the value of the site label that marks what belongs to this runner. */
-  constructor(cri: CriClient, site: string) {
+  constructor(cri: CriClient, site: string, clock: Clock) {
     this.#cri = cri;
     this.#site = site;
+    this.#clock = clock;
   }
 
   async observe(podUid: string): Promise<ObservedPod> {
@@ -31,9 +41,10 @@ export class CriObserver implements PodObserver {
       containers: (
         await Promise.all(containers.containers.map((item) => this.#container(item)))
       ).filter((container) => container !== undefined),
-      settling: containers.containers.some(
-        ({ id, state }) => state === 'CONTAINER_RUNNING' && this.#ended.has(id),
-      ),
+      settling: [
+        ...containers.containers.filter(({ state }) => state === 'CONTAINER_RUNNING'),
+        ...sandboxes.items.filter(({ state }) => state === 'SANDBOX_READY'),
+      ].some(({ id }) => this.#isSettling(id)),
     };
     observed.sandboxes.sort((a, b) => b.attempt - a.attempt || b.createdAtMs - a.createdAtMs);
     observed.containers.sort((a, b) => b.attempt - a.attempt || b.createdAtMs - a.createdAtMs);
@@ -65,7 +76,10 @@ export class CriObserver implements PodObserver {
    * milliseconds more.
    */
   noteEnd(containerId: string): void {
-    this.#ended.add(containerId);
+    this.#ended.set(containerId, this.#clock.monotonicMs());
+    if (this.#ended.size <= maxEnds) return;
+    const [oldest] = this.#ended.keys();
+    if (oldest !== undefined) this.#ended.delete(oldest);
   }
 
   /** Drops what is remembered of a container or sandbox that is gone. */
@@ -73,6 +87,11 @@ export class CriObserver implements PodObserver {
     this.#settled.delete(id);
     this.#ended.delete(id);
     this.#addresses.delete(id);
+  }
+
+  #isSettling(id: string): boolean {
+    const endedAtMs = this.#ended.get(id);
+    return endedAtMs !== undefined && this.#clock.monotonicMs() - endedAtMs < maxSettleMs;
   }
 
   async #sandbox(item: PodSandbox): Promise<ObservedSandbox> {
@@ -102,7 +121,7 @@ export class CriObserver implements PodObserver {
     if (settled !== undefined && stateOf(item.state) === settled.state) return settled;
     const response = await ifFound(this.#cri.containerStatus({ containerId: item.id }));
     if (response?.status === undefined) return undefined;
-    const observed = observedContainer(item, response.status);
+    const observed = observedContainer(item, response.status, this.#clock);
     if (observed.state === 'exited' || observed.state === 'running') {
       this.#settled.set(item.id, observed);
     }
@@ -110,7 +129,11 @@ export class CriObserver implements PodObserver {
   }
 }
 
-function observedContainer(item: Container, status: ContainerStatus): ObservedContainer {
+function observedContainer(
+  item: Container,
+  status: ContainerStatus,
+  clock: Clock,
+): ObservedContainer {
   return {
     id: item.id,
     sandboxId: item.podSandboxId,
@@ -121,8 +144,7 @@ function observedContainer(item: Container, status: ContainerStatus): ObservedCo
     imageId: status.imageRef,
     hash: item.annotations[annotations.hash] ?? '',
     createdAtMs: nanosToMs(status.createdAt),
-    startedAtMs: nanosToMs(status.startedAt),
-    finishedAtMs: nanosToMs(status.finishedAt),
+    endedAtMs: status.finishedAt > 0n ? onMonotonic(nanosToMs(status.finishedAt), clock) : 0,
     ...(status.startedAt > 0n ? { startedAt: seconds(status.startedAt) } : {}),
     ...(status.finishedAt > 0n ? { finishedAt: seconds(status.finishedAt) } : {}),
     exitCode: status.exitCode,
@@ -132,6 +154,11 @@ function observedContainer(item: Container, status: ContainerStatus): ObservedCo
     terminationMessageFile: item.annotations[annotations.terminationMessageFile] ?? '',
     terminationMessagePolicy: item.annotations[annotations.terminationMessagePolicy] ?? 'File',
   };
+}
+
+/** The runtime tells wall-clock time. A moment in the future means that the clock was set back. */
+function onMonotonic(wallMs: number, clock: Clock): number {
+  return clock.monotonicMs() - Math.max(0, clock.wallMs() - wallMs);
 }
 
 function seconds(nanoseconds: bigint): string {

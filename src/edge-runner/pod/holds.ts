@@ -3,6 +3,7 @@ import { nextBackOff, type BackOff, type BackOffRule } from './back-off.ts';
 import type { PodProblem } from './pod-problem.ts';
 
 interface Hold {
+  sinceMs: number;
   untilMs: number;
   backOff: BackOff;
   problem: ContainerStateWaiting | undefined;
@@ -14,7 +15,10 @@ const retryRule: BackOffRule = { initialMs: 1_000, maxMs: 60_000, resetAfterMs: 
 /** A kubelet's delays between pulls of an image: 10 s doubling to 5 min. */
 const pullRule: BackOffRule = { initialMs: 10_000, maxMs: 300_000, resetAfterMs: 600_000 };
 
-/** What can't be started just now, why, and until when, by container name (or `sandboxKey`). */
+/**
+ * What can't be started just now, why, and until when, by container name (or `sandboxKey`). All
+ * times are of a clock that doesn't jump.
+ */
 export class Holds {
   readonly #holds = new Map<string, Hold>();
 
@@ -24,27 +28,40 @@ export class Holds {
     const backOff = nextBackOff(this.#holds.get(key)?.backOff, nowMs, nowMs, rule);
     const shown =
       problem === undefined ? undefined : { reason: problem.reason, message: problem.message };
-    this.#holds.set(key, { untilMs: nowMs + backOff.delayMs, backOff, problem: shown });
+    const untilMs = nowMs + backOff.delayMs;
+    this.#holds.set(key, { sinceMs: nowMs, untilMs, backOff, problem: shown });
+  }
+
+  /** Pulls whose failure is shown as such, and when each failed. */
+  pullFailures(): [key: string, failedAtMs: number][] {
+    return Array.from(this.#holds)
+      .filter(([, { problem }]) => problem?.reason === 'ErrImagePull')
+      .map(([key, { sinceMs }]) => [key, sinceMs]);
   }
 
   /** Kubelet: a failed pull is shown as `ErrImagePull` first, and as `ImagePullBackOff` while it waits. */
-  showPullBackOff(key: string, image: string): boolean {
+  showPullBackOff(key: string, image: string): void {
     const hold = this.#holds.get(key);
-    if (hold?.problem?.reason !== 'ErrImagePull') return false;
+    if (hold?.problem?.reason !== 'ErrImagePull') return;
     hold.problem = {
       reason: 'ImagePullBackOff',
       message: `Back-off pulling image "${image}": ErrImagePull: ${hold.problem.message ?? ''}`,
     };
-    return true;
   }
 
   clear(key: string): void {
     this.#holds.delete(key);
   }
 
-  /** Something that was missing may be there now: all is tried again at once, delays start anew. */
-  clearAll(): void {
-    this.#holds.clear();
+  /**
+   * Something that was missing may be there now: all is tried again at once, delays start anew.
+   * `exceptPulls`: a registry that failed is left alone nevertheless.
+   */
+  clearAll({ exceptPulls }: { exceptPulls: boolean }): void {
+    for (const [key, { problem }] of this.#holds) {
+      const pull = problem?.reason === 'ErrImagePull' || problem?.reason === 'ImagePullBackOff';
+      if (!pull || !exceptPulls) this.#holds.delete(key);
+    }
   }
 
   get notBeforeMs(): ReadonlyMap<string, number> {

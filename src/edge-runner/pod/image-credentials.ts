@@ -15,16 +15,30 @@ export function imageCredentials(image: string, secrets: readonly Secret[]): Ima
   const target = imagePath(image);
   return secrets
     .flatMap(registryEntries)
-    .filter(({ registry }) => target === registry || target.startsWith(`${registry}/`))
+    .filter(({ registry }) => isFor(registry, target))
     .sort((a, b) => b.registry.length - a.registry.length)
     .map(({ credentials }) => credentials);
 }
 
 /** Registry and repository of an image reference, with Docker Hub's name where none is given. */
 export function imagePath(image: string): string {
-  const [first = '', ...rest] = image.split('/');
+  const repository = image.replace(/@.*$/, '').replace(/:[^:/]*$/, '');
+  const [first = '', ...rest] = repository.split('/');
   const hasHost = rest.length > 0 && (/[.:]/.test(first) || first === 'localhost');
-  return hasHost ? image : `docker.io/${image}`;
+  return hasHost ? repository : `docker.io/${repository}`;
+}
+
+/** Kubelet: a registry's host may have `*` for any part between dots; its path is a prefix. */
+function isFor(registry: string, target: string): boolean {
+  const [host = '', ...path] = registry.split('/');
+  const [targetHost = '', ...targetPath] = target.split('/');
+  const parts = host.split('.');
+  const targetParts = targetHost.split('.');
+  return (
+    parts.length === targetParts.length &&
+    parts.every((part, index) => part === '*' || part === targetParts[index]) &&
+    path.every((part, index) => part === targetPath[index])
+  );
 }
 
 interface RegistryEntry {

@@ -1,12 +1,13 @@
 import type { Container, Pod, Secret } from '../../kube/api.ts';
 import { formatDuration } from '../../kube/duration.ts';
 import type { CriClient } from '../cri/cri-client.ts';
-import { CriError } from '../cri/cri-error.ts';
+import { CriError, isRuntimeGone } from '../cri/cri-error.ts';
 import type { Image } from '../cri/image-messages.ts';
 import { maxParallelPulls } from '../limits.ts';
 import type { PodEvents } from './event-recorder.ts';
 import { imageCredentials } from './image-credentials.ts';
 import { PodProblem } from './pod-problem.ts';
+import { Slots } from './slots.ts';
 
 interface ImageRequest {
   pod: Pod;
@@ -19,15 +20,19 @@ interface ImageRequest {
 /** Makes images present on the device under a container's pull policy; a few pulls at a time. */
 export class ImagePuller {
   readonly #cri: CriClient;
-  readonly #now: () => number;
+  readonly #nowMs: () => number;
   readonly #slots = new Slots(maxParallelPulls);
 
-  constructor(cri: CriClient, now: () => number) {
+  /** `nowMs` measures how long a pull took. */
+  constructor(cri: CriClient, nowMs: () => number) {
     this.#cri = cri;
-    this.#now = now;
+    this.#nowMs = nowMs;
   }
 
-  /** @throws PodProblem with a kubelet's reason: `ErrImageNeverPull`, `InvalidImageName`, `ErrImagePull`. */
+  /**
+   * @throws PodProblem with a kubelet's reason: `ErrImageNeverPull`, `InvalidImageName`,
+   *   `ImageInspectError`, `ErrImagePull`; CriError when the runtime is away; the signal's reason.
+   */
   async ensure(request: ImageRequest): Promise<Image> {
     const { container, events } = request;
     const image = container.image ?? '';
@@ -37,7 +42,7 @@ export class ImagePuller {
       throw new PodProblem('InvalidImageName', message);
     }
     const policy = container.imagePullPolicy ?? defaultPolicy(image);
-    const present = policy === 'Always' ? undefined : await this.#find(image);
+    const present = policy === 'Always' ? undefined : await this.#inspect(image, request);
     if (present !== undefined) {
       events.record('Normal', 'Pulled', alreadyPresent(image), container.name);
       return present;
@@ -53,14 +58,14 @@ export class ImagePuller {
   async #pull(image: string, request: ImageRequest): Promise<Image> {
     const { events, container } = request;
     events.record('Normal', 'Pulling', `Pulling image "${image}"`, container.name);
-    const startedAtMs = this.#now();
+    const startedAtMs = this.#nowMs();
     try {
       await this.#pullWithCredentials(image, request);
       const pulled = await this.#find(image);
       if (pulled === undefined) {
         throw new PodProblem('ErrImagePull', `image "${image}" is gone right after its pull`);
       }
-      const took = formatDuration(this.#now() - startedAtMs);
+      const took = formatDuration(Math.round(this.#nowMs() - startedAtMs));
       events.record(
         'Normal',
         'Pulled',
@@ -69,7 +74,7 @@ export class ImagePuller {
       );
       return pulled;
     } catch (cause) {
-      if (request.signal.aborted) throw cause;
+      if (request.signal.aborted || isRuntimeGone(cause)) throw cause;
       const detail = cause instanceof CriError ? cause.detail : String(cause);
       const message = `Failed to pull image "${image}": ${detail}`;
       events.record('Warning', 'Failed', message, container.name);
@@ -87,8 +92,19 @@ export class ImagePuller {
         await this.#cri.pullImage({ image: { image }, auth }, { signal: request.signal });
         return;
       } catch (error) {
-        if (index === tries.length - 1) throw error;
+        if (index === tries.length - 1 || request.signal.aborted) throw error;
       }
+    }
+  }
+
+  async #inspect(image: string, { events, container }: ImageRequest): Promise<Image | undefined> {
+    try {
+      return await this.#find(image);
+    } catch (cause) {
+      if (!(cause instanceof CriError) || isRuntimeGone(cause)) throw cause;
+      const message = `Failed to inspect image "${image}": ${cause.detail}`;
+      events.record('Warning', 'InspectFailed', message, container.name);
+      throw new PodProblem('ImageInspectError', message, { cause });
     }
   }
 
@@ -111,26 +127,3 @@ function alreadyPresent(image: string): string {
 /** Reference grammar of the OCI distribution specification, with an optional host. */
 const imageReference =
   /^(?:[A-Za-z0-9.-]+(?::\d+)?\/|\[[0-9a-fA-F:]+\](?::\d+)?\/)?[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*(?::[\w][\w.-]{0,127})?(?:@[A-Za-z][A-Za-z0-9]*:[0-9a-fA-F]{32,})?$/;
-
-/** Lets so many tasks run at a time, in the order they came. */
-class Slots {
-  #free: number;
-  readonly #queue: (() => void)[] = [];
-
-  constructor(count: number) {
-    this.#free = count;
-  }
-
-  async run<T>(signal: AbortSignal, task: () => Promise<T>): Promise<T> {
-    if (this.#free === 0) await new Promise<void>((resolve) => this.#queue.push(resolve));
-    else this.#free -= 1;
-    try {
-      signal.throwIfAborted();
-      return await task();
-    } finally {
-      const next = this.#queue.shift();
-      if (next === undefined) this.#free += 1;
-      else next();
-    }
-  }
-}

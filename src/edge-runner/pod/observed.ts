@@ -1,4 +1,4 @@
-/** What the runtime says of one pod, in the words of the pod engine. Times are in ms since 1970. */
+/** What the runtime says of one pod, in the words of the pod engine. */
 export interface ObservedPod {
   /** Newest first. */
   sandboxes: ObservedSandbox[];
@@ -12,6 +12,7 @@ export interface ObservedSandbox {
   id: string;
   ready: boolean;
   attempt: number;
+  /** In ms since 1970. */
   createdAtMs: number;
   /** Pod addresses, the first the primary one; empty with host networking. */
   ips: string[];
@@ -28,9 +29,10 @@ export interface ObservedContainer {
   imageId: string;
   /** Hash of the spec that it was made from; see `containerHash`. */
   hash: string;
+  /** In ms since 1970. */
   createdAtMs: number;
-  startedAtMs: number;
-  finishedAtMs: number;
+  /** When it ended, on the monotonic clock of this process; 0 before. */
+  endedAtMs: number;
   /** RFC 3339 with seconds, as in a container status; absent before the moment. */
   startedAt?: string;
   finishedAt?: string;

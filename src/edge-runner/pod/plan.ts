@@ -2,7 +2,6 @@ import type { Container, Pod } from '../../kube/api.ts';
 import { backOffRemainingMs, type BackOff } from './back-off.ts';
 import { containerHash } from './container-hash.ts';
 import {
-  liveContainers,
   newestContainer,
   newestSandbox,
   type ObservedContainer,
@@ -15,9 +14,7 @@ export type PodStep =
   | { type: 'create-sandbox'; attempt: number; replaces: boolean }
   | { type: 'start-container'; name: string; attempt: number }
   | { type: 'stop-container'; id: string; name: string; message: string }
-  | { type: 'remove-container'; id: string; logPath: string }
-  /** Stops containers and sandbox of a pod that has ended or must not run. */
-  | { type: 'stop-pod' };
+  | { type: 'remove-container'; id: string; logPath: string };
 
 /** Key of the sandbox among the names of containers in `PlanInput.notBeforeMs`. */
 export const sandboxKey = '';
@@ -37,26 +34,29 @@ export interface PlanInput {
   restartBackOff: ReadonlyMap<string, BackOff>;
   /** Containers whose image can't be had yet or whose configuration is wrong, and until when. */
   notBeforeMs: ReadonlyMap<string, number>;
+  /** Newest attempt of containers that have run, by name: the runtime may know them no more. */
+  lastAttempts: ReadonlyMap<string, number>;
+  /** On the clock of `endedAtMs`, as all times here. */
   nowMs: number;
 }
 
 /**
- * What a running pod needs next, after the kubelet's `computePodActions`: a sandbox, then init
- * containers one after the other, then the rest, restarted as the pod's policy says. Pure.
+ * What a pod that has not finished needs next, after the kubelet's `computePodActions`: a sandbox,
+ * then init containers one after the other, then the rest, restarted as the pod's policy says. Pure.
  */
 export function planPod(input: PlanInput): PodPlan {
   const plan: PodPlan = { steps: [], waiting: new Map() };
   if (!hasOneReadySandbox(input.observed)) return planSandbox(input, plan);
   if (!planInitContainers(input, plan)) return plan;
   for (const container of input.pod.spec.containers) planContainer(input, plan, container);
-  if (plan.steps.length === 0 && isFinished(input)) plan.steps.push({ type: 'stop-pod' });
   return plan;
 }
 
 /** Whether every container of the pod has ended and none will be started again. */
-export function isFinished({ pod, observed }: Pick<PlanInput, 'pod' | 'observed'>): boolean {
+export function isFinished(input: Pick<PlanInput, 'pod' | 'observed' | 'lastAttempts'>): boolean {
+  const { pod, observed } = input;
   if (failedInitContainer(pod, observed) !== undefined) return true;
-  if (lostForGood(pod, observed)) return true;
+  if (lostForGood(input)) return true;
   return pod.spec.containers.every((container) => {
     const newest = newestContainer(observed, container.name);
     return newest?.state === 'exited' && !restartable(pod, newest);
@@ -73,11 +73,6 @@ export function restartable(pod: Pod, container: ObservedContainer): boolean {
 function planSandbox(input: PlanInput, plan: PodPlan): PodPlan {
   const { observed } = input;
   const newest = newestSandbox(observed);
-  if (isFinished(input)) {
-    const left = liveContainers(observed).length > 0 || observed.sandboxes.some((s) => s.ready);
-    if (left) plan.steps.push({ type: 'stop-pod' });
-    return plan;
-  }
   const heldUntilMs = input.notBeforeMs.get(sandboxKey) ?? 0;
   if (heldUntilMs > input.nowMs) return { ...plan, wakeAtMs: heldUntilMs };
   plan.steps.push({
@@ -89,8 +84,12 @@ function planSandbox(input: PlanInput, plan: PodPlan): PodPlan {
 }
 
 /** A pod that is never restarted has lost its sandbox after it had begun: what is gone stays gone. */
-function lostForGood(pod: Pod, observed: ObservedPod): boolean {
-  const begun = observed.containers.length > 0;
+function lostForGood({
+  pod,
+  observed,
+  lastAttempts,
+}: Pick<PlanInput, 'pod' | 'observed' | 'lastAttempts'>): boolean {
+  const begun = observed.containers.length > 0 || lastAttempts.size > 0;
   return pod.spec.restartPolicy === 'Never' && begun && !hasOneReadySandbox(observed);
 }
 
@@ -106,11 +105,8 @@ function planInitContainers(input: PlanInput, plan: PodPlan): boolean {
   for (const container of pod.spec.initContainers ?? []) {
     const newest = currentContainer(observed, container.name);
     if (newest?.state === 'exited' && newest.exitCode === 0) continue;
-    if (newest?.state === 'exited' && pod.spec.restartPolicy === 'Never') {
-      plan.steps.push({ type: 'stop-pod' });
-    } else if (newest?.state !== 'running') {
-      planStart(input, plan, container);
-    }
+    if (newest?.state === 'unknown') plan.steps.push(stopUnknown(newest));
+    else if (newest?.state !== 'running') planStart(input, plan, container);
     return false;
   }
   return true;
@@ -145,15 +141,15 @@ function planContainer(input: PlanInput, plan: PodPlan, container: Container): v
       });
     }
   } else if (newest.state === 'unknown') {
-    plan.steps.push({
-      type: 'stop-container',
-      id: newest.id,
-      name: container.name,
-      message: `Container ${container.name} is in unknown state, try killing it before restart`,
-    });
+    plan.steps.push(stopUnknown(newest));
   } else if (newest.state === 'created' || restartable(input.pod, newest)) {
     planStart(input, plan, container);
   }
+}
+
+function stopUnknown({ id, name }: ObservedContainer): PodStep {
+  const message = `Container ${name} is in unknown state, try killing it before restart`;
+  return { type: 'stop-container', id, name, message };
 }
 
 function planStart(input: PlanInput, plan: PodPlan, container: Container): void {
@@ -161,8 +157,7 @@ function planStart(input: PlanInput, plan: PodPlan, container: Container): void 
   const newest = newestContainer(observed, container.name);
   const ended = newest?.state === 'exited' ? newest : undefined;
   const backOff = input.restartBackOff.get(container.name);
-  const restartInMs =
-    ended === undefined ? 0 : backOffRemainingMs(backOff, ended.finishedAtMs, nowMs);
+  const restartInMs = ended === undefined ? 0 : backOffRemainingMs(backOff, ended.endedAtMs, nowMs);
   const heldUntilMs = input.notBeforeMs.get(container.name) ?? 0;
   const startAtMs = Math.max(nowMs + restartInMs, heldUntilMs);
   if (startAtMs > nowMs) {
@@ -173,11 +168,16 @@ function planStart(input: PlanInput, plan: PodPlan, container: Container): void 
   for (const old of removable(observed, container.name)) {
     plan.steps.push({ type: 'remove-container', id: old.id, logPath: old.logPath });
   }
-  plan.steps.push({
-    type: 'start-container',
-    name: container.name,
-    attempt: ended === undefined ? (newest?.attempt ?? 0) : ended.attempt + 1,
-  });
+  const { name } = container;
+  plan.steps.push({ type: 'start-container', name, attempt: nextAttempt(input, name) });
+}
+
+/** Counts on from what has run; an instance that never ran is made again under its own number. */
+function nextAttempt({ observed, lastAttempts }: PlanInput, name: string): number {
+  const newest = newestContainer(observed, name);
+  if (newest !== undefined) return newest.state === 'exited' ? newest.attempt + 1 : newest.attempt;
+  const last = lastAttempts.get(name);
+  return last === undefined ? 0 : last + 1;
 }
 
 /**

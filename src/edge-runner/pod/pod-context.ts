@@ -5,6 +5,7 @@ import type { PodReport } from '../../protocol/report.ts';
 import type { CriClient } from '../cri/cri-client.ts';
 import type { PodFiles } from '../volumes/pod-files.ts';
 import type { PodVolumes, VolumeSources } from '../volumes/pod-volumes.ts';
+import type { Clock } from './clock.ts';
 import type { CriObserver } from './cri-observer.ts';
 import type { EventRecorder } from './event-recorder.ts';
 import type { ImagePuller } from './image-puller.ts';
@@ -49,10 +50,11 @@ export interface PodContext {
   resolvConf: () => string;
   nodeHostsFile: () => string;
   cgroupParent: (pod: Pod) => string | undefined;
-  removeCgroup: (parent: string) => Promise<void>;
-  now: () => number;
-  /** Takes a pod's newest report; cheap and synchronous. */
-  publish: (report: PodReport) => void;
+  /** Removes what is left of a stopped pod's cgroups, whatever its QoS class was. */
+  removeCgroups: (podUid: string) => Promise<void>;
+  clock: Clock;
+  /** Takes a pod's newest report; cheap and synchronous. `lazily`: another follows in a moment. */
+  publish: (report: PodReport, when?: 'now' | 'lazily') => void;
   /** Drops all that is kept about a pod that is gone from the device and from the cloud. */
   forget: (podUid: string) => void;
   log: Logger;

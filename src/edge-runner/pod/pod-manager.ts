@@ -1,5 +1,6 @@
 import type { Pod, PodStatus } from '../../kube/api.ts';
 import type { PodContext } from './pod-context.ts';
+import { hasUsableIdentity } from './pod-form.ts';
 import { PodWorker } from './pod-worker.ts';
 import type { RuntimePod } from './runtime.ts';
 
@@ -10,8 +11,17 @@ interface PodManagerOptions {
 }
 
 interface Entry {
+  /** The pod as it was desired last. */
+  pod: Pod;
   worker: PodWorker;
   done: Promise<void>;
+}
+
+/** An object that pods refer to. */
+export interface ChangedObject {
+  kind: string;
+  namespace: string;
+  name: string;
 }
 
 /** One worker for every pod that is desired or that the runtime still has. */
@@ -19,37 +29,56 @@ export class PodManager {
   readonly #options: PodManagerOptions;
   readonly #entries = new Map<string, Entry>();
   readonly #signal: AbortSignal;
+  #desired: ReadonlyMap<string, Pod> = new Map();
 
   constructor(options: PodManagerOptions, signal: AbortSignal) {
     this.#options = options;
     this.#signal = signal;
   }
 
-  /** Takes the whole desired state. `objectsChanged`: something that pods refer to is new. */
-  setDesired(pods: readonly Pod[], objectsChanged: boolean): void {
-    const desired = new Map(pods.map((pod) => [pod.metadata.uid ?? '', pod]));
-    for (const [uid, { worker }] of this.#entries) if (!desired.has(uid)) worker.remove();
-    for (const [uid, pod] of desired) {
-      const entry = this.#entries.get(uid);
-      if (entry === undefined) this.#start(uid, pod, false);
-      else if (entry.worker.pod !== pod) entry.worker.update(pod);
+  /**
+   * Ends what was left of pods that nobody desires any more when the runner last stopped. Comes
+   * before the first `setDesired`, so that no pod starts beside the one whose name it has taken.
+   * `reported`: pods about which reports are kept.
+   * @throws CriError
+   */
+  async removeOrphans(desired: readonly Pod[], reported: readonly string[]): Promise<void> {
+    const { context } = this.#options;
+    const [known, onDisk] = await Promise.all([
+      context.observer.list(),
+      context.volumes.podsOnDisk(),
+    ]);
+    const orphans = new Map<string, RuntimePod>();
+    for (const uid of [...reported, ...onDisk]) {
+      orphans.set(uid, { uid, namespace: '', name: '', graceSeconds: 0 });
     }
-    if (objectsChanged) for (const { worker } of this.#entries.values()) worker.objectsChanged();
+    for (const pod of known) orphans.set(pod.uid, pod);
+    for (const { metadata } of desired) orphans.delete(metadata.uid ?? '');
+    for (const [uid, orphan] of orphans) this.#start(uid, orphanPod(orphan), true);
   }
 
-  /** Ends what the runtime still has of pods that nobody desires any more. */
-  async removeOrphans(): Promise<void> {
-    const [known, onDisk] = await Promise.all([
-      this.#options.context.observer.list(),
-      this.#options.context.volumes.podsOnDisk(),
-    ]);
-    const orphans = new Map<string, RuntimePod>(known.map((pod) => [pod.uid, pod]));
-    for (const uid of onDisk) {
-      if (!orphans.has(uid)) orphans.set(uid, { uid, namespace: '', name: '', graceSeconds: 0 });
+  /** Takes the whole desired state; `changed` are the objects that are new in it. */
+  setDesired(pods: readonly Pod[], changed: readonly ChangedObject[] = []): void {
+    const { log } = this.#options.context;
+    const usable = pods.filter(hasUsableIdentity);
+    if (usable.length < pods.length) {
+      log.error(
+        { pods: pods.length - usable.length },
+        'pods without a proper name, namespace or uid are ignored',
+      );
     }
-    for (const [uid, orphan] of orphans) {
-      if (!this.#entries.has(uid)) this.#start(uid, orphanPod(orphan), true);
+    this.#desired = new Map(usable.map((pod) => [pod.metadata.uid ?? '', pod]));
+    for (const [uid, { worker }] of this.#entries) if (!this.#desired.has(uid)) worker.remove();
+    for (const [uid, pod] of this.#desired) {
+      const entry = this.#entries.get(uid);
+      if (entry === undefined) this.#start(uid, pod, false);
+      else if (entry.worker.isDesired && entry.pod !== pod) {
+        entry.pod = pod;
+        entry.worker.update(pod);
+      }
     }
+    const objects = changed.filter(({ kind }) => kind !== 'Pod');
+    if (objects.length > 0) this.#tellOfObjects(objects);
   }
 
   /** The process of a container or sandbox has ended: its pod looks again. */
@@ -78,12 +107,15 @@ export class PodManager {
     for (const { worker } of this.#entries.values()) worker.wake();
   }
 
+  /** The provider can be asked for tokens again. */
+  cloudIsBack(): void {
+    for (const { worker } of this.#entries.values()) worker.cloudIsBack();
+  }
+
+  /** The pod of this name: the one that is desired, before one that only ends. */
   find(namespace: string, name: string): PodWorker | undefined {
-    for (const { worker } of this.#entries.values()) {
-      const { metadata } = worker.pod;
-      if (metadata.namespace === namespace && metadata.name === name) return worker;
-    }
-    return undefined;
+    const found = this.#named(namespace, name).map(({ worker }) => worker);
+    return found.find(({ isDesired }) => isDesired) ?? found[0];
   }
 
   /** Resolves when every worker has stopped; abort the signal first. */
@@ -93,11 +125,42 @@ export class PodManager {
 
   #start(uid: string, pod: Pod, removed: boolean): void {
     const { context, lastStatus } = this.#options;
+    const { namespace = '', name } = pod.metadata;
+    const before = removed ? [] : this.#named(namespace, name);
     const worker = new PodWorker({ context, pod, lastStatus: lastStatus(uid), removed });
-    const done = worker.run(this.#signal).then(() => {
-      this.#entries.delete(uid);
+    this.#entries.set(uid, { pod, worker, done: this.#run(uid, worker, before) });
+  }
+
+  /** Never two pods with one name at a time, not even while the first is still ending. */
+  async #run(uid: string, worker: PodWorker, before: readonly Entry[]): Promise<void> {
+    const { log } = this.#options.context;
+    if (before.length > 0) {
+      log.info({ pod: worker.pod.metadata }, 'a pod waits for the end of the last one of its name');
+      await Promise.all(before.map(({ done }) => done));
+    }
+    try {
+      await worker.run(this.#signal);
+    } catch (error) {
+      log.error({ err: error, uid }, 'what is kept of a pod that is gone could not be dropped');
+    }
+    this.#entries.delete(uid);
+    const again = this.#desired.get(uid);
+    if (again !== undefined && !this.#signal.aborted) this.#start(uid, again, false);
+  }
+
+  #named(namespace: string, name: string): Entry[] {
+    return Array.from(this.#entries.values()).filter(({ worker }) => {
+      const { metadata } = worker.pod;
+      return metadata.namespace === namespace && metadata.name === name;
     });
-    this.#entries.set(uid, { worker, done });
+  }
+
+  #tellOfObjects(changed: readonly ChangedObject[]): void {
+    for (const { worker } of this.#entries.values()) {
+      const near = changed.filter(({ namespace }) => namespace === worker.pod.metadata.namespace);
+      const secrets = near.filter(({ kind }) => kind === 'Secret').map(({ name }) => name);
+      if (near.length > 0) worker.objectsChanged(new Set(secrets));
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-import type { ContainerStateWaiting, Pod, PodStatus } from '../../kube/api.ts';
+import type { ContainerStateWaiting, ContainerStatus, Pod, PodStatus } from '../../kube/api.ts';
 import { podConditions } from '../../kube/pod-conditions.ts';
 import { podPhase } from '../../kube/pod-status.ts';
 import { qosClassOf } from '../../kube/qos.ts';
@@ -12,7 +12,7 @@ export interface PodStatusInput {
   waiting: ReadonlyMap<string, BackOff>;
   problems: ReadonlyMap<string, ContainerStateWaiting>;
   messages: ReadonlyMap<string, string>;
-  /** The pod has ended and nothing of it starts again. */
+  /** The pod is over and nothing of it starts again. */
   finished: boolean;
   /** Why the pod was failed as a whole. */
   rejection: PodRejection | undefined;
@@ -28,23 +28,26 @@ export interface PodRejection {
   message: string;
 }
 
-/** The status of a pod as a kubelet computes it (`generateAPIPodStatus`). */
+/**
+ * The status of a pod as a kubelet computes it (`generateAPIPodStatus`). Readiness gates are left to
+ * the provider, for others write the conditions that they name.
+ */
 export function podStatus(input: PodStatusInput): PodStatus {
   const { pod, observed, previous, rejection } = input;
   const now = new Date(input.nowMs).toISOString().replace(/\.\d+Z$/, 'Z');
+  const begin = { startTime: previous?.startTime ?? now, qosClass: qosClassOf(pod) };
+  const untouched = observed.sandboxes.length === 0 && observed.containers.length === 0;
+  if (rejection !== undefined && untouched) return { phase: 'Failed', ...rejection, ...begin };
   const init = containerStatuses(input, pod.spec.initContainers ?? [], 'init');
   const main = containerStatuses(input, pod.spec.containers, 'main');
-  const phase =
-    rejection === undefined
-      ? podPhase(pod.spec, init, main, { terminal: input.finished })
-      : 'Failed';
+  const phase = phaseOf(input, init, main);
   const [podIP] = input.podIPs;
   const [hostIP] = input.hostIPs;
   return {
     phase,
     ...(rejection ?? {}),
     conditions: podConditions({
-      spec: pod.spec,
+      spec: { ...pod.spec, readinessGates: [] },
       phase,
       initContainerStatuses: init,
       containerStatuses: main,
@@ -54,14 +57,34 @@ export function podStatus(input: PodStatusInput): PodStatus {
     }),
     ...(hostIP === undefined ? {} : { hostIP }),
     ...(podIP === undefined ? {} : { podIP, podIPs: input.podIPs.map((ip) => ({ ip })) }),
-    startTime: previous?.startTime ?? now,
-    qosClass: qosClassOf(pod),
+    ...begin,
     ...(init.length === 0 ? {} : { initContainerStatuses: init }),
     containerStatuses: main,
   };
 }
 
 /** Whether a status says that the pod is over for good. */
-export function isTerminal(status: PodStatus | undefined): boolean {
+export function hasEnded(status: PodStatus | undefined): boolean {
   return status?.phase === 'Succeeded' || status?.phase === 'Failed';
+}
+
+/** Restart counts of containers that have run, by name. */
+export function lastAttempts(status: PodStatus | undefined): ReadonlyMap<string, number> {
+  const all = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
+  return new Map(all.filter(hasRun).map(({ name, restartCount }) => [name, restartCount]));
+}
+
+function hasRun({ state, lastState }: ContainerStatus): boolean {
+  return [state.running, state.terminated, lastState.terminated].some((part) => part !== undefined);
+}
+
+/** Kubelet: a pod that is over has succeeded or has failed, whatever became of its containers. */
+function phaseOf(
+  { pod, rejection, finished }: PodStatusInput,
+  init: ContainerStatus[],
+  main: ContainerStatus[],
+): NonNullable<PodStatus['phase']> {
+  if (rejection !== undefined) return 'Failed';
+  const phase = podPhase(pod.spec, init, main, { terminal: finished });
+  return finished && phase !== 'Succeeded' ? 'Failed' : phase;
 }

@@ -1,38 +1,73 @@
 import { rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import type { Pod } from '../../kube/api.ts';
 import { hasCriCode } from '../cri/cri-error.ts';
+import type { PodEvents } from './event-recorder.ts';
 import { liveContainers, type ObservedContainer, type ObservedPod } from './observed.ts';
 import type { PodContext } from './pod-context.ts';
+import { podLogDirectory } from './pod-paths.ts';
+import type { WakeUp } from './wake-up.ts';
+
+/** Kubelet: however short the grace, a container gets this long between SIGTERM and SIGKILL. */
+const minGraceSeconds = 2;
+
+interface Stop {
+  observed: ObservedPod;
+  events: PodEvents;
+  /** The grace that applies now; a second delete may shorten it while the pod is being stopped. */
+  graceSeconds: () => number;
+  /** Woken whenever the grace may have changed. */
+  wakeUp: WakeUp;
+  signal: AbortSignal;
+}
 
 /**
- * Stops a pod's containers, each with the grace given, and then its sandboxes. A kubelet's order.
- * @throws CriError when the runtime fails; doing it again goes on where it stopped.
+ * Stops a pod's containers and then its sandboxes, within the newest grace.
+ * @throws CriError when the runtime fails or the signal aborts; doing it again goes on.
  */
-export async function stopPod(
-  context: PodContext,
-  observed: ObservedPod,
-  graceSeconds: number,
-): Promise<void> {
-  await Promise.all(
-    liveContainers(observed).map((container) => stopContainer(context, container, graceSeconds)),
-  );
-  for (const sandbox of observed.sandboxes) {
-    await ignoreMissing(context.cri.stopPodSandbox({ podSandboxId: sandbox.id }));
+export async function stopPod(context: PodContext, stop: Stop): Promise<void> {
+  const { observed, graceSeconds, wakeUp, signal } = stop;
+  for (const { name, state } of observed.containers) {
+    if (state === 'running') {
+      stop.events.record('Normal', 'Killing', `Stopping container ${name}`, name);
+    }
+  }
+  let seconds = graceSeconds();
+  const over = new AbortController();
+  const first = stopOnce(context, observed, seconds, signal).finally(() => {
+    over.abort();
+  });
+  const faster = hurry();
+  await first;
+  await faster;
+
+  async function hurry(): Promise<void> {
+    const attempts: Promise<unknown>[] = [];
+    for (;;) {
+      await wakeUp.wait(undefined, over.signal);
+      if (over.signal.aborted) break;
+      if (graceSeconds() >= seconds) continue;
+      seconds = graceSeconds();
+      // The first attempt tells whether the pod has stopped.
+      attempts.push(stopOnce(context, observed, seconds, signal).catch(() => undefined));
+    }
+    await Promise.all(attempts);
   }
 }
 
-/** SIGTERM (or the image's stop signal), and SIGKILL after the grace. */
+/** SIGTERM (or the image's stop signal), and SIGKILL after the grace. @throws CriError */
 export async function stopContainer(
   context: PodContext,
   container: Pick<ObservedContainer, 'id'>,
   graceSeconds: number,
+  signal: AbortSignal,
 ): Promise<void> {
+  const timeout = Math.max(graceSeconds, minGraceSeconds);
   await ignoreMissing(
-    context.cri.stopContainer({ containerId: container.id, timeout: graceSeconds }),
+    context.cri.stopContainer({ containerId: container.id, timeout }, { signal }),
   );
 }
 
-/** Removes an ended container and its log. */
+/** Removes an ended container and its log. @throws CriError */
 export async function removeContainer(
   context: PodContext,
   container: { id: string; logPath: string },
@@ -42,15 +77,37 @@ export async function removeContainer(
   if (container.logPath !== '') await rm(container.logPath, { force: true });
 }
 
-/** Removes a stopped pod's containers, sandboxes and logs; nothing of it is left in the runtime. */
-export async function removePod(context: PodContext, observed: ObservedPod): Promise<void> {
+/** Removes a stopped sandbox. @throws CriError */
+export async function removeSandbox(context: PodContext, sandbox: { id: string }): Promise<void> {
+  await ignoreMissing(context.cri.removePodSandbox({ podSandboxId: sandbox.id }));
+  context.observer.forget(sandbox.id);
+}
+
+/** Removes a stopped pod's containers, sandboxes and logs. @throws CriError */
+export async function removePod(
+  context: PodContext,
+  pod: Pod,
+  observed: ObservedPod,
+): Promise<void> {
   for (const container of observed.containers) await removeContainer(context, container);
-  for (const sandbox of observed.sandboxes) {
-    await ignoreMissing(context.cri.removePodSandbox({ podSandboxId: sandbox.id }));
-    context.observer.forget(sandbox.id);
+  for (const sandbox of observed.sandboxes) await removeSandbox(context, sandbox);
+  await rm(podLogDirectory(context.logRoot, pod), { recursive: true, force: true });
+}
+
+async function stopOnce(
+  context: PodContext,
+  observed: ObservedPod,
+  graceSeconds: number,
+  signal: AbortSignal,
+): Promise<void> {
+  await Promise.all(
+    liveContainers(observed).map((container) =>
+      stopContainer(context, container, graceSeconds, signal),
+    ),
+  );
+  for (const { id } of observed.sandboxes) {
+    await ignoreMissing(context.cri.stopPodSandbox({ podSandboxId: id }, { signal }));
   }
-  const logFile = observed.containers.find(({ logPath }) => logPath !== '')?.logPath;
-  if (logFile !== undefined) await rm(dirname(dirname(logFile)), { recursive: true, force: true });
 }
 
 async function ignoreMissing(call: Promise<unknown>): Promise<void> {

@@ -1,15 +1,15 @@
 import { maxTerminationLogBytes, maxTerminationLogLines } from '../limits.ts';
-import { readContainerLog } from '../logs/read-container-log.ts';
 import { LogError } from '../logs/log-error.ts';
+import { readContainerLog } from '../logs/read-container-log.ts';
 import type { PodFiles } from '../volumes/pod-files.ts';
 import type { ObservedContainer, ObservedPod } from './observed.ts';
 
 /** Termination messages of a pod's ended containers, each read once. */
 export class TerminationMessages {
-  readonly #files: PodFiles;
+  readonly #files: Pick<PodFiles, 'readTerminationLog'>;
   readonly #byContainer = new Map<string, string>();
 
-  constructor(files: PodFiles) {
+  constructor(files: Pick<PodFiles, 'readTerminationLog'>) {
     this.#files = files;
   }
 
@@ -29,28 +29,35 @@ export class TerminationMessages {
 
   /** Kubelet: the file; with `FallbackToLogsOnError` the end of the log of a container that failed. */
   async #read(container: ObservedContainer): Promise<string> {
-    const own =
-      container.terminationMessageFile === ''
-        ? ''
-        : await this.#files.readTerminationLog(container.terminationMessageFile);
+    const own = await this.#readFile(container.terminationMessageFile);
     const fallback = container.terminationMessagePolicy === 'FallbackToLogsOnError';
     if (own !== '' || !fallback || container.exitCode === 0) return own || container.message;
     return (await endOfLog(container.logPath)) || container.message;
+  }
+
+  /** The container could write to it: a file that can't be read says so, and stops nothing else. */
+  async #readFile(path: string): Promise<string> {
+    if (path === '') return '';
+    try {
+      return await this.#files.readTerminationLog(path);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      return `Error on reading termination log ${path}: ${why}`;
+    }
   }
 }
 
 async function endOfLog(logPath: string): Promise<string> {
   const options = { tailLines: maxTerminationLogLines };
-  const chunks: Buffer[] = [];
+  const { signal } = new AbortController();
+  let end = Buffer.alloc(0);
   try {
-    for await (const chunk of readContainerLog(logPath, options, {
-      signal: new AbortController().signal,
-    })) {
-      chunks.push(chunk);
+    for await (const chunk of readContainerLog(logPath, options, { signal })) {
+      // A line may be of any length.
+      end = Buffer.concat([end, chunk]).subarray(-maxTerminationLogBytes);
     }
   } catch (error) {
     if (!(error instanceof LogError)) throw error;
   }
-  const text = Buffer.concat(chunks);
-  return text.subarray(Math.max(0, text.length - maxTerminationLogBytes)).toString();
+  return end.toString();
 }

@@ -8,10 +8,10 @@ export class WakeUp {
     this.#waiter?.();
   }
 
-  /** Resolves when woken, at `atMs` on the clock `now` (undefined: never), or when the signal aborts. */
-  async wait(atMs: number | undefined, now: () => number, signal: AbortSignal): Promise<void> {
-    const delayMs = atMs === undefined ? undefined : Math.max(0, atMs - now());
-    if (!this.#pending && delayMs !== 0 && !signal.aborted) await this.#sleep(delayMs, signal);
+  /** Resolves when woken, after `delayMs` (undefined: never), or when the signal aborts. */
+  async wait(delayMs: number | undefined, signal: AbortSignal): Promise<void> {
+    const idle = !this.#pending && !signal.aborted;
+    if (idle && (delayMs === undefined || delayMs > 0)) await this.#sleep(delayMs, signal);
     this.#pending = false;
   }
 

@@ -1,7 +1,8 @@
+import type { Logger } from 'pino';
 import type { PodStatus } from '../../kube/api.ts';
 import type { EventReport, PodReport } from '../../protocol/report.ts';
 import { maxStoredEvents } from '../limits.ts';
-import type { EdgeStore } from '../store/edge-store.ts';
+import type { EdgeStore, ReportChange } from '../store/edge-store.ts';
 
 /** What is ready to go to the provider. */
 export interface ReportBatch {
@@ -12,15 +13,20 @@ export interface ReportBatch {
 /** How long the store may lag behind what was published: changes that come together cost one write. */
 const writeDelayMs = 50;
 
+/** How soon a write that failed, on a full disk for example, is tried again. */
+const writeRetryMs = 10_000;
+
 /** How long what nobody waits for may be held back, to go together with what comes next. */
 const lazyDelayMs = 250;
 
 /**
  * What the site still has to tell: the newest status of every pod, and events. It is kept in the
- * store until the provider has acknowledged it.
+ * store until the provider has acknowledged it. A store that can't be written stops nothing: reports
+ * go on from memory, and are written as soon as that is possible again.
  */
 export class Outbox {
   readonly #store: EdgeStore;
+  readonly #log: Pick<Logger, 'error' | 'info'>;
   readonly #pods = new Map<string, PodReport>();
   /** Neither acknowledged nor on their way. */
   readonly #unsentPods = new Set<string>();
@@ -32,11 +38,14 @@ export class Outbox {
   readonly #forgottenPods = new Set<string>();
   readonly #sentEvents = new Set<string>();
   #writeTimer: NodeJS.Timeout | undefined;
+  #writeFails = false;
   #readyTimer: NodeJS.Timeout | undefined;
   #onReady: () => void = () => undefined;
 
-  constructor(store: EdgeStore) {
+  /** @throws RunnerError `STORE_FAILED` */
+  constructor(store: EdgeStore, log: Pick<Logger, 'error' | 'info'>) {
     this.#store = store;
+    this.#log = log;
     for (const { sent, ...report } of store.podReports()) {
       this.#pods.set(report.uid, report);
       (sent ? this.#acknowledgedPods : this.#unsentPods).add(report.uid);
@@ -53,19 +62,26 @@ export class Outbox {
     return this.#pods.get(podUid)?.status;
   }
 
-  /** Takes a pod's newest report. */
-  publish(report: PodReport): void {
+  /** Pods about which something is kept. */
+  podUids(): string[] {
+    return [...this.#pods.keys()];
+  }
+
+  /** Takes a pod's newest report. `lazily`: nobody waits for it, another follows in a moment. */
+  publish(report: PodReport, when: 'now' | 'lazily' = 'now'): void {
     this.#pods.set(report.uid, report);
     this.#unsentPods.add(report.uid);
     this.#acknowledgedPods.delete(report.uid);
     this.#dirtyPods.add(report.uid);
     this.#forgottenPods.delete(report.uid);
     this.#writeSoon();
-    this.#readyIn(isStarting(report) ? lazyDelayMs : 0);
+    this.#readyIn(when === 'lazily' || isStarting(report) ? lazyDelayMs : 0);
   }
 
   /** Takes an event, or an event again whose count has grown. */
   addEvent(event: EventReport): void {
+    // Last in the order again: it is the newest now.
+    this.#events.delete(event.id);
     this.#events.set(event.id, event);
     this.#inFlightEvents.delete(event.id);
     this.#dirtyEvents.add(event.id);
@@ -85,15 +101,21 @@ export class Outbox {
     this.#writeSoon();
   }
 
-  /** What isn't sent yet; it counts as on its way until `acknowledge` or `resend`. */
-  take(): ReportBatch {
-    const pods = Array.from(this.#unsentPods, (uid) => this.#pods.get(uid)).filter(
-      (report) => report !== undefined,
-    );
-    this.#unsentPods.clear();
-    const events = [...this.#events.values()].filter(({ id }) => !this.#inFlightEvents.has(id));
-    for (const { id } of events) this.#inFlightEvents.add(id);
-    return { pods, events };
+  /** So much of what isn't sent yet; it counts as on its way until `acknowledge` or `resend`. */
+  take(maxPods = Infinity, maxEvents = Infinity): ReportBatch {
+    const batch: ReportBatch = { pods: [], events: [] };
+    for (const uid of this.#unsentPods) {
+      if (batch.pods.length >= maxPods) break;
+      this.#unsentPods.delete(uid);
+      const report = this.#pods.get(uid);
+      if (report !== undefined) batch.pods.push(report);
+    }
+    for (const event of this.#events.values()) {
+      if (batch.events.length >= maxEvents) break;
+      if (!this.#inFlightEvents.has(event.id)) batch.events.push(event);
+    }
+    for (const { id } of batch.events) this.#inFlightEvents.add(id);
+    return batch;
   }
 
   /** The provider has it. A status that has changed since is still to be sent. */
@@ -124,10 +146,27 @@ export class Outbox {
     for (const uid of this.#pods.keys()) this.#unsentPods.add(uid);
   }
 
-  /** Writes what is pending, now. */
+  /** Writes what is pending, now. @throws RunnerError `STORE_FAILED`; it stays pending then. */
   flush(): void {
     clearTimeout(this.#writeTimer);
     this.#writeTimer = undefined;
+    const change = this.#pending();
+    const { pods, events, forgottenPods, sentEvents } = change;
+    const parts: readonly (readonly unknown[])[] = [pods, events, forgottenPods, sentEvents];
+    if (parts.every((part) => part.length === 0)) return;
+    this.#store.writeReports(change);
+    for (const set of [this.#dirtyPods, this.#dirtyEvents]) set.clear();
+    for (const set of [this.#forgottenPods, this.#sentEvents]) set.clear();
+  }
+
+  /** Stops the timers and writes what is pending. */
+  close(): void {
+    clearTimeout(this.#readyTimer);
+    this.#flushOrRetry();
+    clearTimeout(this.#writeTimer);
+  }
+
+  #pending(): ReportChange {
     const pods = Array.from(this.#dirtyPods, (uid) => this.#pods.get(uid))
       .filter((report) => report !== undefined)
       .map((report) => ({ ...report, sent: this.#acknowledgedPods.has(report.uid) }));
@@ -135,17 +174,19 @@ export class Outbox {
       (event) => event !== undefined,
     );
     const forgottenPods = [...this.#forgottenPods];
-    const sentEvents = [...this.#sentEvents];
-    for (const set of [this.#dirtyPods, this.#dirtyEvents]) set.clear();
-    for (const set of [this.#forgottenPods, this.#sentEvents]) set.clear();
-    if (pods.length + events.length + forgottenPods.length + sentEvents.length === 0) return;
-    this.#store.writeReports({ pods, events, forgottenPods, sentEvents });
+    return { pods, events, forgottenPods, sentEvents: [...this.#sentEvents] };
   }
 
-  /** Stops the timers and writes what is pending. */
-  close(): void {
-    clearTimeout(this.#readyTimer);
-    this.flush();
+  #flushOrRetry(): void {
+    try {
+      this.flush();
+      if (this.#writeFails) this.#log.info('reports can be written again');
+      this.#writeFails = false;
+    } catch (error) {
+      if (!this.#writeFails) this.#log.error({ err: error }, 'reports can not be written');
+      this.#writeFails = true;
+      this.#writeSoon(writeRetryMs);
+    }
   }
 
   #dropOldestEvent(): void {
@@ -157,10 +198,10 @@ export class Outbox {
     this.#sentEvents.add(oldest);
   }
 
-  #writeSoon(): void {
+  #writeSoon(delayMs = this.#writeFails ? writeRetryMs : writeDelayMs): void {
     this.#writeTimer ??= setTimeout(() => {
-      this.flush();
-    }, writeDelayMs);
+      this.#flushOrRetry();
+    }, delayMs);
   }
 
   #readyIn(delayMs: number): void {

@@ -3,7 +3,8 @@ import type { Logger } from 'pino';
 import type { CriClient } from '../cri/cri-client.ts';
 import { readCgroupFacts } from '../host/cgroups.ts';
 import { readCgroupDriver, removePodCgroup } from '../node/cgroup-driver.ts';
-import { podCgroupParent } from '../pod/cgroup-parent.ts';
+import { podCgroupParent, podCgroupParents } from '../pod/cgroup-parent.ts';
+import type { Clock } from '../pod/clock.ts';
 import { CriObserver } from '../pod/cri-observer.ts';
 import { EventRecorder } from '../pod/event-recorder.ts';
 import { ImagePuller } from '../pod/image-puller.ts';
@@ -28,23 +29,24 @@ export interface PodContextOptions {
   requestToken: RequestToken;
   node: NodeFacts;
   log: Logger;
-  now: () => number;
+  clock: Clock;
 }
 
 /** Constructs what the workers of all pods share. @throws CriError, HostError, VolumeError */
 export async function createPodContext(options: PodContextOptions): Promise<PodContext> {
-  const { cri, store, outbox, node, log, now } = options;
+  const { cri, store, outbox, node, log, clock } = options;
   const mount = new LinuxMounter();
   await ensureMemoryDir(options.memoryDir, mount);
   const driver = await readCgroupDriver(cri);
+  const nowMs = (): number => clock.wallMs();
   const cgroups = await readCgroupFacts();
   return {
-    ...{ cri, node, log, now },
+    ...{ cri, node, log, clock },
     site: node.nodeName,
     logRoot: options.logRoot,
     objects: options.objects,
-    observer: new CriObserver(cri, node.nodeName),
-    images: new ImagePuller(cri, now),
+    observer: new CriObserver(cri, node.nodeName, clock),
+    images: new ImagePuller(cri, () => clock.monotonicMs()),
     volumes: new PodVolumes({
       rootDir: options.stateDir,
       memoryDir: options.memoryDir,
@@ -52,9 +54,9 @@ export async function createPodContext(options: PodContextOptions): Promise<PodC
       mount,
     }),
     files: new PodFiles({ rootDir: options.stateDir }),
-    tokens: new ServiceAccountTokens({ store, now, request: options.requestToken }),
+    tokens: new ServiceAccountTokens({ store, now: nowMs, request: options.requestToken }),
     events: new EventRecorder({
-      now,
+      now: nowMs,
       emit: (event) => {
         outbox.addEvent(event);
       },
@@ -63,9 +65,14 @@ export async function createPodContext(options: PodContextOptions): Promise<PodC
     nodeHostsFile: () => readIfThere('/etc/hosts'),
     cgroupParent: (pod) =>
       driver === undefined ? undefined : podCgroupParent(pod, driver, options.cgroupRoot),
-    removeCgroup: (parent) => removePodCgroup(cgroups, parent),
-    publish: (report) => {
-      outbox.publish(report);
+    removeCgroups: async (podUid) => {
+      if (driver === undefined) return;
+      for (const parent of podCgroupParents(podUid, driver, options.cgroupRoot)) {
+        await removePodCgroup(cgroups, parent);
+      }
+    },
+    publish: (report, when) => {
+      outbox.publish(report, when);
     },
     forget: (uid) => {
       outbox.forget(uid);

@@ -17,13 +17,15 @@ interface LinkOptions {
   log: Logger;
 }
 
-/** How long after an exchange failed a new one is begun on the same connection. */
-const exchangeRetryMs = 1_000;
+/** How long after an exchange ended a new one is begun on the same connection: doubling up to the last. */
+const firstRetryMs = 1_000;
+const maxRetryMs = 30_000;
 
 /** Keeps the device connected, and its sync and report streams open, until the signal aborts. */
 export class Link {
   readonly #options: LinkOptions;
   #current: AbortController | undefined;
+  readonly #exchanges = new Set<Promise<void>>();
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -42,45 +44,50 @@ export class Link {
         },
       },
       onSession: (session) => {
-        this.#use(session, signal);
+        this.#use(session);
       },
       onState: (state) => {
         this.#tell(state);
       },
     });
     this.#current?.abort();
+    await Promise.all(this.#exchanges);
   }
 
   /** The newest connection carries the exchanges; one that drains only finishes its streams. */
-  #use(session: Session, signal: AbortSignal): void {
+  #use(session: Session): void {
     this.#current?.abort();
     const current = new AbortController();
     this.#current = current;
-    const ended = AbortSignal.any([signal, current.signal]);
+    const { signal } = current;
     void session.closed.then(() => {
       current.abort();
     });
     const { sync, report } = this.#options;
-    void this.#repeat('sync', (s) => sync.run(session, s), ended);
-    void this.#repeat('report', (s) => report.run(session, s), ended);
+    this.#keep(this.#repeat('sync', () => sync.run(session, signal), signal));
+    this.#keep(this.#repeat('report', () => report.run(session, signal), signal));
   }
 
-  async #repeat(
-    name: string,
-    exchange: (signal: AbortSignal) => Promise<void>,
-    signal: AbortSignal,
-  ): Promise<void> {
+  #keep(exchange: Promise<void>): void {
+    this.#exchanges.add(exchange);
+    void exchange.finally(() => this.#exchanges.delete(exchange));
+  }
+
+  /** Never rejects. */
+  async #repeat(name: string, exchange: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    let retryMs = firstRetryMs;
     while (!signal.aborted) {
+      const startedAtMs = performance.now();
       try {
-        await exchange(signal);
+        await exchange();
       } catch (error) {
         if (signal.aborted) return;
-        this.#options.log.warn(
-          { err: error, exchange: name },
-          'an exchange with the provider failed',
-        );
+        const fields = { err: error, exchange: name };
+        this.#options.log.warn(fields, 'an exchange with the provider failed');
       }
-      await delay(exchangeRetryMs, undefined, { signal }).catch(() => undefined);
+      if (performance.now() - startedAtMs > maxRetryMs) retryMs = firstRetryMs;
+      await delay(retryMs, undefined, { signal }).catch(() => undefined);
+      retryMs = Math.min(retryMs * 2, maxRetryMs);
     }
   }
 

@@ -4,6 +4,7 @@ import { RunnerError } from '../errors.ts';
 import { HostError } from '../host/host-error.ts';
 import { JoinError } from '../join/errors.ts';
 import type { CommandIo } from '../join/join-command.ts';
+import { VolumeError } from '../volumes/volume-error.ts';
 import { parseRunOptions, runHelp } from './run-options.ts';
 import { runRunner } from './runner.ts';
 
@@ -20,7 +21,10 @@ export async function runCommand(
       return 0;
     }
     if (process.getuid?.() !== 0) {
-      throw new RunnerError('NOT_ROOT', 'the runner needs root to manage containers; use sudo');
+      throw new RunnerError(
+        'NOT_ROOT',
+        'run this as root, for it manages containers and mounts: sudo towline-runner run',
+      );
     }
     const log = pino({ name: 'towline-runner', level: options.logLevel });
     await runRunner(options, { log, environment, signal: io.signal });
@@ -33,5 +37,7 @@ export async function runCommand(
 }
 
 function isForPeople(error: unknown): error is Error {
-  return [RunnerError, JoinError, CriError, HostError].some((kind) => error instanceof kind);
+  return [RunnerError, JoinError, CriError, HostError, VolumeError].some(
+    (kind) => error instanceof kind,
+  );
 }

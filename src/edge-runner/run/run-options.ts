@@ -48,7 +48,10 @@ export function parseRunOptions(argv: readonly string[]): RunOptions | 'help' {
   }
   if (values.help) return 'help';
   if (!logLevels.includes(values['log-level'])) {
-    throw new RunnerError('USAGE', `--log-level takes one of ${logLevels.join(', ')}`);
+    throw new RunnerError(
+      'USAGE',
+      `--log-level: "${values['log-level']}" is none of ${logLevels.join(', ')}`,
+    );
   }
   return {
     stateDir: values['state-dir'],

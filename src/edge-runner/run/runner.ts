@@ -1,15 +1,13 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { nodeNameOf } from '../../kube/site.ts';
 import { ContainerdEvents } from '../containerd/containerd-events.ts';
 import { CriClient } from '../cri/cri-client.ts';
-import { CriError } from '../cri/cri-error.ts';
 import { GrpcChannel } from '../cri/grpc-channel.ts';
-import { RunnerError } from '../errors.ts';
 import { readHostFacts } from '../host/host-facts.ts';
 import { loadIdentity } from '../join/identity-dir.ts';
 import { NodeReporter } from '../node/node-reporter.ts';
+import { systemClock } from '../pod/clock.ts';
 import { PodManager } from '../pod/pod-manager.ts';
 import { Outbox } from '../report/outbox.ts';
 import { ReportClient } from '../report/report-client.ts';
@@ -18,7 +16,10 @@ import { StreamServer } from '../streams/stream-server.ts';
 import { DesiredState } from '../sync/desired-state.ts';
 import { SyncClient } from '../sync/sync-client.ts';
 import { runnerVersion } from '../version.ts';
+import { privateMode } from '../volumes/pod-layout.ts';
+import { checkRuntime } from './check-runtime.ts';
 import { createPodContext } from './create-pod-context.ts';
+import { ensureFolder } from './ensure-folder.ts';
 import { Link } from './link.ts';
 import type { RunOptions } from './run-options.ts';
 import { watchNode, watchRuntime } from './watch-runtime.ts';
@@ -38,16 +39,37 @@ const nodeCheckIntervalMs = 30_000;
  */
 export async function runRunner(
   options: RunOptions,
-  { log, environment, signal }: RunnerDependencies,
+  dependencies: RunnerDependencies,
 ): Promise<void> {
-  const now = Date.now;
+  const closers: (() => unknown)[] = [];
+  try {
+    await serve(options, dependencies, closers);
+  } finally {
+    for (const close of closers.reverse()) await close();
+  }
+}
+
+/** Tells `closers` how to close what it opens. */
+async function serve(
+  options: RunOptions,
+  { log, environment, signal }: RunnerDependencies,
+  closers: (() => unknown)[],
+): Promise<void> {
   const identity = await loadIdentity(options.stateDir);
   const channel = new GrpcChannel({ socketPath: options.containerdSocket });
+  closers.push(() => channel.close());
   const cri = new CriClient(channel);
-  await checkRuntime(cri);
-  await mkdir(options.logRoot, { recursive: true });
+  await checkRuntime(cri, log);
+  await ensureFolder('--log-dir', options.logRoot);
+  await ensureFolder('--memory-dir', options.memoryDir, privateMode);
   const store = new SqliteStore(join(options.stateDir, 'store.db'));
-  const outbox = new Outbox(store);
+  closers.push(() => {
+    store.close();
+  });
+  const outbox = new Outbox(store, log);
+  closers.push(() => {
+    outbox.close();
+  });
   const state = new DesiredState(store);
 
   const facts = await readHostFacts();
@@ -57,9 +79,14 @@ export async function runRunner(
       report.nodeChanged();
     },
   });
-  const report = new ReportClient({ outbox, nodeReport: () => node.report });
+  const report = new ReportClient({
+    ...{ outbox, nodeReport: () => node.report },
+    onConnected: () => {
+      pods.cloudIsBack();
+    },
+  });
   const context = await createPodContext({
-    ...{ ...options, cri, store, outbox, log, now, objects: state },
+    ...{ ...options, cri, store, outbox, log, clock: systemClock, objects: state },
     requestToken: (pod, projection) => report.requestToken(pod, projection),
     node: {
       nodeName: nodeNameOf({ name: identity.site, tenant: identity.tenant }),
@@ -73,8 +100,8 @@ export async function runRunner(
   const sync = new SyncClient({
     state,
     runnerVersion,
-    onChange: (kinds) => {
-      pods.setDesired(state.pods(), kinds.has('ConfigMap') || kinds.has('Secret'));
+    onChange: (touched) => {
+      pods.setDesired(state.pods(), touched);
     },
     onInSync: () => {
       log.debug({ pods: state.pods().length }, 'the desired state is up to date');
@@ -85,24 +112,12 @@ export async function runRunner(
 
   const site = `${identity.tenant}/${identity.site}`;
   log.info({ site, version: runnerVersion, pods: state.pods().length }, 'the runner is up');
-  pods.setDesired(state.pods(), false);
-  await pods.removeOrphans();
+  await pods.removeOrphans(state.pods(), outbox.podUids());
+  pods.setDesired(state.pods());
   await Promise.all([
     link.run(signal),
     watchRuntime({ events: new ContainerdEvents(channel), pods, node, log }, signal),
     watchNode(node, nodeCheckIntervalMs, signal),
   ]);
   await pods.stopped();
-  outbox.close();
-  store.close();
-  await channel.close();
-}
-
-async function checkRuntime(cri: CriClient): Promise<void> {
-  try {
-    await cri.version({}, { timeoutMs: 5_000 });
-  } catch (cause) {
-    if (!(cause instanceof CriError)) throw cause;
-    throw new RunnerError('RUNTIME_UNAVAILABLE', cause.message, { cause });
-  }
 }

@@ -23,7 +23,8 @@ export interface ReportChange {
 
 /**
  * The edge metadata store: everything a site needs to run its pods without the cloud, and what it
- * still has to tell. Every method is one transaction, on disk when it returns.
+ * still has to tell. Every method is one transaction, on disk when it returns; one that throws
+ * RunnerError `STORE_FAILED` (the disk is full, say) has changed nothing and can be tried again.
  */
 export interface EdgeStore {
   held(): HeldObject[];

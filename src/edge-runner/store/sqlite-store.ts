@@ -8,6 +8,7 @@ import { schemaSteps } from './schema.ts';
 
 /** `EdgeStore` in one SQLite file: write-ahead log, synced to disk on every transaction. */
 export class SqliteStore implements EdgeStore {
+  readonly #file: string;
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
 
@@ -17,25 +18,16 @@ export class SqliteStore implements EdgeStore {
    *   file can't be opened or is of a newer version.
    */
   constructor(file: string) {
+    this.#file = file;
+    const database = openDatabase(file);
+    this.#database = database;
     try {
-      this.#database = new DatabaseSync(file);
       this.#database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;');
       this.#database.exec('PRAGMA synchronous = FULL; BEGIN IMMEDIATE; COMMIT;');
       this.#migrate(file);
     } catch (cause) {
-      if (cause instanceof RunnerError) throw cause;
-      if (isBusy(cause)) {
-        throw new RunnerError(
-          'ALREADY_RUNNING',
-          `another runner uses ${file}; stop it first, or give this one a --state-dir of its own`,
-          { cause },
-        );
-      }
-      throw new RunnerError(
-        'STORE_FAILED',
-        `can't open the store ${file}: ${String(cause)}; check the disk and its permissions`,
-        { cause },
-      );
+      database.close();
+      throw cause instanceof RunnerError ? cause : openingError(file, cause);
     }
   }
 
@@ -168,22 +160,38 @@ export class SqliteStore implements EdgeStore {
   }
 
   #transaction(body: () => void): void {
-    this.#database.exec('BEGIN IMMEDIATE');
+    this.#asStoreError(() => {
+      this.#database.exec('BEGIN IMMEDIATE');
+      try {
+        body();
+        this.#database.exec('COMMIT');
+      } catch (error) {
+        // A full disk makes SQLite roll back by itself.
+        if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+        throw error;
+      }
+    });
+  }
+
+  #asStoreError<T>(work: () => T): T {
     try {
-      body();
-      this.#database.exec('COMMIT');
-    } catch (error) {
-      this.#database.exec('ROLLBACK');
-      throw error;
+      return work();
+    } catch (cause) {
+      if (!isSqliteError(cause)) throw cause;
+      throw new RunnerError(
+        'STORE_FAILED',
+        `can't use the store ${this.#file}: ${cause.message}; check that the disk has room and works`,
+        { cause },
+      );
     }
   }
 
   #all<Row>(sql: string, ...values: (string | number)[]): Row[] {
-    return this.#prepared(sql).all(...values) as Row[];
+    return this.#asStoreError(() => this.#prepared(sql).all(...values) as Row[]);
   }
 
   #run(sql: string, ...values: (string | number)[]): void {
-    this.#prepared(sql).run(...values);
+    this.#asStoreError(() => this.#prepared(sql).run(...values));
   }
 
   #prepared(sql: string): StatementSync {
@@ -196,7 +204,33 @@ export class SqliteStore implements EdgeStore {
   }
 }
 
+function openDatabase(file: string): DatabaseSync {
+  try {
+    return new DatabaseSync(file);
+  } catch (cause) {
+    throw openingError(file, cause);
+  }
+}
+
+function openingError(file: string, cause: unknown): RunnerError {
+  if (isSqliteError(cause) && cause.errcode === sqliteBusy) {
+    return new RunnerError(
+      'ALREADY_RUNNING',
+      `another runner uses ${file}: stop it first, for a device needs only one`,
+      { cause },
+    );
+  }
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new RunnerError(
+    'STORE_FAILED',
+    `can't open the store ${file} (${why}): check the disk and its permissions; if the file is damaged, move it away, and the pods are started anew once the provider is reached`,
+    { cause },
+  );
+}
+
 /** SQLITE_BUSY: somebody else holds the file. */
-function isBusy(error: unknown): boolean {
-  return error instanceof Error && 'errcode' in error && error.errcode === 5;
+const sqliteBusy = 5;
+
+function isSqliteError(error: unknown): error is Error & { errcode: number } {
+  return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number';
 }

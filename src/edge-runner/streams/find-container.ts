@@ -1,3 +1,4 @@
+import { statusNamed } from '../../kube/container-status.ts';
 import { newestSandbox, type ObservedContainer, type ObservedSandbox } from '../pod/observed.ts';
 import type { PodManager } from '../pod/pod-manager.ts';
 import type { PodWorker } from '../pod/pod-worker.ts';
@@ -49,7 +50,16 @@ export function findLogged(
     : current;
   if (found !== undefined) return found;
   if (previous) throw new StreamRefusal(400, `previous terminated ${title} not found`);
-  throw new StreamRefusal(400, `${title} is waiting to start: ContainerCreating`);
+  throw new StreamRefusal(400, `${title} is waiting to start: ${waitingReason(worker, name)}`);
+}
+
+function waitingReason(worker: PodWorker, name: ContainerName): string {
+  const { initContainerStatuses = [], containerStatuses = [] } = worker.status ?? {};
+  const statuses = [...initContainerStatuses, ...containerStatuses];
+  const reason = statusNamed(statuses, name.container)?.state.waiting?.reason;
+  if (reason === 'ErrImagePull') return "image can't be pulled";
+  if (reason === 'ImagePullBackOff') return 'trying and failing to pull image';
+  return reason ?? 'ContainerCreating';
 }
 
 /** The pod's sandbox. @throws StreamRefusal */

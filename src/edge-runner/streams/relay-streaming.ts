@@ -31,9 +31,13 @@ export async function relayStreaming(
   const url = new URL(await streamingUrl(head, options));
   const socket = new RuntimeSocket(url);
   await socket.connect();
-  const reply: ProviderStreamReply = { ok: true };
-  await writeFrame(stream, reply);
-  await socket.relay(upgradeRequest(head.upgrade, url), stream);
+  try {
+    const reply: ProviderStreamReply = { ok: true };
+    await writeFrame(stream, reply);
+    await socket.relay(upgradeRequest(head.upgrade, url), stream);
+  } finally {
+    socket.destroy();
+  }
 }
 
 async function streamingUrl(head: StreamingHead, { pods, cri }: RelayOptions): Promise<string> {

@@ -52,7 +52,7 @@ export class RuntimeSocket {
   /** Sends the request and passes bytes both ways. Resolves when both sides are closed. */
   relay(request: string, client: Duplex): Promise<void> {
     const socket = this.#socket;
-    if (socket === undefined) return Promise.resolve();
+    if (socket === undefined || client.destroyed) return Promise.resolve();
     this.#client = client;
     socket.write(request);
     client.on('data', (chunk: Buffer) => {
@@ -78,6 +78,11 @@ export class RuntimeSocket {
         });
       });
     });
+  }
+
+  /** Drops the connection, whatever is still on its way. */
+  destroy(): void {
+    this.#socket?.destroy();
   }
 
   /** Returns whether to go on reading. */

@@ -3,6 +3,7 @@ import { ProtocolError } from '../../protocol/errors.ts';
 import { maxHeadBytes } from '../../protocol/limits.ts';
 import { parseMessage } from '../../protocol/parse.ts';
 import {
+  isInteractive,
   providerStreamHead,
   type ProviderStreamHead,
   type ProviderStreamReply,
@@ -58,14 +59,13 @@ export class StreamServer {
   }
 
   #dispatch(stream: TunnelStream, head: ProviderStreamHead): Promise<void> {
+    stream.streamClass = isInteractive(head) ? 'interactive' : 'bulk';
     switch (head.type) {
       case 'logs':
-        stream.streamClass = 'bulk';
         return serveLogs(stream, head, this.#options);
       case 'exec':
       case 'attach':
       case 'port-forward':
-        stream.streamClass = 'interactive';
         return relayStreaming(stream, head, this.#options);
     }
   }

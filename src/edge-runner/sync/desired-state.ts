@@ -1,24 +1,40 @@
 import type { ConfigMap, Pod, Secret } from '../../kube/api.ts';
 import { digestOf } from '../../protocol/digest.ts';
+import { ProtocolError } from '../../protocol/errors.ts';
 import type { DesiredObject, HeldObject, RemovedObject } from '../../protocol/sync.ts';
 import type { EdgeStore } from '../store/edge-store.ts';
+
+/** A change of the desired state; `digest` is that of the state it leads to, where it is known. */
+export interface StateDelta {
+  put: readonly DesiredObject[];
+  remove: readonly RemovedObject[];
+  digest?: string;
+}
 
 /** The desired state that the site holds: on disk in the store, and here in memory. */
 export class DesiredState {
   readonly #store: EdgeStore;
-  readonly #objects = new Map<string, DesiredObject>();
+  #objects: ReadonlyMap<string, DesiredObject>;
 
   constructor(store: EdgeStore) {
     this.#store = store;
-    for (const object of store.objects()) this.#objects.set(keyOf(object), object);
+    this.#objects = byKey(store.objects());
   }
 
-  /** Commits a delta to the store, then takes it over. Returns what kinds of objects it touched. */
-  apply(put: readonly DesiredObject[], remove: readonly RemovedObject[]): Set<string> {
+  /**
+   * Commits a delta to the store, then takes it over; all of it, or nothing when it throws.
+   * @throws ProtocolError `INVALID_MESSAGE` when it doesn't lead to the state that it announced;
+   *   RunnerError `STORE_FAILED`
+   */
+  apply({ put, remove, digest }: StateDelta): void {
+    const next = new Map(this.#objects);
+    for (const object of remove) next.delete(keyOf(object));
+    for (const [key, object] of byKey(put)) next.set(key, object);
+    if (digest !== undefined && digestOf(next.values()) !== digest) {
+      throw new ProtocolError('INVALID_MESSAGE', 'a delta did not lead to the state it announced');
+    }
     this.#store.applyDelta(put, remove);
-    for (const object of remove) this.#objects.delete(keyOf(object));
-    for (const object of put) this.#objects.set(keyOf(object), object);
-    return new Set([...put, ...remove].map(({ kind }) => kind));
+    this.#objects = next;
   }
 
   held(): HeldObject[] {
@@ -50,4 +66,17 @@ export class DesiredState {
 
 function keyOf({ kind, namespace, name }: RemovedObject): string {
   return `${kind}/${namespace}/${name}`;
+}
+
+function byKey(objects: readonly DesiredObject[]): Map<string, DesiredObject> {
+  return new Map(objects.map((object) => [keyOf(object), withIdentity(object)]));
+}
+
+/** Whatever the object itself says, it is the one that it was announced as. */
+function withIdentity(desired: DesiredObject): DesiredObject {
+  const { namespace, name, uid, object } = desired;
+  return {
+    ...desired,
+    object: { ...object, metadata: { ...object.metadata, namespace, name, uid } },
+  };
 }

@@ -18,8 +18,8 @@ import type { DesiredState } from './desired-state.ts';
 export interface SyncClientOptions {
   state: DesiredState;
   runnerVersion: string;
-  /** Called after a delta is on disk and acknowledged, with the kinds of objects it touched. */
-  onChange: (kinds: Set<string>) => void;
+  /** Called after a delta is on disk, with the objects it touched; must not throw. */
+  onChange: (touched: readonly RemovedObject[]) => void;
   /** Called when site and cloud agree for the first time on a connection. */
   onInSync: () => void;
 }
@@ -69,15 +69,13 @@ export class SyncClient {
   }
 
   async #commit(stream: TunnelStream, delta: CollectedDelta): Promise<void> {
-    const { state } = this.#options;
-    const kinds = state.apply(delta.put, delta.remove);
-    const digest = state.digest();
-    if (digest !== delta.digest) {
-      throw new ProtocolError('INVALID_MESSAGE', 'a delta did not lead to the state it announced');
-    }
+    const { put, remove, digest } = delta;
+    this.#options.state.apply({ put, remove, digest });
     delta.clear();
-    await send(stream, { type: 'ack', digest });
-    this.#options.onChange(kinds);
+    const acknowledged = send(stream, { type: 'ack', digest });
+    // It is on disk: it holds even when the link breaks before the acknowledgement is out.
+    this.#options.onChange([...put, ...remove]);
+    await acknowledged;
     this.#options.onInSync();
   }
 }

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Server } from 'node:https';
 import * as v from 'valibot';
+import { isDnsLabel } from '../../kube/dns-label.ts';
 import { joinPath, joinRequest, type JoinRequest, type JoinResponse } from '../../protocol/join.ts';
 import { parseMessage } from '../../protocol/parse.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
@@ -13,13 +14,10 @@ export interface Joiner {
   join(request: JoinRequest, signal?: AbortSignal): Promise<JoinResponse>;
 }
 
-/** A DNS label (RFC 1123), as the names of sites and namespaces are. */
-const label = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
-
 const boundedRequest = v.pipe(
   joinRequest,
-  v.check(({ tenant }) => label.test(tenant), 'tenant is not a DNS label'),
-  v.check(({ site }) => label.test(site), 'site is not a DNS label'),
+  v.check(({ tenant }) => isDnsLabel(tenant), 'tenant is not a DNS label'),
+  v.check(({ site }) => isDnsLabel(site), 'site is not a DNS label'),
   v.check(({ token }) => token.length <= maxTokenLength, 'token is too long'),
 );
 

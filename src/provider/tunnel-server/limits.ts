@@ -33,4 +33,4 @@ export const keepAliveTimeoutMs = 5_000;
 export const connectionsCheckMs = 2_000;
 
 /** Time for the cluster to say whether a site may connect, or to redeem a token. */
-export const decisionTimeoutMs = 15_000;
+export const decisionTimeoutMs = 10_000;

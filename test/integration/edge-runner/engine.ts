@@ -9,6 +9,7 @@ import { CriClient } from '../../../src/edge-runner/cri/cri-client.ts';
 import { GrpcChannel } from '../../../src/edge-runner/cri/grpc-channel.ts';
 import { readHostFacts } from '../../../src/edge-runner/host/host-facts.ts';
 import { NodeReporter } from '../../../src/edge-runner/node/node-reporter.ts';
+import { systemClock } from '../../../src/edge-runner/pod/clock.ts';
 import type { PodContext } from '../../../src/edge-runner/pod/pod-context.ts';
 import { PodManager } from '../../../src/edge-runner/pod/pod-manager.ts';
 import { Outbox } from '../../../src/edge-runner/report/outbox.ts';
@@ -60,7 +61,8 @@ export class Engine {
     const channel = new GrpcChannel({ socketPath: device.socket });
     const cri = new CriClient(channel);
     const store = new SqliteStore(join(stateDir, 'store.db'));
-    const outbox = new Outbox(store);
+    const log = pino({ level: process.env['TOWLINE_TEST_LOG'] ?? 'silent' });
+    const outbox = new Outbox(store, log);
     const state = new DesiredState(store);
     const facts = await readHostFacts();
     const node = await NodeReporter.create({
@@ -82,12 +84,12 @@ export class Engine {
         ...{ hostIPs: ['192.168.77.2'], memoryBytes: facts.memoryBytes },
         allocatable: node.report.allocatable,
       },
-      log: pino({ level: process.env['TOWLINE_TEST_LOG'] ?? 'silent' }),
-      now: Date.now,
+      log,
+      clock: systemClock,
     });
     const engine = new Engine({ context, outbox, state, store, channel, node });
-    engine.pods.setDesired(state.pods(), false);
-    await engine.pods.removeOrphans();
+    await engine.pods.removeOrphans(state.pods(), outbox.podUids());
+    engine.pods.setDesired(state.pods());
     return engine;
   }
 
@@ -102,14 +104,14 @@ export class Engine {
   }
 
   put(...objects: DesiredObject[]): void {
-    const kinds = this.#state.apply(objects, []);
-    this.pods.setDesired(this.#state.pods(), kinds.has('ConfigMap') || kinds.has('Secret'));
+    this.#state.apply({ put: objects, remove: [] });
+    this.pods.setDesired(this.#state.pods(), objects);
   }
 
   remove(pod: Pod): void {
     const { namespace = '', name } = pod.metadata;
-    this.#state.apply([], [{ kind: 'Pod', namespace, name }]);
-    this.pods.setDesired(this.#state.pods(), false);
+    this.#state.apply({ put: [], remove: [{ kind: 'Pod', namespace, name }] });
+    this.pods.setDesired(this.#state.pods());
   }
 
   status(pod: Pod): PodStatus | undefined {

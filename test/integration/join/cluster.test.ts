@@ -256,7 +256,7 @@ async function mistakes(t: Test, admin: string): Promise<void> {
   );
   await says(['site', 'create', 'X', '-n', 'acme'], /cannot be the name of a site/);
   await says(['site', 'create', 'x', '-n', 'acme', '--taint', 'a'], /is not a taint/);
-  await says(['site', 'create', 'x', '-n', 'acme', '--node-label', 'a=b!'], /nodeLabels/);
+  await says(['site', 'create', 'x', '-n', 'acme', '--node-label', 'a=b!'], /--node-label/);
   await says(['site', 'create', 'x', '-n', 'acme', '--token-ttl', 'soon'], /--token-ttl/);
   await says(['site', 'create', 'x', '-n', 'acme', '-o', 'xml'], /no output format "xml"/);
   await says(['site', 'token', 'none', '-n', 'acme'], /cannot change site acme\/none/);

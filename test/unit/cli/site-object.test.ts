@@ -39,9 +39,16 @@ void t.test('taints are written as kubectl takes them', (t) => {
   t.end();
 });
 
-void t.test('a name that cannot be a label of a node is refused', (t) => {
-  for (const name of ['', 'Shop', 'a.b', '-a', 'a-', 'a'.repeat(64)]) {
-    t.throws(() => siteOf({ ...ref, name }, none, undefined), { code: 'USAGE' }, name);
+void t.test('labels and taints that no node can have are refused', (t) => {
+  const wrong: [object, RegExp][] = [
+    [{ nodeLabel: ['two words=a'] }, /--node-label: "two words" cannot be a key/],
+    [{ nodeLabel: ['a=two words'] }, /--node-label: "two words" cannot be the value of a:/],
+    [{ taint: ['two words=a:NoSchedule'] }, /--taint: "two words" cannot be a key/],
+    [{ taint: ['a=two words:NoSchedule'] }, /--taint: "two words" cannot be the value of a:/],
+  ];
+  for (const [flags, message] of wrong) {
+    const make = (): unknown => siteOf(ref, { ...none, ...flags }, undefined);
+    t.throws(make, { code: 'USAGE', message }, JSON.stringify(flags));
   }
   t.end();
 });

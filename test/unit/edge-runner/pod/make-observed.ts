@@ -32,8 +32,7 @@ export function makeContainer(fields: Partial<ObservedContainer> = {}): Observed
     imageId: 'sha256:1',
     hash: containerHash({ ...web, name }),
     createdAtMs: 0,
-    startedAtMs: 0,
-    finishedAtMs: 0,
+    endedAtMs: 0,
     startedAt: '2026-01-01T00:00:00Z',
     exitCode: 0,
     reason: '',
@@ -48,7 +47,7 @@ export function makeContainer(fields: Partial<ObservedContainer> = {}): Observed
 export function makeExited(fields: Partial<ObservedContainer> = {}): ObservedContainer {
   return makeContainer({
     state: 'exited',
-    finishedAtMs: 1_000,
+    endedAtMs: 1_000,
     finishedAt: '2026-01-01T00:00:01Z',
     exitCode: 1,
     reason: 'Error',

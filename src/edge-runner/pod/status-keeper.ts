@@ -1,0 +1,84 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { ContainerStateWaiting, Pod, PodStatus } from '../../kube/api.ts';
+import type { BackOff } from './back-off.ts';
+import { podAddresses } from './container-starter.ts';
+import { newestSandbox, type ObservedPod } from './observed.ts';
+import type { PodContext } from './pod-context.ts';
+import { hasEnded, podStatus, type PodRejection } from './pod-status.ts';
+import { TerminationMessages } from './termination-messages.ts';
+
+/** What a pod's status is made of, besides what is kept here. */
+export interface StatusView {
+  pod: Pod;
+  observed: ObservedPod;
+  /** Containers that wait for their restart back-off. */
+  waiting: ReadonlyMap<string, BackOff>;
+  /** Why containers couldn't be started. */
+  problems: ReadonlyMap<string, ContainerStateWaiting>;
+}
+
+/** Keeps one pod's status, and reports it whenever it has changed. */
+export class StatusKeeper {
+  readonly #context: PodContext;
+  readonly #messages: TerminationMessages;
+  #last: PodStatus | undefined;
+
+  /** `last`: the status that was reported before the runner started, if any. */
+  constructor(context: PodContext, last: PodStatus | undefined) {
+    this.#context = context;
+    this.#messages = new TerminationMessages(context.files);
+    this.#last = last;
+  }
+
+  /** The status that was reported last. */
+  get last(): PodStatus | undefined {
+    return this.#last;
+  }
+
+  /** Reads what ended containers have left behind. */
+  async observe(observed: ObservedPod): Promise<void> {
+    await this.#messages.update(observed);
+  }
+
+  publish(view: StatusView): void {
+    this.#publish(this.#make(view, false, undefined), 'now');
+  }
+
+  /** The status of a pod that is over is final: what vanishes from the runtime later changes nothing. */
+  publishEnd(view: StatusView, rejection: PodRejection | undefined, when: 'now' | 'lazily'): void {
+    if (hasEnded(this.#last)) return;
+    this.#publish(this.#make(view, true, rejection), when);
+  }
+
+  /** Nothing of the pod is left on the device. */
+  publishGone(pod: Pod): void {
+    this.#report(pod, this.#last ?? {}, true, 'now');
+  }
+
+  #publish([pod, status]: [Pod, PodStatus], when: 'now' | 'lazily'): void {
+    if (isDeepStrictEqual(status, this.#last)) return;
+    this.#last = status;
+    this.#report(pod, status, false, when);
+  }
+
+  #report(pod: Pod, status: PodStatus, gone: boolean, when: 'now' | 'lazily'): void {
+    const { name, namespace = '', uid = '' } = pod.metadata;
+    this.#context.publish({ uid, name, namespace, gone, status: { ...status } }, when);
+  }
+
+  #make(
+    view: StatusView,
+    finished: boolean,
+    rejection: PodRejection | undefined,
+  ): [Pod, PodStatus] {
+    const { pod, observed } = view;
+    const status = podStatus({
+      ...{ ...view, finished, rejection, previous: this.#last },
+      messages: this.#messages.byContainer,
+      podIPs: podAddresses(this.#context, pod, newestSandbox(observed)),
+      hostIPs: this.#context.node.hostIPs,
+      nowMs: this.#context.clock.wallMs(),
+    });
+    return [pod, status];
+  }
+}

@@ -1,0 +1,145 @@
+import type { Pod } from '../../kube/api.ts';
+import { CriError, isRuntimeGone } from '../cri/cri-error.ts';
+import { VolumeError } from '../volumes/volume-error.ts';
+import { nextBackOff, type BackOff } from './back-off.ts';
+import { startContainer } from './container-starter.ts';
+import type { PodEvents } from './event-recorder.ts';
+import type { Holds } from './holds.ts';
+import { newestContainer, newestSandbox, type ObservedPod } from './observed.ts';
+import { sandboxKey, type PodStep } from './plan.ts';
+import { containerNamed, containersOf } from './pod-containers.ts';
+import type { PodContext } from './pod-context.ts';
+import { PodProblem } from './pod-problem.ts';
+import { removeContainer, removeSandbox, stopContainer, stopPod } from './pod-stopper.ts';
+import { startSandbox } from './sandbox-starter.ts';
+import type { VolumeKeeper } from './volume-keeper.ts';
+import type { WakeUp } from './wake-up.ts';
+
+/** The pod as it was when its steps were planned. */
+export interface Scene {
+  pod: Pod;
+  observed: ObservedPod;
+  events: PodEvents;
+  graceSeconds: () => number;
+  /** Aborts when the pod is no longer to be brought up, or the runner ends. */
+  signal: AbortSignal;
+}
+
+type Step<Type extends PodStep['type']> = Extract<PodStep, { type: Type }>;
+
+/** Carries out the steps of one pod's plans, and remembers what must wait before it is tried again. */
+export class StepRunner {
+  readonly #context: PodContext;
+  readonly #holds: Holds;
+  readonly #volumes: VolumeKeeper;
+  readonly #wakeUp: WakeUp;
+  readonly #restartBackOff = new Map<string, BackOff>();
+
+  constructor(parts: { context: PodContext; holds: Holds; volumes: VolumeKeeper; wakeUp: WakeUp }) {
+    this.#context = parts.context;
+    this.#holds = parts.holds;
+    this.#volumes = parts.volumes;
+    this.#wakeUp = parts.wakeUp;
+  }
+
+  get restartBackOff(): ReadonlyMap<string, BackOff> {
+    return this.#restartBackOff;
+  }
+
+  /** @throws CriError when the runtime fails; what the pod itself can't have is held and shown. */
+  async run(step: PodStep, scene: Scene): Promise<void> {
+    switch (step.type) {
+      case 'create-sandbox':
+        return this.#createSandbox(step, scene);
+      case 'start-container':
+        return this.#startContainer(step, scene);
+      case 'stop-container':
+        scene.events.record('Normal', 'Killing', step.message, step.name);
+        return stopContainer(this.#context, step, scene.graceSeconds(), scene.signal);
+      case 'remove-container':
+        return removeContainer(this.#context, step);
+    }
+  }
+
+  async #createSandbox(step: Step<'create-sandbox'>, scene: Scene): Promise<void> {
+    const { pod, events, signal } = scene;
+    if (step.replaces) await this.#clearAway(scene);
+    const [volumes, sandbox] = await Promise.allSettled([
+      this.#prepareVolumes(scene),
+      startSandbox(this.#context, pod, step.attempt),
+    ]);
+    if (sandbox.status === 'fulfilled') this.#holds.clear(sandboxKey);
+    else if (!signal.aborted) this.#holdSandbox(sandbox.reason, events);
+    if (volumes.status === 'rejected') throw volumes.reason;
+  }
+
+  /** Stops what was left of the pod, and removes sandboxes that no container's log needs. */
+  async #clearAway(scene: Scene): Promise<void> {
+    const { observed, events } = scene;
+    const message = 'Pod sandbox changed, it will be killed and re-created.';
+    events.record('Normal', 'SandboxChanged', message);
+    await stopPod(this.#context, { ...scene, wakeUp: this.#wakeUp });
+    for (const old of observed.sandboxes.slice(1)) {
+      const used = observed.containers.some(({ sandboxId }) => sandboxId === old.id);
+      if (!used) await removeSandbox(this.#context, old);
+    }
+  }
+
+  #holdSandbox(error: unknown, events: PodEvents): void {
+    if (!(error instanceof CriError) || isRuntimeGone(error)) throw error;
+    const message = `Failed to create pod sandbox: ${error.detail}`;
+    events.record('Warning', 'FailedCreatePodSandBox', message);
+    this.#holds.hold(sandboxKey, undefined, this.#context.clock.monotonicMs());
+  }
+
+  async #startContainer(step: Step<'start-container'>, scene: Scene): Promise<void> {
+    const { pod, observed, events, signal } = scene;
+    const container = containerNamed(pod, step.name);
+    const sandbox = newestSandbox(observed);
+    if (container === undefined || sandbox === undefined) return;
+    if (!this.#volumes.isFresh && !(await this.#prepareVolumes(scene))) return;
+    const before = newestContainer(observed, step.name);
+    const request = { pod, container, attempt: step.attempt, sandbox, events, signal };
+    try {
+      await startContainer(this.#context, request);
+      this.#holds.clear(step.name);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!(error instanceof PodProblem)) throw error;
+      this.#holdContainer(step.name, error, events);
+    } finally {
+      if (before?.state === 'exited') this.#slowDown(step.name, before.endedAtMs);
+    }
+  }
+
+  #holdContainer(name: string, problem: PodProblem, events: PodEvents): void {
+    this.#holds.hold(name, problem, this.#context.clock.monotonicMs());
+    const reported = ['ErrImagePull', 'ErrImageNeverPull', 'InvalidImageName'];
+    if (!reported.includes(problem.reason)) {
+      events.record('Warning', 'Failed', `Error: ${problem.message}`, name);
+    } else if (problem.reason !== 'ErrImagePull') {
+      events.record('Warning', 'Failed', `Error: ${problem.reason}`, name);
+    }
+  }
+
+  #slowDown(name: string, endedAtMs: number): void {
+    const backOff = this.#restartBackOff.get(name);
+    const nowMs = this.#context.clock.monotonicMs();
+    this.#restartBackOff.set(name, nextBackOff(backOff, endedAtMs, nowMs));
+  }
+
+  /** Returns whether the volumes are there; if not, every container waits. */
+  async #prepareVolumes({ pod, events, signal }: Scene): Promise<boolean> {
+    try {
+      await this.#volumes.prepare(pod, signal);
+      return true;
+    } catch (error) {
+      if (signal.aborted) return false;
+      if (!(error instanceof VolumeError)) throw error;
+      events.record('Warning', 'FailedMount', error.message);
+      const nowMs = this.#context.clock.monotonicMs();
+      for (const { name } of containersOf(pod)) this.#holds.hold(name, undefined, nowMs);
+      return false;
+    }
+  }
+}

@@ -1,0 +1,47 @@
+import type { Logger } from 'pino';
+import type { CriClient } from '../cri/cri-client.ts';
+import { CriError } from '../cri/cri-error.ts';
+import { RunnerError } from '../errors.ts';
+import { systemCodeOf } from '../join/errors.ts';
+
+/** How long containerd may take to say its version. */
+const answerTimeoutMs = 5_000;
+
+/** After how long the log says what is waited for. */
+const progressAfterMs = 2_000;
+
+/**
+ * Makes sure that there is a container runtime with CRI.
+ * @throws RunnerError `RUNTIME_UNAVAILABLE`
+ */
+export async function checkRuntime(cri: CriClient, log: Logger): Promise<void> {
+  const progress = setTimeout(() => {
+    log.info('waiting for containerd');
+  }, progressAfterMs);
+  try {
+    await cri.version({}, { timeoutMs: answerTimeoutMs });
+  } catch (cause) {
+    if (!(cause instanceof CriError)) throw cause;
+    throw new RunnerError('RUNTIME_UNAVAILABLE', troubleOf(cause), { cause });
+  } finally {
+    clearTimeout(progress);
+  }
+}
+
+/** What is wrong with the runtime, and what to do. */
+function troubleOf(error: CriError): string {
+  const { code, answered, socketPath: socket } = error;
+  const elsewhere = 'or say with --containerd where its socket is';
+  if (code === 'NO_CRI' && answered) {
+    return `containerd at ${socket} has no CRI v1: take "cri" out of disabled_plugins in its config.toml and restart it; version 1.6 or newer is needed`;
+  }
+  if (code === 'NO_CRI')
+    return `${socket} is not containerd's socket: say with --containerd which is`;
+  if (code === 'DEADLINE_EXCEEDED') {
+    return `${socket} does not answer within ${answerTimeoutMs / 1000} s: look after containerd ("systemctl status containerd"), ${elsewhere}`;
+  }
+  if (code !== 'UNAVAILABLE' || answered) return error.message;
+  const reason = systemCodeOf(error.cause) ?? error.detail;
+  const missing = reason === 'ENOENT' ? 'there is no containerd at' : 'no containerd answers at';
+  return `${missing} ${socket} (${reason}): install and start it ("systemctl start containerd"), ${elsewhere}`;
+}

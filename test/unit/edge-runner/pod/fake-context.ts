@@ -1,0 +1,92 @@
+import type { Clock } from '../../../../src/edge-runner/pod/clock.ts';
+import { CriObserver } from '../../../../src/edge-runner/pod/cri-observer.ts';
+import { EventRecorder } from '../../../../src/edge-runner/pod/event-recorder.ts';
+import { ImagePuller } from '../../../../src/edge-runner/pod/image-puller.ts';
+import type { PodContext } from '../../../../src/edge-runner/pod/pod-context.ts';
+import type { EventReport, PodReport } from '../../../../src/protocol/report.ts';
+import { FakeRuntime } from './fake-runtime.ts';
+
+/** A clock that goes with the machine's, and whose wall time a test may move. */
+export class JumpingClock implements Clock {
+  wallOffsetMs = 0;
+  monotonicOffsetMs = 0;
+
+  wallMs(): number {
+    return Date.now() + this.wallOffsetMs;
+  }
+
+  monotonicMs(): number {
+    return performance.now() + this.monotonicOffsetMs;
+  }
+}
+
+/** A pod context over a runtime in memory, and what the pods told. */
+export class FakeContext {
+  readonly runtime = new FakeRuntime();
+  readonly clock = new JumpingClock();
+  readonly reports: PodReport[] = [];
+  readonly events: EventReport[] = [];
+  readonly forgotten: string[] = [];
+  readonly tornDown: string[] = [];
+  /** Calls of the volumes, and what each waits for. */
+  readonly refreshed: string[] = [];
+  refreshGate: Promise<void> | undefined;
+  teardownFailure: Error | undefined;
+  forgetFailure: Error | undefined;
+  readonly complaints: string[] = [];
+  readonly context: PodContext;
+
+  constructor() {
+    const { cri } = this.runtime;
+    const { clock } = this;
+    const complain = (_fields: object, message: string): void => {
+      this.complaints.push(message);
+    };
+    const parts = {
+      ...{ cri, clock, site: 'shop.berlin', logRoot: '/nowhere/towline-test-logs' },
+      observer: new CriObserver(cri, 'shop.berlin', clock),
+      images: new ImagePuller(cri, () => clock.monotonicMs()),
+      events: new EventRecorder({
+        now: () => clock.wallMs(),
+        emit: (event) => this.events.push(event),
+      }),
+      volumes: {
+        prepare: () => Promise.resolve(new Map()),
+        refresh: async () => {
+          this.refreshed.push('refresh');
+          await this.refreshGate;
+          return true;
+        },
+        teardown: (uid: string) => {
+          this.tornDown.push(uid);
+          return this.teardownFailure === undefined
+            ? Promise.resolve()
+            : Promise.reject(this.teardownFailure);
+        },
+        podsOnDisk: () => Promise.resolve([]),
+      },
+      files: {
+        createTerminationLog: () => Promise.resolve('/nowhere/termination-log'),
+        readTerminationLog: () => Promise.resolve(''),
+        writeHosts: () => Promise.resolve('/nowhere/hosts'),
+      },
+      objects: { configMap: () => undefined, secret: () => undefined },
+      tokens: { token: () => Promise.reject(new Error('none')), renewAtMs: () => undefined },
+      node: {
+        ...{ nodeName: 'shop.berlin', hostname: 'device', hostIPs: ['192.168.7.2'] },
+        ...{ memoryBytes: 1e9, allocatable: {} },
+      },
+      resolvConf: () => '',
+      nodeHostsFile: () => '',
+      cgroupParent: () => undefined,
+      removeCgroups: () => Promise.resolve(),
+      publish: (report: PodReport) => this.reports.push(report),
+      forget: (uid: string) => {
+        if (this.forgetFailure !== undefined) throw this.forgetFailure;
+        this.forgotten.push(uid);
+      },
+      log: { warn: complain, error: complain, info: () => undefined, debug: () => undefined },
+    };
+    this.context = parts as unknown as PodContext;
+  }
+}

@@ -1,0 +1,424 @@
+import t, { type Test } from 'tap';
+import { waitFor } from '../../../../hack/lab/wait.ts';
+import { PodManager } from '../../../../src/edge-runner/pod/pod-manager.ts';
+import type { Pod, PodStatus } from '../../../../src/kube/api.ts';
+import { FakeContext } from './fake-context.ts';
+import { makePod } from './make-observed.ts';
+
+interface Bench {
+  fake: FakeContext;
+  pods: PodManager;
+  lastStatus: Map<string, PodStatus>;
+  stop: () => Promise<void>;
+}
+
+function bench(t: Test): Bench {
+  const fake = new FakeContext();
+  const stop = new AbortController();
+  const lastStatus = new Map<string, PodStatus>();
+  const options = {
+    context: fake.context,
+    lastStatus: (uid: string): PodStatus | undefined => lastStatus.get(uid),
+  };
+  const pods = new PodManager(options, stop.signal);
+  const end = async (): Promise<void> => {
+    stop.abort();
+    await pods.stopped();
+  };
+  t.teardown(end);
+  return { fake, pods, lastStatus, stop: end };
+}
+
+function named(uid: string, spec: Partial<Pod['spec']> = {}): Pod {
+  const pod = makePod({ terminationGracePeriodSeconds: 30, ...spec });
+  return { ...pod, metadata: { ...pod.metadata, uid } };
+}
+
+function deleted(pod: Pod, deletionGracePeriodSeconds: number): Pod {
+  const deletion = { deletionTimestamp: '2026-01-01T00:00:00Z', deletionGracePeriodSeconds };
+  return { ...pod, metadata: { ...pod.metadata, ...deletion } };
+}
+
+async function until(what: string, condition: () => boolean): Promise<void> {
+  await waitFor(condition, { what, timeoutMs: 5_000, intervalMs: 2 });
+}
+
+const phaseIs =
+  ({ fake }: Bench, phase: string) =>
+  (): boolean =>
+    fake.reports.at(-1)?.status['phase'] === phase;
+
+async function running(bench: Bench, pod: Pod): Promise<void> {
+  bench.pods.setDesired([pod]);
+  await until('the pod to run', phaseIs(bench, 'Running'));
+}
+
+void t.test('a pod is brought up, and reported gone once nothing is left of it', async (t) => {
+  const made = bench(t);
+  const { fake, pods } = made;
+  await running(made, named('a'));
+  pods.setDesired([deleted(named('a'), 30)]);
+  await until('the pod to be gone', () => fake.reports.at(-1)?.gone === true);
+  t.match(fake.reports.at(-1)?.status, {
+    phase: 'Succeeded',
+    containerStatuses: [{ state: { terminated: { exitCode: 0 } } }],
+  });
+  t.equal(fake.runtime.containers.size + fake.runtime.sandboxes.size, 0);
+  t.same(fake.tornDown, ['a']);
+  pods.setDesired([]);
+  await until('the pod to be forgotten', () => fake.forgotten.includes('a'));
+});
+
+void t.test('a pod that is deleted while its image is pulled starts nothing', async (t) => {
+  const { fake, pods } = bench(t);
+  fake.runtime.gates.set('pull', new Promise(() => undefined));
+  const pod = named('a', { containers: [{ name: 'web', image: 'slow:1' }] });
+  pods.setDesired([pod]);
+  await until('the pull', () => fake.runtime.calls.includes('pull'));
+  pods.setDesired([deleted(pod, 30)]);
+  await until('the pod to be gone', () => fake.reports.at(-1)?.gone === true);
+  t.notOk(fake.runtime.calls.includes('create'));
+  t.equal(fake.runtime.sandboxes.size, 0);
+});
+
+void t.test('a pod that waits for its turn to pull can be deleted', async (t) => {
+  const { fake, pods } = bench(t);
+  fake.runtime.gates.set('pull', new Promise(() => undefined));
+  const slow = ['a', 'b', 'c'].map((uid) => {
+    const pod = named(uid, { containers: [{ name: 'web', image: `slow-${uid}:1` }] });
+    return { ...pod, metadata: { ...pod.metadata, name: `shop-${uid}` } };
+  });
+  pods.setDesired(slow);
+  await until('three sandboxes', () => fake.runtime.sandboxes.size === 3);
+  await until('two pulls', () => fake.runtime.calls.filter((call) => call === 'pull').length === 2);
+  pods.setDesired(slow.slice(0, 2));
+  await until('the third to be gone', () => fake.forgotten.includes('c'));
+});
+
+void t.test('a pod that is deleted while its sandbox is made leaves no sandbox', async (t) => {
+  const { fake, pods } = bench(t);
+  const gate = Promise.withResolvers<undefined>();
+  fake.runtime.gates.set('run-sandbox', gate.promise);
+  pods.setDesired([named('a')]);
+  await until('the sandbox to be asked for', () => fake.runtime.calls.includes('run-sandbox'));
+  pods.setDesired([deleted(named('a'), 0)]);
+  gate.resolve(undefined);
+  await until('the pod to be gone', () => fake.reports.at(-1)?.gone === true);
+  t.equal(fake.runtime.sandboxes.size, 0);
+  t.notOk(fake.runtime.calls.includes('create'));
+});
+
+void t.test('a pod that is deleted between two of its containers starts no second', async (t) => {
+  const { fake, pods } = bench(t);
+  const gate = Promise.withResolvers<undefined>();
+  fake.runtime.gates.set('start', gate.promise);
+  const pod = named('a', {
+    containers: [
+      { name: 'web', image: 'web:1' },
+      { name: 'side', image: 'side:1' },
+    ],
+  });
+  pods.setDesired([pod]);
+  await until('the first container to start', () => fake.runtime.calls.includes('start'));
+  pods.setDesired([deleted(pod, 0)]);
+  gate.resolve(undefined);
+  await until('the pod to be gone', () => fake.reports.at(-1)?.gone === true);
+  t.equal(fake.runtime.calls.filter((call) => call === 'create').length, 1);
+});
+
+void t.test('a second delete shortens the grace while containers are stopped', async (t) => {
+  const made = bench(t);
+  const { fake, pods } = made;
+  fake.runtime.obedient = false;
+  await running(made, named('a'));
+  pods.setDesired([deleted(named('a'), 30)]);
+  await until('the first stop', () => fake.runtime.graces.length === 1);
+  pods.setDesired([deleted(named('a'), 5)]);
+  await until('the second stop', () => fake.runtime.graces.length === 2);
+  pods.setDesired([deleted(named('a'), 0)]);
+  await until('the third stop', () => fake.runtime.graces.length === 3);
+  t.same(fake.runtime.graces, [30, 5, 2], 'never less than the two seconds of a kubelet');
+  fake.runtime.exit('web', 137);
+  await until('the pod to be gone', () => fake.reports.at(-1)?.gone === true);
+  t.match(fake.reports.at(-1)?.status, {
+    containerStatuses: [{ state: { terminated: { exitCode: 137 } } }],
+  });
+});
+
+void t.test('a faster stop that fails harms nobody', async (t) => {
+  const made = bench(t);
+  const { fake, pods } = made;
+  fake.runtime.obedient = false;
+  await running(made, named('a'));
+  pods.setDesired([deleted(named('a'), 30)]);
+  await until('the first stop', () => fake.runtime.graces.length === 1);
+  fake.runtime.failure = 'INTERNAL';
+  pods.setDesired([deleted(named('a'), 5)]);
+  await until('the second stop', () => fake.runtime.graces.length === 2);
+  fake.runtime.failure = undefined;
+  fake.runtime.exit('web', 0);
+  await until('the pod to be gone', () => fake.reports.at(-1)?.gone === true);
+  t.pass();
+});
+
+void t.test('the runner ends at once, whatever pods are doing', async (t) => {
+  const made = bench(t);
+  const { fake, pods } = made;
+  fake.runtime.obedient = false;
+  await running(made, named('a'));
+  pods.setDesired([deleted(named('a'), 3600)]);
+  await until('the stop', () => fake.runtime.graces.length === 1);
+  await made.stop();
+  t.equal(fake.runtime.running().length, 1, 'the container is left to the next runner');
+  t.same(fake.forgotten, []);
+});
+
+void t.test('a pod waits for the end of the one whose name it has taken', async (t) => {
+  const made = bench(t);
+  const { fake, pods } = made;
+  fake.runtime.obedient = false;
+  await running(made, named('old'));
+  pods.setDesired([named('new')]);
+  await until('the old one to be stopped', () => fake.runtime.graces.length === 1);
+  t.equal(pods.find('berlin', 'shop')?.pod.metadata.uid, 'new', 'the name is the new one’s');
+  t.equal(fake.runtime.sandboxes.size, 1, 'the new one has not begun');
+  fake.runtime.exit('web', 0);
+  await until('the new one to run', () => fake.reports.at(-1)?.uid === 'new');
+  t.ok(fake.forgotten.includes('old'));
+});
+
+void t.test('a pod waits also for what an earlier runner left of its namesake', async (t) => {
+  const first = bench(t);
+  await running(first, named('old'));
+  await first.stop();
+  const { fake } = first;
+  const stop = new AbortController();
+  const options = { context: fake.context, lastStatus: (): undefined => undefined };
+  const pods = new PodManager(options, stop.signal);
+  fake.runtime.obedient = false;
+  await pods.removeOrphans([named('new')], ['old', 'long-gone']);
+  pods.setDesired([named('new')]);
+  await until('the old one to be stopped', () => fake.runtime.graces.length === 1);
+  t.equal(fake.runtime.sandboxes.size, 1);
+  fake.runtime.exit('web', 0);
+  await until('the new one to run', () => fake.reports.at(-1)?.uid === 'new');
+  t.ok(fake.forgotten.includes('long-gone'), 'reports about pods that are long gone go, too');
+  stop.abort();
+  await pods.stopped();
+});
+
+void t.test('a pod that is desired again while it ends starts again', async (t) => {
+  const made = bench(t);
+  const { fake, pods } = made;
+  fake.runtime.obedient = false;
+  await running(made, named('a'));
+  pods.setDesired([]);
+  await until('the stop', () => fake.runtime.graces.length === 1);
+  pods.setDesired([named('a')]);
+  fake.runtime.exit('web', 0);
+  await until('it to run again', () => fake.runtime.running().length === 1);
+  t.same(fake.forgotten, ['a']);
+});
+
+void t.test('pods that cannot be read are refused, and others go on', async (t) => {
+  const { fake, pods } = bench(t);
+  const bad = (uid: string, object: object): Pod =>
+    ({ metadata: { uid, name: uid, namespace: 'berlin' }, ...object }) as unknown as Pod;
+  pods.setDesired([
+    bad('no-spec', {}),
+    bad('no-containers', { spec: {} }),
+    bad('null', { spec: { containers: null } }),
+    bad('quantity', {
+      spec: { containers: [{ name: 'x', resources: { limits: { cpu: 'much' } } }] },
+    }),
+    bad('nameless', { spec: { containers: [{ image: 'x' }] } }),
+    bad('labels', {
+      metadata: { uid: 'labels', name: 'labels', namespace: 'berlin', labels: { a: { b: 1 } } },
+      spec: { containers: [{ name: 'web', image: 'web:1' }] },
+    }),
+    { ...named('escape'), metadata: { name: '../../etc', namespace: 'berlin', uid: 'escape' } },
+    named('good'),
+  ]);
+  await until('the good one to run', () =>
+    fake.reports.some(({ uid, status }) => uid === 'good' && status['phase'] === 'Running'),
+  );
+  const phases = new Map(
+    fake.reports.map(({ uid, status }) => [uid, [status['phase'], status['reason']].join(' ')]),
+  );
+  for (const uid of ['no-spec', 'no-containers', 'null', 'quantity', 'nameless', 'labels']) {
+    t.equal(phases.get(uid), 'Failed InvalidPodSpec', uid);
+    t.ok(fake.events.some((event) => event.pod.uid === uid && event.reason === 'InvalidPodSpec'));
+  }
+  t.notOk(phases.has('escape'), 'a name that leads out of its folder gets no worker');
+  pods.setDesired([]);
+  await until('all to be gone', () => fake.forgotten.length === 7);
+});
+
+void t.test('a running pod keeps its spec when a change of it cannot be read', async (t) => {
+  const made = bench(t);
+  const { fake, pods } = made;
+  await running(made, named('a'));
+  pods.setDesired([{ ...named('a'), spec: {} } as Pod]);
+  await until('the event', () => fake.events.some(({ reason }) => reason === 'InvalidPodSpec'));
+  t.equal(fake.runtime.running().length, 1);
+  pods.setDesired([{ ...deleted(named('a'), 1), spec: {} } as Pod]);
+  await until('the pod to be gone', () => fake.reports.at(-1)?.gone === true);
+});
+
+void t.test('a pod that had ended before the runner started is left as it was', async (t) => {
+  const { fake, pods, lastStatus } = bench(t);
+  const status: PodStatus = { phase: 'Succeeded', startTime: '2026-01-01T00:00:00Z' };
+  lastStatus.set('a', status);
+  const pod = named('a', { restartPolicy: 'Never' });
+  pods.setDesired([pod]);
+  await until('its remains to be cleaned up', () => fake.tornDown.includes('a'));
+  t.same(fake.reports, []);
+  t.same(fake.runtime.calls, []);
+  pods.setDesired([deleted(pod, 30)]);
+  await until('the pod to be gone', () => fake.reports.at(-1)?.gone === true);
+  t.same(fake.reports.at(-1)?.status, status);
+});
+
+void t.test('a container that the runtime has forgotten counts its restarts on', async (t) => {
+  const made = bench(t);
+  const { fake, pods } = made;
+  await running(made, named('a'));
+  fake.runtime.exit('web', 1);
+  pods.wakeAll();
+  await until('the restart', () => fake.runtime.running().some((id) => id.startsWith('web-1')));
+  await until('its report', () => JSON.stringify(fake.reports.at(-1)).includes('"restartCount":1'));
+  fake.runtime.containers.clear();
+  pods.wakeAll();
+  await until('the next', () => fake.runtime.running().some((id) => id.startsWith('web-2')));
+});
+
+void t.test('a pod that never restarts does not when the runtime has forgotten it', async (t) => {
+  const made = bench(t);
+  const { fake, pods } = made;
+  await running(made, named('a', { restartPolicy: 'Never' }));
+  fake.runtime.containers.clear();
+  fake.runtime.sandboxes.clear();
+  pods.wakeAll();
+  await until('the pod to fail', phaseIs(made, 'Failed'));
+  t.match(fake.reports.at(-1)?.status, {
+    containerStatuses: [
+      { state: { terminated: { exitCode: 137, reason: 'ContainerStatusUnknown' } } },
+    ],
+  });
+});
+
+void t.test('while the runtime is away pods keep their last status, then go on', async (t) => {
+  const made = bench(t);
+  const { fake, pods } = made;
+  await running(made, named('a'));
+  const reports = fake.reports.length;
+  fake.runtime.failure = 'UNAVAILABLE';
+  pods.wakeAll();
+  await until('a complaint', () => fake.complaints.length > 0);
+  t.equal(fake.reports.length, reports);
+  fake.runtime.failure = undefined;
+  fake.runtime.exit('web', 1);
+  pods.wakeAll();
+  await until('the restart', () => fake.runtime.running().length === 1);
+});
+
+void t.test('a clock that jumps back does not freeze a back-off', async (t) => {
+  const made = bench(t);
+  const { fake, pods } = made;
+  await running(made, named('a'));
+  for (let restart = 1; restart <= 2; restart += 1) {
+    fake.runtime.exit('web', 1);
+    pods.wakeAll();
+    if (restart === 1) {
+      await until('the restart', () => fake.runtime.running().length === 1);
+    }
+  }
+  await until('the back-off', () => JSON.stringify(fake.reports).includes('CrashLoopBackOff'));
+  fake.clock.wallOffsetMs = -365 * 86_400_000;
+  fake.clock.monotonicOffsetMs = 10_000;
+  pods.wakeAll();
+  await until('the next restart', () => fake.runtime.running().length === 1);
+});
+
+void t.test('a clock that jumps ahead does not end a pod by its deadline', async (t) => {
+  const made = bench(t);
+  const { fake, pods } = made;
+  await running(made, named('a', { activeDeadlineSeconds: 600 }));
+  fake.clock.wallOffsetMs = 365 * 86_400_000;
+  const reports = fake.reports.length;
+  fake.runtime.exit('web', 1);
+  pods.wakeAll();
+  await until('a report', () => fake.reports.length > reports);
+  t.equal(fake.reports.at(-1)?.status['phase'], 'Running');
+  fake.clock.monotonicOffsetMs = 600_000;
+  pods.wakeAll();
+  await until('the deadline', phaseIs(made, 'Failed'));
+  t.equal(fake.reports.at(-1)?.status['reason'], 'DeadlineExceeded');
+});
+
+void t.test('a change that comes while volumes are written is written, too', async (t) => {
+  const made = bench(t);
+  const { fake, pods } = made;
+  await running(made, named('a'));
+  const gate = Promise.withResolvers<undefined>();
+  fake.refreshGate = gate.promise;
+  const changed = [{ kind: 'ConfigMap', namespace: 'berlin', name: 'conf' }];
+  pods.setDesired([named('a')], changed);
+  await until('the first refresh', () => fake.refreshed.length === 1);
+  pods.setDesired([named('a')], changed);
+  gate.resolve(undefined);
+  await until('the second refresh', () => fake.refreshed.length === 2);
+});
+
+void t.test('a change in another namespace concerns nobody here', async (t) => {
+  const made = bench(t);
+  const { fake, pods } = made;
+  await running(made, named('a'));
+  pods.setDesired([named('a')], [{ kind: 'Secret', namespace: 'paris', name: 'key' }]);
+  pods.wakeAll();
+  fake.runtime.exit('web', 1);
+  pods.wakeAll();
+  await until('the restart', () => fake.runtime.running().length === 1);
+  t.same(fake.refreshed, []);
+});
+
+void t.test('the end of a sandbox that CRI still calls ready is waited for', async (t) => {
+  const made = bench(t);
+  const { fake, pods } = made;
+  await running(made, named('a'));
+  const [sandbox] = fake.runtime.sandboxes.values();
+  t.ok(sandbox);
+  if (sandbox === undefined) return;
+  pods.containerEnded(sandbox.id);
+  setTimeout(() => {
+    sandbox.ready = false;
+    fake.runtime.exit('web', 137);
+  }, 30);
+  await until('a new sandbox', () => fake.runtime.sandboxes.size === 2);
+});
+
+void t.test('volumes that cannot be removed keep the status of how the pod ended', async (t) => {
+  const made = bench(t);
+  const { fake, pods } = made;
+  await running(made, named('a'));
+  fake.teardownFailure = new Error('busy');
+  pods.setDesired([deleted(named('a'), 2)]);
+  await until('a complaint', () => fake.complaints.length > 0);
+  t.match(fake.reports.at(-1), { gone: false, status: { phase: 'Succeeded' } });
+  fake.teardownFailure = undefined;
+  pods.wakeAll();
+  await until('the pod to be gone', () => fake.reports.at(-1)?.gone === true);
+  t.match(fake.reports.at(-1)?.status, {
+    containerStatuses: [{ state: { terminated: { exitCode: 0 } } }],
+  });
+});
+
+void t.test('a store that cannot be written ends no other pod', async (t) => {
+  const made = bench(t);
+  const { fake, pods } = made;
+  await running(made, named('a'));
+  fake.forgetFailure = new Error('database or disk is full');
+  pods.setDesired([]);
+  await until('a complaint', () => fake.complaints.length > 0);
+  t.equal(pods.find('berlin', 'shop'), undefined);
+});
