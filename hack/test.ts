@@ -114,7 +114,10 @@ function run(command: string, args: string[], timeoutMs: number): Promise<Result
     const child = spawn(command, args, {
       cwd: root,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, PATH: `${dirname(process.execPath)}:${bin}:${process.env['PATH'] ?? ''}` },
+      env: {
+        ...process.env,
+        PATH: `${dirname(process.execPath)}:${bin}:${process.env['PATH'] ?? ''}`,
+      },
     });
     const chunks: Buffer[] = [];
     child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));

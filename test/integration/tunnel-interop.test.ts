@@ -106,7 +106,12 @@ async function suite(t: Test, program: string, role: Role): Promise<void> {
   });
 }
 
-void t.test('hashicorp/yamux in Go', { skip: missingForGoPeer() ?? false }, async (t) => {
+t.setTimeout(240_000);
+const missing = await missingForGoPeer((line) => {
+  t.comment(line);
+});
+
+void t.test('hashicorp/yamux in Go', { skip: missing ?? false, timeout: 200_000 }, async (t) => {
   const { program, remove } = buildGoPeer();
   t.teardown(remove);
   for (const role of roles) {
