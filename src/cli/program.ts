@@ -37,7 +37,7 @@ function createProgram(name: string, io: CliIo): Command {
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
       outputError: (text) => {
-        const problem = oneLine(text).replace(/^error: /, '');
+        const problem = oneLine(text).replace(/^error: |\.$/g, '');
         io.stderr.write(`${name}: ${problem}; see ${name} --help\n`);
       },
     })

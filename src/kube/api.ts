@@ -1,3 +1,5 @@
+import type { Lifecycle, Probe } from './probe.ts';
+
 /**
  * The Kubernetes objects that travel to a site, as they are in JSON.
  * Only fields that Towline reads are typed; everything else is carried along untouched.
@@ -131,6 +133,10 @@ export interface Container {
   tty?: boolean;
   terminationMessagePath?: string;
   terminationMessagePolicy?: 'File' | 'FallbackToLogsOnError';
+  startupProbe?: Probe;
+  livenessProbe?: Probe;
+  readinessProbe?: Probe;
+  lifecycle?: Lifecycle;
   /** `Always` on an init container makes it a sidecar. */
   restartPolicy?: string;
 }

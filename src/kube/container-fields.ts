@@ -86,6 +86,46 @@ const securityContextRule = fields({
   appArmorProfile: fields({ type: oneOf('RuntimeDefault') }),
 });
 
+/** A port by its number or by the name of one of the container's. */
+const portReference: FieldRule = {
+  check: (value, path, problems) => {
+    if (typeof value !== 'number') text.check(value, path, problems);
+  },
+};
+
+const execRule = fields({ command: listOf(text) });
+const tcpSocketRule = fields({ host: text, port: portReference }, ['port']);
+const httpGetRule = fields(
+  {
+    host: text,
+    httpHeaders: listOf(fields({ name: text, value: text }, ['name'])),
+    path: text,
+    port: portReference,
+    scheme: oneOf('HTTP', 'HTTPS'),
+  },
+  ['port'],
+);
+
+const probeRule = fields({
+  exec: execRule,
+  failureThreshold: number,
+  grpc: fields({ port: number, service: text }, ['port']),
+  httpGet: httpGetRule,
+  initialDelaySeconds: number,
+  periodSeconds: number,
+  successThreshold: number,
+  tcpSocket: tcpSocketRule,
+  terminationGracePeriodSeconds: number,
+  timeoutSeconds: number,
+});
+
+const hookRule = fields({
+  exec: execRule,
+  httpGet: httpGetRule,
+  sleep: fields({ seconds: number }, ['seconds']),
+  tcpSocket: tcpSocketRule,
+});
+
 const containerFields = {
   name: text,
   image: text,
@@ -101,6 +141,10 @@ const containerFields = {
   resizePolicy: anything,
   volumeMounts: listOf(volumeMountRule),
   securityContext: securityContextRule,
+  livenessProbe: probeRule,
+  readinessProbe: probeRule,
+  startupProbe: probeRule,
+  lifecycle: fields({ postStart: hookRule, preStop: hookRule }),
   stdin: flag,
   stdinOnce: flag,
   tty: flag,

@@ -18,8 +18,17 @@ export function parseDuration(text: string): number {
   for (const [, number = '', unit = ''] of body.matchAll(/([0-9.]+)([a-zµμ]+)/g)) {
     totalMs += Number(number) * (unitMs[unit] ?? 0);
   }
+  if (totalMs > maxDurationMs) {
+    throw new KubeRuleError(
+      'INVALID_DURATION',
+      `${JSON.stringify(text)} is longer than the 292 years that a duration can have`,
+    );
+  }
   return sign === '-' ? -totalMs : totalMs;
 }
+
+/** Go keeps nanoseconds in an int64. */
+const maxDurationMs = 2 ** 63 / 1e6;
 
 /** A duration as Go prints one, for messages: `2m40s`, `1h30m0s`, `1.5s`, `250ms`, `0s`. */
 export function formatDuration(durationMs: number): string {

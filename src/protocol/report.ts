@@ -7,11 +7,22 @@ import * as v from 'valibot';
 
 const podIdentity = { namespace: v.string(), name: v.string(), uid: v.string() };
 
+/** What a provider reads of a PodStatus; it carries the rest along, and the API server judges it. */
+const readOfStatus = v.looseObject({
+  phase: v.nullish(v.string()),
+  conditions: v.nullish(v.array(v.looseObject({ type: v.string(), status: v.string() }))),
+});
+
+const podStatus = v.pipe(
+  v.looseObject({}),
+  v.check((status) => v.is(readOfStatus, status), 'not the status of a pod'),
+);
+
 /** The newest status of a pod. `gone`: nothing of the pod is left on the device. */
 export const podReport = v.object({
   ...podIdentity,
   gone: v.boolean(),
-  status: v.looseObject({}),
+  status: podStatus,
 });
 export type PodReport = v.InferOutput<typeof podReport>;
 

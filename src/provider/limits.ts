@@ -21,6 +21,9 @@ export const maxSecretReads = 32;
 /** How old a Secret may get while a connected site holds it, in ms. */
 export const secretRefreshMs = 60_000;
 
+/** First delay before a Secret that isn't there is looked for again, in ms; it doubles up to `secretRefreshMs`. */
+export const missingSecretRetryMs = 1_000;
+
 /** Time between two renewals of a node's Lease, in ms (as a kubelet: a quarter of its duration). */
 export const leaseRenewMs = 10_000;
 
@@ -53,3 +56,9 @@ export const syncTimeoutMs = 60_000;
 
 /** How often it is tried again to make a node whose name another one has, in ms. */
 export const nameTakenRetryMs = 30_000;
+
+/** How long it may take to learn, before anything starts, whether this cluster can be served, in ms. */
+export const preflightTimeoutMs = 10_000;
+
+/** After how long the log says that the API server is waited for, in ms. */
+export const progressAfterMs = 2_000;

@@ -1,6 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import process from 'node:process';
-import { Command } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { pino, type Logger } from 'pino';
 import { ProviderError } from './errors.ts';
 import { KubeApiError } from './kube-client/kube-api-error.ts';
@@ -13,8 +13,8 @@ import { towlineVersion } from './version.ts';
 
 const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
 
-async function main(): Promise<void> {
-  const flags = parseFlags(process.argv);
+/** @returns the exit status; every failure has been told in one line. */
+async function main(): Promise<number> {
   const stop = new AbortController();
   for (const name of ['SIGTERM', 'SIGINT'] as const) {
     process.once(name, () => {
@@ -22,16 +22,20 @@ async function main(): Promise<void> {
     });
   }
   try {
+    const flags = parseFlags(process.argv);
     const log = logger(flags.logLevel);
     const options = providerOptions(flags, {
       environment: process.env,
       interfaces: networkInterfaces(),
     });
     await new Provider({ ...options, version: towlineVersion(), log }).run(stop.signal);
+    return 0;
   } catch (error) {
-    if (stop.signal.aborted) return;
+    // Has been told already.
+    if (error instanceof CommanderError) return error.exitCode;
+    if (stop.signal.aborted) return 0;
     process.stderr.write(`towline-provider: ${lineFor(error)}\n`);
-    process.exitCode = 1;
+    return 1;
   }
 }
 
@@ -50,7 +54,16 @@ function parseFlags(argv: string[]): ProviderFlags {
     .option('--disconnect-grace <duration>', 'how long a site may be away unnoticed', '40s')
     .option('--trust-domain <name>', "SPIFFE trust domain of the sites' identities", 'towline')
     .option('--log-level <level>', levels.join(', '), 'info')
-    .showHelpAfterError('(--help shows all flags)')
+    .exitOverride()
+    .configureOutput({
+      outputError: (text, write) => {
+        const problem = text
+          .trim()
+          .replaceAll(/\s*\n\s*/g, ' ')
+          .replace(/^error: |\.$/g, '');
+        write(`towline-provider: ${problem}; see towline-provider --help\n`);
+      },
+    })
     .allowExcessArguments(false)
     .parse(argv)
     .opts<ProviderFlags>();
@@ -63,14 +76,31 @@ function logger(level: string): Logger {
       `--log-level: "${level}" is none of ${levels.join(', ')}`,
     );
   }
-  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime });
+  return pino({
+    level,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    serializers: { err: describeError },
+  });
+}
+
+/** A failure with a code says by it what happened; only a defect of ours needs its stack. */
+function describeError(error: Error): object {
+  const { stack, ...description } = pino.stdSerializers.err(error);
+  const { code } = error as { code?: unknown };
+  // Node's own ERR_ codes are mostly those of wrong calls.
+  const isExpected = typeof code === 'string' && !code.startsWith('ERR_');
+  return isExpected ? description : { stack, ...description };
 }
 
 /** One line for what a person can mend; a defect of ours shows where it is. */
 function lineFor(error: unknown): string {
   const known = [ProviderError, KubeApiError, KubeletApiError, PkiError, TunnelServerError];
-  if (known.some((type) => error instanceof type)) return (error as Error).message;
+  if (known.some((type) => error instanceof type)) {
+    return (error as Error).message.replaceAll(/\s*\n\s*/g, ' ');
+  }
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-await main();
+// Not by exitCode: a lookup of a name that was given up can't be ended, and would hold the process.
+process.exit(await main());

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import type { NetworkInterfaceInfo } from 'node:os';
+import { dnsLabelForm, isDnsLabel } from '../kube/dns-label.ts';
 import { parseDuration } from '../kube/duration.ts';
 import { ProviderError } from './errors.ts';
 import type { PortRange } from './node/port-allocator.ts';
@@ -45,7 +46,7 @@ export function providerOptions(flags: ProviderFlags, around: Surroundings): Pro
   const nodeAddress = nodeAddressOf(flags, around);
   return {
     kubeconfig: flags.kubeconfig,
-    namespace: flags.namespace,
+    namespace: namespaceName(flags.namespace),
     listen,
     publicAddresses: (flags.publicAddress ?? []).map(publicAddress),
     nodeAddress,
@@ -118,6 +119,11 @@ function duration(flag: string, text: string): number {
     throw invalid(flag, `"${text}" is not a duration such as 40s`, { cause });
   }
   throw invalid(flag, `"${text}" is not longer than no time`);
+}
+
+function namespaceName(text: string): string {
+  if (isDnsLabel(text)) return text;
+  throw invalid('--namespace', `"${text}" cannot be the name of one: that is ${dnsLabelForm}`);
 }
 
 function trustDomain(text: string): string {

@@ -1,8 +1,10 @@
+import type { Logger } from 'pino';
 import { ProviderError } from './errors.ts';
 import { providerInfoName } from './join/provider-info.ts';
 import { isKubeApiError } from './kube-client/kube-api-error.ts';
 import type { KubeClient, ServerVersion } from './kube-client/kube-client.ts';
 import { type ResourceType, resources } from './kube-client/resource-type.ts';
+import { preflightTimeoutMs, progressAfterMs } from './limits.ts';
 
 interface Permission {
   type: ResourceType;
@@ -40,16 +42,24 @@ function permissions(namespace: string): Permission[] {
  */
 export async function preflight(
   client: KubeClient,
-  options: { server: string; namespace: string; signal: AbortSignal },
+  options: { server: string; namespace: string; signal: AbortSignal; log: Logger },
 ): Promise<ServerVersion> {
-  const { signal } = options;
+  const { server, log } = options;
+  const timeout = AbortSignal.timeout(preflightTimeoutMs);
+  const signal = AbortSignal.any([options.signal, timeout]);
+  const progress = setTimeout(() => {
+    log.info({ server }, 'waiting for the API server');
+  }, progressAfterMs);
   try {
     const version = await client.serverVersion({ signal });
     await requireSites(client, signal);
     await requirePermissions(client, options.namespace, signal);
     return version;
   } catch (error) {
-    throw toProviderError(error, options.server);
+    if (timeout.aborted && !options.signal.aborted) throw tooLate(server, error);
+    throw toProviderError(error, server);
+  } finally {
+    clearTimeout(progress);
   }
 }
 
@@ -134,7 +144,23 @@ function describe({ verb, type, subresource, namespace }: Permission & { verb: s
   return `${verb} ${resource}${namespace === undefined ? '' : ` in ${namespace}`}`;
 }
 
+function tooLate(server: string, cause: unknown): ProviderError {
+  return new ProviderError(
+    'API_SERVER_UNREACHABLE',
+    `the API server ${server} does not answer within ${preflightTimeoutMs / 1000} s: check that it is up and reached from here, and the kubeconfig`,
+    { cause },
+  );
+}
+
 function toProviderError(error: unknown, server: string): unknown {
+  const reason = error instanceof Error ? codeOf(error.cause) : undefined;
+  if (reason !== undefined && certificateTroubles.test(reason)) {
+    return new ProviderError(
+      'API_SERVER_UNREACHABLE',
+      `the API server ${server} shows a certificate that the kubeconfig does not vouch for (${reason}): check the kubeconfig, and that nothing in between opens TLS`,
+      { cause: error },
+    );
+  }
   if (isKubeApiError(error, 'UNREACHABLE', 'TIMEOUT', 'SERVER_ERROR')) {
     return new ProviderError(
       'API_SERVER_UNREACHABLE',
@@ -150,4 +176,12 @@ function toProviderError(error: unknown, server: string): unknown {
     );
   }
   return error;
+}
+
+/** Codes of OpenSSL's verification, and Node's for a host name that doesn't fit. */
+const certificateTroubles = /CERT|UNABLE_TO_|SELF_SIGNED|INVALID_CA|INVALID_PURPOSE|ALTNAME/;
+
+function codeOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
 }

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { WebSocket } from 'ws';
@@ -23,7 +24,7 @@ import { ServingCertificate } from './pki/serving-certificate.ts';
 import type { SiteId } from './pki/site-identity.ts';
 import { PodIndex } from './pod/pod-index.ts';
 import { preflight } from './preflight.ts';
-import { probeAddress } from './probe-address.ts';
+import { probeAddress, probePorts } from './probe-address.ts';
 import { EventRecorder } from './report/event-recorder.ts';
 import { EventWriter } from './report/event-writer.ts';
 import { ConnectedNodes } from './site/connected-nodes.ts';
@@ -64,7 +65,9 @@ export class Provider {
   async #start(signal: AbortSignal): Promise<void> {
     const { namespace, trustDomain, nodeAddress, version } = this.#options;
     const { client, server } = this.#connect();
-    const serverVersion = await preflight(client, { server, namespace, signal });
+    // Whoever can't serve must not begin to tell the cluster where its nodes are.
+    await this.#probeAddresses();
+    const serverVersion = await preflight(client, { server, namespace, signal, log: this.#log });
     const secrets = new KubeCaSecrets(client, namespace);
     const keyPair = await loadOrCreateCa({ secrets, trustDomain, nowMs: Date.now(), signal });
     const authority = new CertificateAuthority({ keyPair, trustDomain });
@@ -103,6 +106,13 @@ export class Provider {
     await this.#listen(client, authority, tunnels, registry, () => sites.nodeNames());
   }
 
+  async #probeAddresses(): Promise<void> {
+    const { listen, kubeletListen, kubeletPorts } = this.#options;
+    await probeAddress('--listen', listen.host, listen.port);
+    await probeAddress('--kubelet-listen', kubeletListen);
+    await probePorts('--kubelet-ports', kubeletListen, kubeletPorts);
+  }
+
   #connect(): { client: KubeClient; server: string } {
     const config = loadKubeConfig({ file: this.#options.kubeconfig });
     const userAgent = `towline-provider/${this.#options.version}`;
@@ -138,7 +148,6 @@ export class Provider {
     certificate: ServingCertificate,
     parts: { registry: SiteRegistry; pods: PodIndex; sites: SiteDirectory },
   ): Promise<KubeletApi> {
-    await probeAddress('--kubelet-listen', this.#options.kubeletListen);
     const clientCa = await this.#clientCa(client);
     const nodes = new ConnectedNodes({ ...parts, lastSeen: lastSeenIn(parts) });
     const api = new KubeletApi({
@@ -211,10 +220,12 @@ export class Provider {
 /** @throws ProviderError `FLAG_INVALID` */
 async function loadClientCa(file: string, log: Logger): Promise<ClientCa> {
   try {
-    return await ClientCaFile.load({ file, log });
+    const clientCa = await ClientCaFile.load({ file, log });
+    for (const bundle of clientCa.current()) new X509Certificate(bundle);
+    return clientCa;
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    const text = `--kubelet-client-ca: cannot read ${file}: ${why}`;
+    const text = `--kubelet-client-ca: ${file} has no certificates that can be read (${why}): give the PEM file of the CA that the API server's client certificate is from`;
     throw new ProviderError('FLAG_INVALID', text, { cause });
   }
 }

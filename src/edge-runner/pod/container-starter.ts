@@ -13,7 +13,9 @@ import { containerConfig } from './container-config.ts';
 import type { PodEvents } from './event-recorder.ts';
 import type { ObservedSandbox } from './observed.ts';
 import { fieldContext, type PodContext } from './pod-context.ts';
+import type { PodHealth } from './pod-health.ts';
 import { PodProblem, type PodProblemReason } from './pod-problem.ts';
+import { stopContainer } from './pod-stopper.ts';
 import { clusterDomain, sandboxConfigOf } from './sandbox-starter.ts';
 
 export interface StartRequest {
@@ -22,11 +24,13 @@ export interface StartRequest {
   attempt: number;
   sandbox: ObservedSandbox;
   events: PodEvents;
+  health: PodHealth;
+  graceSeconds: () => number;
   signal: AbortSignal;
 }
 
 /**
- * Pulls the image where needed, makes the container and starts it.
+ * Pulls the image where needed, makes the container, starts it and runs its postStart hook.
  * @throws PodProblem with the reason a kubelet would show; CriError when the runtime is away;
  *   the signal's reason when it aborts before the container is made.
  */
@@ -55,6 +59,19 @@ export async function startContainer(context: PodContext, request: StartRequest)
   events.record('Normal', 'Created', `Created container ${container.name}`, container.name);
   await asProblem('RunContainerError', () => context.cri.startContainer({ containerId }));
   events.record('Normal', 'Started', `Started container ${container.name}`, container.name);
+  await runPostStart(context, request, containerId);
+}
+
+/** Kubelet: a container whose hook fails is killed; why it failed may be a secret, so no event says it. */
+async function runPostStart(context: PodContext, request: StartRequest, id: string): Promise<void> {
+  const { pod, health, events, signal, graceSeconds } = request;
+  const { name } = request.container;
+  const problem = await health.afterStart(pod, { id, name }, signal);
+  if (problem === undefined || signal.aborted) return;
+  events.record('Warning', 'FailedPostStartHook', 'PostStartHook failed', name);
+  events.record('Normal', 'Killing', 'FailedPostStartHook', name);
+  await stopContainer(context, request, { id, name, state: 'running' }, graceSeconds());
+  throw new PodProblem('PostStartHookError', problem);
 }
 
 function pullSecrets(context: PodContext, pod: Pod): Secret[] {

@@ -9,6 +9,7 @@ import type {
 } from '../../kube/api.ts';
 import { statusNamed } from '../../kube/container-status.ts';
 import { formatDuration } from '../../kube/duration.ts';
+import type { ProbeResults } from '../probes/pod-probes.ts';
 import type { BackOff } from './back-off.ts';
 import { newestContainer, type ObservedContainer, type ObservedPod } from './observed.ts';
 import { initialized } from './plan.ts';
@@ -20,6 +21,8 @@ export interface ContainerStatusInput {
   waiting: ReadonlyMap<string, BackOff>;
   /** Why the last try to start a container failed. */
   problems: ReadonlyMap<string, ContainerStateWaiting>;
+  /** What probes say of running containers; absent: nothing against them. */
+  probes?: ProbeResults;
   /** Termination messages by container id. */
   messages: ReadonlyMap<string, string>;
   /** The pod is over and none of its containers starts again. */
@@ -59,8 +62,7 @@ function statusOf(input: ContainerStatusInput, container: Container, kind: Kind)
     name: container.name,
     state,
     lastState: last === undefined ? {} : { terminated: terminated(last, input.messages) },
-    ready: isReady(state, kind),
-    started: state.running !== undefined,
+    ...healthOf(input, state, newest, kind),
     restartCount: newest.attempt,
     image: container.image ?? '',
     imageID: newest.imageId,
@@ -133,8 +135,16 @@ function defaultReason(pod: Pod): string {
   return (pod.spec.initContainers ?? []).length > 0 ? 'PodInitializing' : 'ContainerCreating';
 }
 
-function isReady(state: ContainerState, kind: Kind): boolean {
-  return kind === 'main' ? state.running !== undefined : state.terminated?.exitCode === 0;
+function healthOf(
+  { probes }: ContainerStatusInput,
+  state: ContainerState,
+  instance: ObservedContainer,
+  kind: Kind,
+): { ready: boolean; started: boolean } {
+  const runs = state.running !== undefined;
+  const started = runs && (probes?.started(instance) ?? true);
+  if (kind === 'init') return { ready: state.terminated?.exitCode === 0, started };
+  return { ready: runs && (probes?.ready(instance) ?? true), started };
 }
 
 function crashLoop(pod: Pod, name: string, backOff: BackOff): ContainerStateWaiting {

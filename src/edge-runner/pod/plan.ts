@@ -1,5 +1,6 @@
 import type { Container, Pod } from '../../kube/api.ts';
 import { backOffRemainingMs, type BackOff } from './back-off.ts';
+import type { FailedProbe } from '../probes/pod-probes.ts';
 import { containerHash } from './container-hash.ts';
 import {
   newestContainer,
@@ -13,7 +14,8 @@ export type PodStep =
   /** `replaces`: the pod had a sandbox before, and what is left of it goes first. */
   | { type: 'create-sandbox'; attempt: number; replaces: boolean }
   | { type: 'start-container'; name: string; attempt: number }
-  | { type: 'stop-container'; id: string; name: string; message: string }
+  /** `graceSeconds`: where it isn't the pod's. */
+  | { type: 'stop-container'; id: string; message: string; graceSeconds?: number }
   | { type: 'remove-container'; id: string; logPath: string };
 
 /** Key of the sandbox among the names of containers in `PlanInput.notBeforeMs`. */
@@ -36,6 +38,8 @@ export interface PlanInput {
   notBeforeMs: ReadonlyMap<string, number>;
   /** Newest attempt of containers that have run, by name: the runtime may know them no more. */
   lastAttempts: ReadonlyMap<string, number>;
+  /** The liveness or startup probe that a running container has failed, by its id. */
+  failedProbe?: (containerId: string) => FailedProbe | undefined;
   /** On the clock of `endedAtMs`, as all times here. */
   nowMs: number;
 }
@@ -132,14 +136,7 @@ function planContainer(input: PlanInput, plan: PodPlan, container: Container): v
   if (newest === undefined) {
     planStart(input, plan, container);
   } else if (newest.state === 'running') {
-    if (newest.hash !== containerHash(container)) {
-      plan.steps.push({
-        type: 'stop-container',
-        id: newest.id,
-        name: container.name,
-        message: `Container ${container.name} definition changed, will be restarted`,
-      });
-    }
+    planRunning(input, plan, container, newest);
   } else if (newest.state === 'unknown') {
     plan.steps.push(stopUnknown(newest));
   } else if (newest.state === 'created' || restartable(input.pod, newest)) {
@@ -147,9 +144,32 @@ function planContainer(input: PlanInput, plan: PodPlan, container: Container): v
   }
 }
 
+/** Kubelet: a changed container is restarted in any case, an unhealthy one as its pod's policy says. */
+function planRunning(
+  { pod, failedProbe }: PlanInput,
+  plan: PodPlan,
+  container: Container,
+  { id, hash }: ObservedContainer,
+): void {
+  if (hash !== containerHash(container)) {
+    const message = `Container ${container.name} definition changed, will be restarted`;
+    plan.steps.push({ type: 'stop-container', id, message });
+    return;
+  }
+  const failed = failedProbe?.(id);
+  if (failed === undefined) return;
+  const restarts = pod.spec.restartPolicy === 'Never' ? '' : ', will be restarted';
+  const message = `Container ${container.name} failed ${failed.kind} probe${restarts}`;
+  const { graceSeconds } = failed;
+  plan.steps.push({
+    ...{ type: 'stop-container', id, message },
+    ...(graceSeconds === undefined ? {} : { graceSeconds }),
+  });
+}
+
 function stopUnknown({ id, name }: ObservedContainer): PodStep {
   const message = `Container ${name} is in unknown state, try killing it before restart`;
-  return { type: 'stop-container', id, name, message };
+  return { type: 'stop-container', id, message };
 }
 
 function planStart(input: PlanInput, plan: PodPlan, container: Container): void {

@@ -20,4 +20,5 @@ export type PodProblemReason =
   | 'ImageInspectError'
   | 'CreateContainerConfigError'
   | 'CreateContainerError'
-  | 'RunContainerError';
+  | 'RunContainerError'
+  | 'PostStartHookError';

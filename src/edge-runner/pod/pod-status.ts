@@ -3,6 +3,7 @@ import { podConditions } from '../../kube/pod-conditions.ts';
 import { podPhase } from '../../kube/pod-status.ts';
 import { qosClassOf } from '../../kube/qos.ts';
 import type { BackOff } from './back-off.ts';
+import type { ProbeResults } from '../probes/pod-probes.ts';
 import { containerStatuses } from './container-statuses.ts';
 import type { ObservedPod } from './observed.ts';
 
@@ -11,6 +12,7 @@ export interface PodStatusInput {
   observed: ObservedPod;
   waiting: ReadonlyMap<string, BackOff>;
   problems: ReadonlyMap<string, ContainerStateWaiting>;
+  probes?: ProbeResults;
   messages: ReadonlyMap<string, string>;
   /** The pod is over and nothing of it starts again. */
   finished: boolean;

@@ -4,20 +4,27 @@ import { hasCriCode } from '../cri/cri-error.ts';
 import type { PodEvents } from './event-recorder.ts';
 import { liveContainers, type ObservedContainer, type ObservedPod } from './observed.ts';
 import type { PodContext } from './pod-context.ts';
+import type { PodHealth } from './pod-health.ts';
 import { podLogDirectory } from './pod-paths.ts';
 import type { WakeUp } from './wake-up.ts';
 
 /** Kubelet: however short the grace, a container gets this long between SIGTERM and SIGKILL. */
 const minGraceSeconds = 2;
 
-interface Stop {
+/** What stopping a container needs to know of its pod. */
+interface StoppedPod {
+  pod: Pod;
+  health: PodHealth;
+  signal: AbortSignal;
+}
+
+interface Stop extends StoppedPod {
   observed: ObservedPod;
   events: PodEvents;
   /** The grace that applies now; a second delete may shorten it while the pod is being stopped. */
   graceSeconds: () => number;
   /** Woken whenever the grace may have changed. */
   wakeUp: WakeUp;
-  signal: AbortSignal;
 }
 
 /**
@@ -25,7 +32,7 @@ interface Stop {
  * @throws CriError when the runtime fails or the signal aborts; doing it again goes on.
  */
 export async function stopPod(context: PodContext, stop: Stop): Promise<void> {
-  const { observed, graceSeconds, wakeUp, signal } = stop;
+  const { observed, graceSeconds, wakeUp } = stop;
   for (const { name, state } of observed.containers) {
     if (state === 'running') {
       stop.events.record('Normal', 'Killing', `Stopping container ${name}`, name);
@@ -33,7 +40,7 @@ export async function stopPod(context: PodContext, stop: Stop): Promise<void> {
   }
   let seconds = graceSeconds();
   const over = new AbortController();
-  const first = stopOnce(context, observed, seconds, signal).finally(() => {
+  const first = stopOnce(context, stop, seconds).finally(() => {
     over.abort();
   });
   const faster = hurry();
@@ -48,20 +55,24 @@ export async function stopPod(context: PodContext, stop: Stop): Promise<void> {
       if (graceSeconds() >= seconds) continue;
       seconds = graceSeconds();
       // The first attempt tells whether the pod has stopped.
-      attempts.push(stopOnce(context, observed, seconds, signal).catch(() => undefined));
+      attempts.push(stopOnce(context, stop, seconds).catch(() => undefined));
     }
     await Promise.all(attempts);
   }
 }
 
-/** SIGTERM (or the image's stop signal), and SIGKILL after the grace. @throws CriError */
+/**
+ * The preStop hook, SIGTERM (or the image's stop signal), and SIGKILL after the grace.
+ * @throws CriError
+ */
 export async function stopContainer(
   context: PodContext,
-  container: Pick<ObservedContainer, 'id'>,
+  { pod, health, signal }: StoppedPod,
+  container: Pick<ObservedContainer, 'id' | 'name' | 'state'>,
   graceSeconds: number,
-  signal: AbortSignal,
 ): Promise<void> {
-  const timeout = Math.max(graceSeconds, minGraceSeconds);
+  const leftSeconds = await health.beforeStop(pod, container, graceSeconds, signal);
+  const timeout = Math.max(leftSeconds, minGraceSeconds);
   await ignoreMissing(
     context.cri.stopContainer({ containerId: container.id, timeout }, { signal }),
   );
@@ -94,15 +105,11 @@ export async function removePod(
   await rm(podLogDirectory(context.logRoot, pod), { recursive: true, force: true });
 }
 
-async function stopOnce(
-  context: PodContext,
-  observed: ObservedPod,
-  graceSeconds: number,
-  signal: AbortSignal,
-): Promise<void> {
+async function stopOnce(context: PodContext, stop: Stop, graceSeconds: number): Promise<void> {
+  const { observed, signal } = stop;
   await Promise.all(
     liveContainers(observed).map((container) =>
-      stopContainer(context, container, graceSeconds, signal),
+      stopContainer(context, stop, container, graceSeconds),
     ),
   );
   for (const { id } of observed.sandboxes) {

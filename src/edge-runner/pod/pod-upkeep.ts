@@ -61,16 +61,19 @@ export class PodUpkeep {
    * @throws CriError when the runtime fails
    */
   async round(scene: Scene): Promise<number | undefined> {
-    const { pod, observed, events } = scene;
+    const { pod, observed, events, health } = scene;
     const nowMs = this.#context.clock.monotonicMs();
     const plan = planPod({
       ...{ pod, observed, nowMs, restartBackOff: this.#steps.restartBackOff },
       notBeforeMs: this.#holds.notBeforeMs,
       lastAttempts: lastAttempts(this.#status.last),
+      failedProbe: (id) => health.failedProbe(id),
     });
     this.#announcer.announceRestarts(pod, plan, events);
     const pullsAtMs = this.#announcer.announcePulls(pod, this.#holds, events, nowMs);
-    this.#status.publish({ pod, observed, waiting: plan.waiting, problems: this.problems });
+    const { waiting } = plan;
+    const probes = health.results;
+    this.#status.publish({ pod, observed, waiting, probes, problems: this.problems });
     if (plan.steps.length === 0) {
       const refreshInMs = await this.#refreshVolumes(scene);
       const wakeAtMs = earliest(plan.wakeAtMs, pullsAtMs);

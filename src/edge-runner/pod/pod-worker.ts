@@ -1,15 +1,18 @@
 import type { Pod, PodStatus } from '../../kube/api.ts';
 import { ActiveDeadline, deadlineExceeded } from './active-deadline.ts';
 import { ContainerEnds } from './container-ends.ts';
+import { podAddresses } from './container-starter.ts';
 import type { PodEvents } from './event-recorder.ts';
-import type { ObservedPod } from './observed.ts';
+import { newestSandbox, type ObservedPod } from './observed.ts';
 import { isFinished } from './plan.ts';
 import { PodAdmission } from './pod-admission.ts';
 import type { PodContext } from './pod-context.ts';
 import { PodEnding } from './pod-ending.ts';
+import { PodHealth } from './pod-health.ts';
 import { lifeAfter, nextLife, type Life } from './pod-life.ts';
 import { lastAttempts, type PodRejection } from './pod-status.ts';
 import { earliest, PodUpkeep } from './pod-upkeep.ts';
+import { repeatRounds } from './repeat-rounds.ts';
 import { StatusKeeper } from './status-keeper.ts';
 import type { Scene } from './step-runner.ts';
 import { WakeUp } from './wake-up.ts';
@@ -26,10 +29,6 @@ export interface PodWorkerOptions {
 /** How soon to look again for the end of a container that CRI has not written down yet. */
 const settleMs = 20;
 
-/** After a round that failed: doubling from the first to the last. */
-const firstRetryMs = 1_000;
-const maxRetryMs = 30_000;
-
 /** Keeps one pod as it should be: looks, does what follows for its life, sleeps, looks again. */
 export class PodWorker {
   readonly #context: PodContext;
@@ -40,6 +39,7 @@ export class PodWorker {
   readonly #status: StatusKeeper;
   readonly #upkeep: PodUpkeep;
   readonly #ending: PodEnding;
+  readonly #health: PodHealth;
   /** Of whatever brings the pod up; aborted when it is to end, or the runner ends. */
   readonly #bringUp = new AbortController();
   #pod: Pod;
@@ -56,6 +56,17 @@ export class PodWorker {
     this.#status = new StatusKeeper(context, lastStatus);
     this.#upkeep = new PodUpkeep(context, this.#status, this.#wakeUp);
     this.#ending = new PodEnding(context, this.#status, this.#wakeUp);
+    this.#health = new PodHealth(context, {
+      lastStatus,
+      events: {
+        record: (...event) => {
+          this.#events.record(...event);
+        },
+      },
+      onChange: () => {
+        this.#wakeUp.wake();
+      },
+    });
   }
 
   get pod(): Pod {
@@ -127,30 +138,19 @@ export class PodWorker {
     };
     signal.addEventListener('abort', stop, { once: true });
     try {
-      await this.#work(signal);
+      await repeatRounds(this.#wakeUp, signal, {
+        round: () => this.#round(signal),
+        isOver: () => this.#removed && this.#life.kind === 'gone',
+        onFailure: (error, failures) => {
+          this.#complain(error, failures);
+        },
+      });
     } finally {
       signal.removeEventListener('abort', stop);
       this.#ends.endAll();
+      this.#health.stop();
     }
     if (!signal.aborted) this.#context.forget(this.#pod.metadata.uid ?? '');
-  }
-
-  async #work(signal: AbortSignal): Promise<void> {
-    let failures = 0;
-    while (!signal.aborted) {
-      let delayMs: number | undefined;
-      try {
-        delayMs = await this.#round(signal);
-        failures = 0;
-      } catch (error) {
-        if (signal.aborted) return;
-        delayMs = Math.min(firstRetryMs * 2 ** failures, maxRetryMs);
-        failures += 1;
-        this.#complain(error, failures);
-      }
-      if (this.#removed && this.#life.kind === 'gone') return;
-      await this.#wakeUp.wait(delayMs, signal);
-    }
   }
 
   /** One look and what follows from it. Returns how long to sleep then; undefined: until woken. */
@@ -215,11 +215,16 @@ export class PodWorker {
     this.#observed = await this.#context.observer.observe(this.#pod.metadata.uid ?? '');
     await this.#status.observe(this.#observed);
     this.#ends.observe(this.#observed);
+    const [podIp] = podAddresses(this.#context, this.#pod, newestSandbox(this.#observed));
+    this.#health.observe(this.#pod, this.#observed, podIp);
   }
 
   #scene(signal: AbortSignal): Scene {
     const graceSeconds = (): number => this.#graceSeconds;
-    return { pod: this.#pod, observed: this.#observed, events: this.#events, graceSeconds, signal };
+    return {
+      ...{ pod: this.#pod, observed: this.#observed, events: this.#events },
+      ...{ health: this.#health, graceSeconds, signal },
+    };
   }
 
   #rejection(): PodRejection | undefined {

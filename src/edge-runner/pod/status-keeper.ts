@@ -3,6 +3,7 @@ import type { ContainerStateWaiting, Pod, PodStatus } from '../../kube/api.ts';
 import type { BackOff } from './back-off.ts';
 import { podAddresses } from './container-starter.ts';
 import { newestSandbox, type ObservedPod } from './observed.ts';
+import type { ProbeResults } from '../probes/pod-probes.ts';
 import type { PodContext } from './pod-context.ts';
 import { hasEnded, podStatus, type PodRejection } from './pod-status.ts';
 import { TerminationMessages } from './termination-messages.ts';
@@ -15,6 +16,8 @@ export interface StatusView {
   waiting: ReadonlyMap<string, BackOff>;
   /** Why containers couldn't be started. */
   problems: ReadonlyMap<string, ContainerStateWaiting>;
+  /** What probes say of running containers; absent when none runs any more. */
+  probes?: ProbeResults;
 }
 
 /** Keeps one pod's status, and reports it whenever it has changed. */

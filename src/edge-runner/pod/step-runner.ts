@@ -9,6 +9,7 @@ import { newestContainer, newestSandbox, type ObservedPod } from './observed.ts'
 import { sandboxKey, type PodStep } from './plan.ts';
 import { containerNamed, containersOf } from './pod-containers.ts';
 import type { PodContext } from './pod-context.ts';
+import type { PodHealth } from './pod-health.ts';
 import { PodProblem } from './pod-problem.ts';
 import { removeContainer, removeSandbox, stopContainer, stopPod } from './pod-stopper.ts';
 import { startSandbox } from './sandbox-starter.ts';
@@ -20,6 +21,7 @@ export interface Scene {
   pod: Pod;
   observed: ObservedPod;
   events: PodEvents;
+  health: PodHealth;
   graceSeconds: () => number;
   /** Aborts when the pod is no longer to be brought up, or the runner ends. */
   signal: AbortSignal;
@@ -54,11 +56,18 @@ export class StepRunner {
       case 'start-container':
         return this.#startContainer(step, scene);
       case 'stop-container':
-        scene.events.record('Normal', 'Killing', step.message, step.name);
-        return stopContainer(this.#context, step, scene.graceSeconds(), scene.signal);
+        return this.#stopContainer(step, scene);
       case 'remove-container':
         return removeContainer(this.#context, step);
     }
+  }
+
+  async #stopContainer(step: Step<'stop-container'>, scene: Scene): Promise<void> {
+    const { observed, events, graceSeconds } = scene;
+    const container = observed.containers.find(({ id }) => id === step.id);
+    if (container === undefined) return;
+    events.record('Normal', 'Killing', step.message, container.name);
+    await stopContainer(this.#context, scene, container, step.graceSeconds ?? graceSeconds());
   }
 
   async #createSandbox(step: Step<'create-sandbox'>, scene: Scene): Promise<void> {
@@ -68,9 +77,15 @@ export class StepRunner {
       this.#prepareVolumes(scene),
       startSandbox(this.#context, pod, step.attempt),
     ]);
-    if (sandbox.status === 'fulfilled') this.#holds.clear(sandboxKey);
+    if (sandbox.status === 'fulfilled') this.#sandboxMade(step.replaces);
     else if (!signal.aborted) this.#holdSandbox(sandbox.reason, events);
     if (volumes.status === 'rejected') throw volumes.reason;
+  }
+
+  /** One that was lost is replaced at once; one that is lost again and again, ever more slowly. */
+  #sandboxMade(replaces: boolean): void {
+    if (!replaces) this.#holds.clear(sandboxKey);
+    else this.#holds.hold(sandboxKey, undefined, this.#context.clock.monotonicMs());
   }
 
   /** Stops what was left of the pod, and removes sandboxes that no container's log needs. */
@@ -93,20 +108,20 @@ export class StepRunner {
   }
 
   async #startContainer(step: Step<'start-container'>, scene: Scene): Promise<void> {
-    const { pod, observed, events, signal } = scene;
+    const { pod, observed, signal } = scene;
     const container = containerNamed(pod, step.name);
     const sandbox = newestSandbox(observed);
     if (container === undefined || sandbox === undefined) return;
     if (!this.#volumes.isFresh && !(await this.#prepareVolumes(scene))) return;
     const before = newestContainer(observed, step.name);
-    const request = { pod, container, attempt: step.attempt, sandbox, events, signal };
+    const request = { ...scene, container, attempt: step.attempt, sandbox };
     try {
       await startContainer(this.#context, request);
       this.#holds.clear(step.name);
     } catch (error) {
       if (signal.aborted) return;
       if (!(error instanceof PodProblem)) throw error;
-      this.#holdContainer(step.name, error, events);
+      this.#holdContainer(step.name, error, scene.events);
     } finally {
       if (before?.state === 'exited') this.#slowDown(step.name, before.endedAtMs);
     }
@@ -114,6 +129,7 @@ export class StepRunner {
 
   #holdContainer(name: string, problem: PodProblem, events: PodEvents): void {
     this.#holds.hold(name, problem, this.#context.clock.monotonicMs());
+    if (problem.reason === 'PostStartHookError') return;
     const reported = ['ErrImagePull', 'ErrImageNeverPull', 'InvalidImageName'];
     if (!reported.includes(problem.reason)) {
       events.record('Warning', 'Failed', `Error: ${problem.message}`, name);

@@ -3,7 +3,7 @@ import type { Secret } from '../../kube/api.ts';
 import { isKubeApiError } from '../kube-client/kube-api-error.ts';
 import type { KubeClient } from '../kube-client/kube-client.ts';
 import { resources } from '../kube-client/resource-type.ts';
-import { maxSecretReads, secretRefreshMs } from '../limits.ts';
+import { maxSecretReads, missingSecretRetryMs, secretRefreshMs } from '../limits.ts';
 import { ReconcileQueue } from '../reconcile/reconcile-queue.ts';
 import type { Known, ObjectHold, ObjectSource } from './object-source.ts';
 import { sentSecret } from './sent-object.ts';
@@ -14,6 +14,8 @@ interface Entry {
   /** Resolved by the next read that starts after they asked. */
   waiters: (() => void)[];
   forbiddenLogged: boolean;
+  /** How often in a row it wasn't there. */
+  absences: number;
 }
 
 export interface SecretSourceOptions {
@@ -23,7 +25,8 @@ export interface SecretSourceOptions {
 }
 
 /**
- * Secrets by name: read when somebody needs them, and again every minute while somebody does.
+ * Secrets by name: read when somebody needs them, and again every minute while somebody does, sooner
+ * at first when there is none, for a pod may wait for it.
  * Never listed or watched, so that the provider's role needs only `get`, and holds none that no
  * connected site uses.
  */
@@ -55,6 +58,7 @@ export class SecretSource implements ObjectSource {
         listeners: new Set(),
         waiters: [],
         forbiddenLogged: false,
+        absences: 0,
       };
       this.#entries.set(key, entry);
     }
@@ -91,10 +95,17 @@ export class SecretSource implements ObjectSource {
       const changed = !isSame(entry.known, known);
       entry.known = known;
       if (changed) for (const listener of [...entry.listeners]) listener();
-      this.#queue.addAfter(key, this.#options.refreshMs ?? secretRefreshMs);
+      this.#queue.addAfter(key, this.#nextReadMs(entry));
     } finally {
       for (const resolve of waiters) resolve();
     }
+  }
+
+  #nextReadMs(entry: Entry): number {
+    const refreshMs = this.#options.refreshMs ?? secretRefreshMs;
+    entry.absences = entry.known.kind === 'absent' ? entry.absences + 1 : 0;
+    if (entry.absences === 0) return refreshMs;
+    return Math.min(missingSecretRetryMs * 2 ** (entry.absences - 1), refreshMs);
   }
 
   async #get(key: string, entry: Entry, signal: AbortSignal): Promise<Known> {

@@ -15,8 +15,12 @@ export function loadKubeConfig(
     if (options.file === undefined) config.loadFromDefault();
     else config.loadFromFile(options.file);
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new KubeApiError('CONFIG_INVALID', `cannot read ${source}: ${why}`, { cause });
+    const [why] = (cause instanceof Error ? cause.message : String(cause)).split('\n');
+    throw new KubeApiError(
+      'CONFIG_INVALID',
+      `cannot read ${source}: ${why}; mend it, or name another with --kubeconfig or KUBECONFIG`,
+      { cause },
+    );
   }
   if (options.context !== undefined) config.setCurrentContext(options.context);
   requireCluster(config, source);
@@ -25,6 +29,9 @@ export function loadKubeConfig(
 
 function requireCluster(config: KubeConfig, source: string): void {
   const cluster = config.getCurrentCluster();
+  if (!config.getCurrentContext()) {
+    throw new KubeApiError('CONFIG_INVALID', `${source} has no current context; name another file`);
+  }
   if (cluster === null) {
     throw new KubeApiError(
       'CONFIG_INVALID',

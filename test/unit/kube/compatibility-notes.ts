@@ -8,7 +8,12 @@ export interface Row {
 export const everyValue = new Set([
   'spec.containers[].env[].valueFrom.fieldRef.apiVersion',
   'spec.containers[].imagePullPolicy',
+  'spec.containers[].lifecycle.postStart.httpGet.scheme',
+  'spec.containers[].lifecycle.preStop.httpGet.scheme',
+  'spec.containers[].livenessProbe.httpGet.scheme',
   'spec.containers[].ports[].protocol',
+  'spec.containers[].readinessProbe.httpGet.scheme',
+  'spec.containers[].startupProbe.httpGet.scheme',
   'spec.containers[].terminationMessagePolicy',
   'spec.restartPolicy',
   'spec.securityContext.fsGroupChangePolicy',
@@ -35,8 +40,7 @@ export const partlyNotes: Partial<Record<string, string>> = {
 /** Why a field is not honoured: the first pattern that matches. */
 export const noReasons: [pattern: RegExp, reason: string][] = [
   [/\.windowsOptions$/, 'a site runs Linux'],
-  [/\.(livenessProbe|readinessProbe|startupProbe)$/, 'there are no probes yet'],
-  [/\.lifecycle$/, 'there are no hooks yet'],
+  [/\.lifecycle\.stopSignal$/, 'the signal is the image’s, as before Kubernetes 1.33'],
   [
     /\.restartPolicyRules\[\]$|containers\[\]\.restartPolicy$/,
     'there are no rules of restart for one container yet',

@@ -91,6 +91,23 @@ const honoured: Record<string, Parameters<typeof storedPod>[0]> = {
       ],
     },
   },
+  'probes and hooks': {
+    container: {
+      startupProbe: { grpc: { port: 9000, service: 'up' }, failureThreshold: 30, periodSeconds: 1 },
+      livenessProbe: {
+        httpGet: {
+          ...{ path: '/', port: 'http', scheme: 'HTTPS', host: '10.0.0.1' },
+          httpHeaders: [{ name: 'Host', value: 'x' }],
+        },
+        terminationGracePeriodSeconds: 5,
+      },
+      readinessProbe: { tcpSocket: { port: 80 }, initialDelaySeconds: 1, timeoutSeconds: 1 },
+      lifecycle: {
+        postStart: { exec: { command: ['true'] } },
+        preStop: { sleep: { seconds: 3 } },
+      },
+    },
+  },
   'a DaemonSet’s pod': {
     spec: {
       affinity: {
@@ -226,12 +243,12 @@ void t.test('pods as an API server stores them pass', (t) => {
 
 const neglected: [parts: Parameters<typeof storedPod>[0], path: string][] = [
   [
-    { container: { livenessProbe: { exec: { command: ['true'] } } } },
-    'spec.containers[0].livenessProbe',
+    { container: { livenessProbe: { fromTheFuture: { x: 1 } } } },
+    'spec.containers[0].livenessProbe.fromTheFuture',
   ],
   [
-    { container: { lifecycle: { preStop: { sleep: { seconds: 1 } } } } },
-    'spec.containers[0].lifecycle',
+    { container: { lifecycle: { stopSignal: 'SIGUSR1' } } },
+    'spec.containers[0].lifecycle.stopSignal',
   ],
   [{ container: { fromTheFuture: false } }, 'spec.containers[0].fromTheFuture'],
   [{ container: { constructor: 'x' } }, 'spec.containers[0].constructor'],

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { CriClient } from '../../../../src/edge-runner/cri/cri-client.ts';
 import { CriError, type CriErrorCode } from '../../../../src/edge-runner/cri/cri-error.ts';
 
@@ -29,6 +30,14 @@ interface ContainerRequest {
   };
 }
 
+interface Labelled {
+  labels: Record<string, string>;
+}
+
+interface ListRequest {
+  filter: { labelSelector: Record<string, string> };
+}
+
 type CallOptions = { signal?: AbortSignal } | undefined;
 
 /** A container runtime in memory: the CRI calls that the pod engine makes, and knobs to upset it. */
@@ -47,13 +56,15 @@ export class FakeRuntime {
   failure: CriErrorCode | undefined;
   /** Images that are on the device. */
   readonly images = new Set(['web:1', 'init:1', 'side:1']);
-  readonly #stopping = new Map<string, () => void>();
+  readonly #stopping = new Map<string, (() => void)[]>();
   #next = 1;
 
   get cri(): CriClient {
     return {
-      listPodSandbox: () => this.#call('', () => ({ items: this.#listSandboxes() })),
-      listContainers: () => this.#call('', () => ({ containers: this.#listContainers() })),
+      listPodSandbox: (request: ListRequest) =>
+        this.#call('', () => ({ items: matching(this.#listSandboxes(), request) })),
+      listContainers: (request: ListRequest) =>
+        this.#call('', () => ({ containers: matching(this.#listContainers(), request) })),
       podSandboxStatus: () => this.#call('', () => ({ status: { network: { ip: '10.0.0.9' } } })),
       containerStatus: ({ containerId }: { containerId: string }) =>
         this.#call('', () => ({ status: this.#status(containerId) })),
@@ -121,7 +132,7 @@ export class FakeRuntime {
   async #call<T>(name: string, work: () => T): Promise<T> {
     if (name !== '') this.calls.push(name);
     await this.gates.get(name);
-    await Promise.resolve();
+    await setImmediate();
     if (this.failure !== undefined) throw criError(this.failure, 'the fake fails');
     return work();
   }
@@ -133,7 +144,7 @@ export class FakeRuntime {
       if (container.state !== 'CONTAINER_RUNNING') return {};
       if (!this.obedient) {
         await new Promise<void>((resolve, reject) => {
-          this.#stopping.set(id, resolve);
+          this.#stopping.set(id, [...(this.#stopping.get(id) ?? []), resolve]);
           signal?.addEventListener('abort', () => {
             reject(criError('CANCELLED', 'given up'));
           });
@@ -172,7 +183,7 @@ export class FakeRuntime {
     container.state = 'CONTAINER_EXITED';
     container.exitCode = exitCode;
     container.finishedAt = BigInt(Date.now()) * 1_000_000n;
-    this.#stopping.get(container.id)?.();
+    for (const stopped of this.#stopping.get(container.id) ?? []) stopped();
   }
 
   #container(id: string): FakeContainer {
@@ -181,14 +192,14 @@ export class FakeRuntime {
     return container;
   }
 
-  #listSandboxes(): object[] {
+  #listSandboxes(): Labelled[] {
     return Array.from(this.sandboxes.values(), ({ id, ready, attempt, labels }) => ({
       ...{ id, labels, annotations: {}, metadata: { attempt }, createdAt: 0n },
       state: ready ? 'SANDBOX_READY' : 'SANDBOX_NOTREADY',
     }));
   }
 
-  #listContainers(): object[] {
+  #listContainers(): Labelled[] {
     return Array.from(this.containers.values(), (container) => ({
       ...{ ...container, podSandboxId: container.sandboxId, createdAt: 0n },
       metadata: { attempt: container.attempt },
@@ -202,6 +213,11 @@ export class FakeRuntime {
       ...{ reason: '', message: '', image: { image: '' }, imageRef: 'sha256:1' },
     };
   }
+}
+
+function matching(items: Labelled[], { filter }: ListRequest): Labelled[] {
+  const wanted = Object.entries(filter.labelSelector);
+  return items.filter(({ labels }) => wanted.every(([name, value]) => labels[name] === value));
 }
 
 export function criError(code: CriErrorCode, detail: string, answered = true): CriError {

@@ -179,3 +179,34 @@ void t.test('a container whose image was changed in the spec is stopped', (t) =>
   t.match(steps, [{ type: 'stop-container', id: 'web-0' }]);
   t.end();
 });
+
+void t.test(
+  'a container that fails a probe is stopped, with the probe’s grace where it has one',
+  (t) => {
+    const cases = [
+      ['Always', { kind: 'liveness', graceSeconds: undefined }, ', will be restarted'],
+      ['OnFailure', { kind: 'startup', graceSeconds: 5 }, ', will be restarted'],
+      ['Never', { kind: 'liveness', graceSeconds: 0 }, ''],
+    ] as const;
+    for (const [restartPolicy, failed, restarts] of cases) {
+      const { steps } = planPod({
+        ...{
+          pod: makePod({ restartPolicy }),
+          observed: makeObserved({ containers: [makeContainer()] }),
+        },
+        ...{ nowMs: 5_000, restartBackOff: new Map(), notBeforeMs: new Map() },
+        lastAttempts: new Map(),
+        failedProbe: (id) => (id === 'web-0' ? failed : undefined),
+      });
+      const { graceSeconds } = failed;
+      t.same(steps, [
+        {
+          ...{ type: 'stop-container', id: 'web-0' },
+          message: `Container web failed ${failed.kind} probe${restarts}`,
+          ...(graceSeconds === undefined ? {} : { graceSeconds }),
+        },
+      ]);
+    }
+    t.end();
+  },
+);

@@ -422,3 +422,26 @@ void t.test('a store that cannot be written ends no other pod', async (t) => {
   await until('a complaint', () => fake.complaints.length > 0);
   t.equal(pods.find('berlin', 'shop'), undefined);
 });
+
+void t.test('a sandbox that dies again and again is replaced ever more slowly', async (t) => {
+  const made = bench(t);
+  const { fake, pods } = made;
+  const sandboxesMade = (): number =>
+    fake.runtime.calls.filter((call) => call === 'run-sandbox').length;
+  const kill = (): void => {
+    for (const sandbox of fake.runtime.sandboxes.values()) sandbox.ready = false;
+    fake.runtime.exit('web', 137);
+    pods.wakeAll();
+  };
+  await running(made, named('a'));
+  kill();
+  await until('the second', () => sandboxesMade() === 2);
+  await until('it to run', () => fake.runtime.running().length === 1);
+  const reports = fake.reports.length;
+  kill();
+  await until('the loss to be seen', () => fake.reports.length > reports);
+  t.equal(sandboxesMade(), 2, 'the third waits');
+  fake.clock.monotonicOffsetMs = 1_000;
+  pods.wakeAll();
+  await until('the third', () => sandboxesMade() === 3);
+});

@@ -1,0 +1,92 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Pod } from '../../kube/api.ts';
+import type { ExecAction, HttpGetAction, LifecycleHandler } from '../../kube/probe.ts';
+import { runCommand, type Executor } from './exec-handler.ts';
+import { httpGet } from './http-get.ts';
+import { httpRequestOf } from './http-handler.ts';
+import type { HandlerTarget } from './probe-outcome.ts';
+import { probeByTcp } from './tcp-handler.ts';
+
+export interface HookTarget extends HandlerTarget {
+  pod: Pod;
+}
+
+/** Why a hook failed, in a kubelet's words; undefined when it has succeeded. */
+export type HookProblem = string | undefined;
+
+/** Runs a hook to its end; it has no timeout of its own. Never rejects. */
+export type RunHook = (
+  handler: LifecycleHandler,
+  target: HookTarget,
+  signal: AbortSignal,
+) => Promise<HookProblem>;
+
+/**
+ * Runs hooks on real containers. Any answer to an `httpGet` is a success, whatever its status, as
+ * with a kubelet.
+ */
+export function createRunHook(cri: Executor): RunHook {
+  return async (handler, target, signal) => {
+    const title = `for Container "${target.container.name}" in Pod "${podTitle(target.pod)}" failed - error`;
+    if (handler.exec !== undefined) return runExec(cri, handler.exec, target, { signal, title });
+    if (handler.httpGet !== undefined) {
+      const problem = await runHttp(handler.httpGet, target, signal);
+      return problem && `HTTP lifecycle hook (${handler.httpGet.path ?? ''}) ${title}: ${problem}`;
+    }
+    if (handler.tcpSocket !== undefined) {
+      const options = { signal, timeoutMs: tcpTimeoutMs };
+      const { result, output } = await probeByTcp(handler.tcpSocket, target, options);
+      return result === 'success' ? undefined : `TCP lifecycle hook ${title}: ${output}`;
+    }
+    if (handler.sleep !== undefined) {
+      const { seconds } = handler.sleep;
+      const slept = await sleep(seconds, signal);
+      return slept ? undefined : `Sleep lifecycle hook (${seconds}) ${title}: container terminated`;
+    }
+    return 'Cannot run handler: it names no action';
+  };
+}
+
+/** How long to wait for a connection that nobody answers; Linux itself would try for two minutes. */
+const tcpTimeoutMs = 30_000;
+
+async function runExec(
+  cri: Executor,
+  { command = [] }: ExecAction,
+  { containerId }: HookTarget,
+  { signal, title }: { signal: AbortSignal; title: string },
+): Promise<HookProblem> {
+  const end = await runCommand(cri, { containerId, command, timeoutSeconds: 0, signal });
+  if (end.kind === 'exited' && end.exitCode === 0) return undefined;
+  const hook = `Exec lifecycle hook ([${command.join(' ')}]) ${title}`;
+  if (end.kind !== 'exited') return `${hook}: ${end.message}, message: ""`;
+  const error = `command '${command.join(' ')}' exited with ${end.exitCode}: ${end.stderr}`;
+  return `${hook}: ${error}, message: ${JSON.stringify(end.output)}`;
+}
+
+async function runHttp(
+  action: HttpGetAction,
+  target: HookTarget,
+  signal: AbortSignal,
+): Promise<HookProblem> {
+  const request = httpRequestOf(action, target, 'lifecycle');
+  if ('problem' in request) return request.problem;
+  const answer = await httpGet({ ...request, signal });
+  return answer.kind === 'failed' ? answer.message : undefined;
+}
+
+/** Returns whether the time went by before the signal aborted. */
+async function sleep(seconds: number, signal: AbortSignal): Promise<boolean> {
+  const delayMs = Math.min(seconds * 1000, 2 ** 31 - 1);
+  try {
+    await delay(delayMs, undefined, { signal });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function podTitle(pod: Pod): string {
+  const { name, namespace = 'default', uid = '' } = pod.metadata;
+  return `${name}_${namespace}(${uid})`;
+}

@@ -1,0 +1,328 @@
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { WebSocket } from 'ws';
+import type { ControlPlane } from '../../../hack/lab/control-plane.ts';
+import { findControlPlanes } from '../../../hack/lab/control-planes.ts';
+import { kubectl, kubectlChecked } from '../../../hack/lab/kubectl.ts';
+import { createLab } from '../../../hack/lab/lab.ts';
+import { ensurePackages } from '../../../hack/lab/packages.ts';
+import { ensureNamespace, startTowline, type Towline } from '../../../hack/lab/towline.ts';
+import type { Pod } from '../../../src/kube/api.ts';
+import { goodNode, HandMadeRunner, type HandMadeStream } from './hand-made-runner.ts';
+
+/** Two sites of one cluster: one that does as it should, and one that doesn't. */
+class Scene {
+  readonly admin: string;
+  readonly towline: Towline;
+  readonly honest: HandMadeRunner;
+  readonly odd: HandMadeRunner;
+  #count = 0;
+
+  constructor(admin: string, towline: Towline, honest: HandMadeRunner, odd: HandMadeRunner) {
+    this.admin = admin;
+    this.towline = towline;
+    this.honest = honest;
+    this.odd = odd;
+  }
+
+  static async make(dir: string, plane: ControlPlane, towline: Towline): Promise<Scene> {
+    const admin = plane.adminKubeconfig;
+    await ensureNamespace(admin, 'acme');
+    const [honest, odd] = await Promise.all(
+      ['honest', 'odd'].map(async (name) => {
+        const line = await towline.towlinectl('site', 'create', name, '-n', 'acme');
+        const runner = await HandMadeRunner.join(line, join(dir, name));
+        await runner.connect();
+        await runner.reportNode();
+        await kubectlChecked(admin, ['apply', '-f', '-'], { input: JSON.stringify(pod(name)) });
+        return runner;
+      }),
+    );
+    if (honest === undefined || odd === undefined) throw new TypeError('no runners');
+    return new Scene(admin, towline, honest, odd);
+  }
+
+  async pod(name: string): Promise<Pod> {
+    return JSON.parse(
+      await kubectlChecked(this.admin, ['-n', 'acme', 'get', 'pod', name, '-o', 'json']),
+    ) as Pod;
+  }
+
+  async identity(name: string): Promise<{ namespace: string; name: string; uid: string }> {
+    return { namespace: 'acme', name, uid: (await this.pod(name)).metadata.uid ?? '' };
+  }
+
+  /** Whether the honest site can still bring a status into the cluster. */
+  async honestWorks(): Promise<boolean> {
+    const message = `status ${++this.#count}`;
+    const stream = await this.honest.openReport();
+    const answer = await stream.ask({
+      type: 'pods',
+      pods: [{ ...(await this.identity('honest')), gone: false, status: running(message) }],
+    });
+    return answer?.['type'] === 'ack' && (await this.pod('honest')).status?.message === message;
+  }
+
+  /** Whether the odd site is taken seriously when it does as it should. */
+  async oddWorks(): Promise<boolean> {
+    const stream = await this.odd.reportNode();
+    const message = `status ${++this.#count}`;
+    const answer = await stream.ask({
+      type: 'pods',
+      pods: [{ ...(await this.identity('odd')), gone: false, status: running(message) }],
+    });
+    return answer?.['type'] === 'ack' && (await this.pod('odd')).status?.message === message;
+  }
+}
+
+function pod(name: string): object {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace: 'acme' },
+    spec: { nodeName: `${name}.acme`, containers: [{ name: 'main', image: 'busybox' }] },
+  };
+}
+
+function running(message: string): object {
+  return { phase: 'Running', message };
+}
+
+async function strangeStreams(t: Test, scene: Scene): Promise<void> {
+  const heads = [{ type: 'shell' }, { type: 'logs' }, {}, null, 5, 'report', ['report']];
+  for (const head of heads) {
+    const stream = await scene.odd.open(head);
+    t.equal(await stream.read(), undefined, JSON.stringify(head));
+  }
+  const wrongVersion = { type: 'sync', protocolVersion: 99, runnerVersion: '9.9.9' };
+  t.equal(await (await scene.odd.open(wrongVersion)).read(), undefined, 'an unknown version');
+  for (const [what, bytes] of [
+    ['a length of 4 GiB', Buffer.from('ffffffff7b7d', 'hex')],
+    ['no JSON', Buffer.from('00000003616263', 'hex')],
+    [
+      'JSON without end',
+      Buffer.concat([Buffer.from('0000c350', 'hex'), Buffer.alloc(50_000, '[')]),
+    ],
+  ] as const) {
+    const stream = await scene.odd.openReport();
+    stream.raw.write(bytes);
+    t.equal(await stream.read(), undefined, what);
+  }
+  t.ok(await scene.oddWorks(), 'the connection is still good');
+}
+
+async function strangeReports(t: Test, scene: Scene): Promise<void> {
+  for (const message of [
+    { type: 'reboot', id: 1 },
+    { type: 'pods', id: 'one', pods: [] },
+    { type: 'pods', id: 1, pods: {} },
+    { type: 'pods', id: 1, pods: [{ name: 'odd' }] },
+    { type: 'node', id: 1, node: {} },
+    { type: 'events', id: 1, events: [null] },
+    { id: 1 },
+    null,
+    [],
+  ]) {
+    const stream = await scene.odd.openReport();
+    await stream.send(message);
+    t.equal(await stream.read(), undefined, JSON.stringify(message));
+  }
+  t.ok(await scene.oddWorks(), 'the connection is still good');
+}
+
+async function othersPods(t: Test, scene: Scene): Promise<void> {
+  t.ok(await scene.honestWorks());
+  const before = await scene.pod('honest');
+  const stream = await scene.odd.reportNode();
+  const others = await scene.identity('honest');
+  const hijack = { ...others, gone: true, status: { phase: 'Failed', message: 'hijacked' } };
+  t.match(await stream.ask({ type: 'pods', pods: [hijack] }), { type: 'ack' });
+  t.strictSame((await scene.pod('honest')).status, before.status, 'its status stays');
+
+  const unknown = { namespace: 'kube-system', name: 'none', uid: 'u', gone: true, status: {} };
+  t.match(await stream.ask({ type: 'pods', pods: [unknown] }), { type: 'ack' });
+
+  const now = '2026-01-01T00:00:00Z';
+  const event = { id: 'e', pod: others, type: 'Warning', reason: 'Hijacked', message: 'm' };
+  const times = { count: 1, firstTimestamp: now, lastTimestamp: now };
+  t.match(await stream.ask({ type: 'events', events: [{ ...event, ...times }] }), { type: 'ack' });
+  const events = await kubectlChecked(scene.admin, ['-n', 'acme', 'get', 'events', '-o', 'name']);
+  t.notMatch(
+    await kubectlChecked(scene.admin, ['-n', 'acme', 'get', 'events']),
+    'Hijacked',
+    `no event of a pod that isn't its own, among ${events.split('\n').length}`,
+  );
+}
+
+async function othersPodsThatEnd(t: Test, scene: Scene): Promise<void> {
+  const { admin, odd } = scene;
+  await kubectlChecked(admin, ['-n', 'acme', 'delete', 'pod', 'honest', '--wait=false']);
+  const stream = await odd.reportNode();
+  const gone = { ...(await scene.identity('honest')), gone: true, status: {} };
+  t.match(await stream.ask({ type: 'pods', pods: [gone] }), { type: 'ack' });
+  t.not((await scene.pod('honest')).metadata.deletionTimestamp, undefined, 'only its site ends it');
+
+  const own = await scene.honest.openReport();
+  t.match(await own.ask({ type: 'pods', pods: [gone] }), { type: 'ack' });
+  const { code } = await kubectl(admin, ['-n', 'acme', 'get', 'pod', 'honest']);
+  t.not(code, 0, 'and its site does');
+  await kubectlChecked(admin, ['apply', '-f', '-'], { input: JSON.stringify(pod('honest')) });
+}
+
+async function tokens(t: Test, scene: Scene): Promise<void> {
+  const stream = await scene.odd.reportNode();
+  const ask = (pod: object, serviceAccount: string): Promise<unknown> =>
+    stream.ask({
+      ...{ type: 'token-request', pod, serviceAccount },
+      ...{ audiences: [], expirationSeconds: 3607 },
+    });
+  const refused = { type: 'refused', retryable: false };
+  const own = await scene.identity('odd');
+  t.match(await ask(await scene.identity('honest'), 'default'), refused, 'for a pod of another');
+  t.match(await ask({ ...own, uid: 'other' }, 'default'), refused, 'for a pod that is gone');
+  t.match(await ask(own, 'admin'), refused, 'of an account that its pod does not use');
+  t.match(
+    await ask({ namespace: 'towline-system', name: 'x', uid: 'x' }, 'towline-provider'),
+    refused,
+  );
+}
+
+async function strangeSync(t: Test, scene: Scene): Promise<void> {
+  const { odd } = scene;
+  const delta = async (stream: HandMadeStream): Promise<unknown> => {
+    await stream.send({ type: 'held', objects: [] });
+    return stream.read();
+  };
+  const wrong = await odd.openSync();
+  const first = await delta(wrong);
+  t.match(first, { type: 'delta', put: [{ kind: 'Pod', name: 'odd' }] });
+  t.notMatch(JSON.stringify(first), 'honest', 'it is told of its own pods only');
+  await wrong.send({ type: 'ack', digest: 'wrong' });
+  t.equal(await wrong.read(), undefined, 'an acknowledgement of something else ends the stream');
+
+  for (const message of [
+    { type: 'ack', digest: 'early' },
+    { type: 'state', digest: 'again' },
+    { type: 'held', objects: [{ kind: 'Node', namespace: '', name: 'n', uid: 'u', version: 'v' }] },
+    { type: 'rewind' },
+    null,
+  ]) {
+    const stream = await odd.openSync();
+    await stream.send(message);
+    t.equal(await stream.read(), undefined, JSON.stringify(message));
+  }
+
+  const mended = await odd.openSync();
+  const again = await delta(mended);
+  t.strictSame(again, first, 'a new stream begins anew');
+  await mended.send({ type: 'ack', digest: (again as { digest: string }).digest });
+  t.ok(await scene.oddWorks(), 'the connection is still good');
+}
+
+async function strangeStatuses(t: Test, scene: Scene): Promise<void> {
+  const own = await scene.identity('odd');
+  for (const status of [
+    { phase: 'Bogus' },
+    { phase: 5 },
+    { phase: 'Running', containerStatuses: 'none' },
+    { phase: 'Running', containerStatuses: [null] },
+    { phase: 'Running', conditions: 'fine' },
+    { phase: 'Running', conditions: [null] },
+    { phase: 'Running', conditions: [{ type: 5, status: 'Yes' }] },
+    { phase: 'Running', podIPs: 'many' },
+    { phase: 'Running', startTime: 'yesterday' },
+    { phase: 'Running', $patch: 'delete' },
+    { phase: 'Running', $retainKeys: [5] },
+  ]) {
+    const stream = await scene.odd.openReport();
+    // Acknowledged, or the end of the stream.
+    await stream.send({ type: 'pods', id: 1, pods: [{ ...own, gone: false, status }] });
+    t.not(await settled(stream), 'waiting', `${JSON.stringify(status)} is answered`);
+    t.ok(await scene.honestWorks(), 'others are not held up');
+  }
+  t.ok(await scene.oddWorks(), 'and a good one is taken');
+}
+
+/** The answer of the provider, or `waiting` when there is none in time. */
+async function settled(stream: HandMadeStream): Promise<unknown> {
+  try {
+    return await stream.read();
+  } catch {
+    return 'waiting';
+  }
+}
+
+async function strangeNodes(t: Test, scene: Scene): Promise<void> {
+  const node = async (): Promise<{ status: { capacity: object; nodeInfo: object } }> =>
+    JSON.parse(
+      await kubectlChecked(scene.admin, ['get', 'node', 'odd.acme', '-o', 'json']),
+    ) as never;
+  for (const changes of [
+    { capacity: { cpu: 'lots' } },
+    { capacity: { 'two words': '1' } },
+    { conditions: [{ type: 'Ready', status: 'True' as const, reason: 'two words', message: '' }] },
+  ]) {
+    const stream = await scene.odd.openReport();
+    await stream.send({ type: 'node', id: 1, node: { ...goodNode, ...changes } });
+    t.ok(await scene.honestWorks(), `${JSON.stringify(changes)} holds nobody else up`);
+  }
+  t.ok(await scene.oddWorks(), 'and a good one is taken');
+  t.match((await node()).status.capacity, { cpu: '2' });
+}
+
+async function strangeBytes(t: Test, scene: Scene): Promise<void> {
+  const { identity } = scene.odd;
+  for (const data of ['hello', Buffer.alloc(12, 0xff), Buffer.alloc(100_000)]) {
+    const ws = new WebSocket(`${identity.addresses[0] ?? ''}/v1/tunnel`, {
+      ca: identity.ca,
+      cert: identity.certificate,
+      key: identity.privateKey,
+    });
+    ws.on('error', () => undefined);
+    await once(ws, 'open');
+    ws.send(data);
+    await once(ws, 'close');
+    t.pass(`${typeof data === 'string' ? 'text' : `${data.length} bytes`} end the connection`);
+  }
+  t.ok(await scene.honestWorks(), 'the other site has not noticed');
+  await scene.odd.connect();
+  t.ok(await scene.oddWorks(), 'and the site may come back');
+}
+
+t.setTimeout(900_000);
+const progress = (line: string): void => {
+  t.comment(line);
+};
+await ensurePackages(progress);
+const { found } = await findControlPlanes(progress);
+
+for (const binaries of found) {
+  await t.test(`an odd runner harms nobody (${binaries.name})`, async (t) => {
+    t.setTimeout(400_000);
+    const lab = await createLab({ name: `odd-${process.pid}`, progress });
+    t.teardown(() => lab.stop());
+    const plane = await lab.startControlPlane({ binaries });
+    const towline = await startTowline({ lab, plane });
+    const { pid } = towline.provider;
+    const scene = await Scene.make(t.testdir({}), plane, towline);
+    const run = (name: string, test: (t: Test, scene: Scene) => Promise<void>): Promise<unknown> =>
+      t.test(name, { timeout: 120_000 }, (t) => test(t, scene));
+
+    await run('streams of no known kind are reset', strangeStreams);
+    await run('reports of no known kind are reset', strangeReports);
+    await run('reports on pods of another site are dropped', othersPods);
+    await run('only its own site ends a pod', othersPodsThatEnd);
+    await run('tokens are given for its own pods alone', tokens);
+    await run('a site that says it holds something else is told anew', strangeSync);
+    await run('statuses that make no sense hold nobody up', strangeStatuses);
+    await run('neither do facts of the device that make no sense', strangeNodes);
+    await run('bytes that are no tunnel end the connection alone', strangeBytes);
+
+    t.ok(towline.provider.isRunning() && towline.provider.pid === pid, 'the provider never fell');
+    const log = readFileSync(towline.provider.logFile, 'utf8');
+    t.notMatch(log, /"level":(50|60)/, 'nothing of it is an error of the provider');
+    t.notMatch(log, /TypeError|RangeError|unhandled/i, 'and nothing came unexpected');
+  });
+}

@@ -1,0 +1,101 @@
+import t, { type Test } from 'tap';
+import { waitFor } from '../../../../hack/lab/wait.ts';
+import { DesiredState } from '../../../../src/edge-runner/sync/desired-state.ts';
+import { SyncClient } from '../../../../src/edge-runner/sync/sync-client.ts';
+import { digestOf } from '../../../../src/protocol/digest.ts';
+import type { DesiredObject } from '../../../../src/protocol/sync.ts';
+import { ProviderEnd, type ProviderStream } from '../provider-end.ts';
+import { FakeStore } from '../report/fake-store.ts';
+
+interface Bench {
+  store: FakeStore;
+  state: DesiredState;
+  changes: string[][];
+  /** The provider's end of the stream, after the runner has told its state. */
+  stream: ProviderStream;
+  told: Record<string, unknown>;
+  ended: Promise<unknown>;
+  stop: AbortController;
+}
+
+async function bench(t: Test): Promise<Bench> {
+  const store = new FakeStore();
+  const state = new DesiredState(store);
+  const changes: string[][] = [];
+  const provider = new ProviderEnd();
+  const stop = new AbortController();
+  t.teardown(() => {
+    stop.abort();
+    provider.close();
+  });
+  const client = new SyncClient({
+    ...{ state, runnerVersion: 'test', onInSync: () => changes.push(['in sync']) },
+    onChange: (touched) => changes.push(touched.map(({ name }) => name)),
+  });
+  const ended = client.run(provider.session, stop.signal).catch((error: unknown) => error);
+  const stream = await provider.accept();
+  return { store, state, changes, stream, told: await stream.read(), ended, stop };
+}
+
+function pod(name: string): DesiredObject {
+  const identity = { kind: 'Pod', namespace: 'berlin', name, uid: `uid-${name}` } as const;
+  return { ...identity, version: '1', object: { metadata: { name } } };
+}
+
+function delta(put: DesiredObject[], all: DesiredObject[], more = false): object {
+  return { type: 'delta', put, remove: [], more, digest: digestOf(all) };
+}
+
+void t.test('a delta is on disk, acknowledged and acted upon', async (t) => {
+  const { store, state, changes, stream, told } = await bench(t);
+  t.same(told, { type: 'state', digest: digestOf([]) });
+  await stream.send({ type: 'list' });
+  t.same(await stream.read(), { type: 'held', objects: [] });
+  await stream.send(delta([pod('a')], [pod('a')]));
+  t.same(await stream.read(), { type: 'ack', digest: digestOf([pod('a')]) });
+  t.equal(store.put.size, 1);
+  t.same(changes, [['a'], ['in sync']]);
+  t.equal(state.pods().length, 1);
+});
+
+void t.test('a delta in several messages is committed once, as a whole', async (t) => {
+  const { store, changes, stream } = await bench(t);
+  const all = [pod('a'), pod('b')];
+  await stream.send(delta([pod('a')], all, true));
+  await stream.send({ type: 'in-sync' });
+  await waitFor(() => changes.length === 1, { what: 'the second message', timeoutMs: 2_000 });
+  t.equal(store.writes, 0);
+  await stream.send(delta([pod('b')], all));
+  t.match(await stream.read(), { type: 'ack' });
+  t.equal(store.writes, 1);
+  t.same(changes.at(1), ['a', 'b']);
+});
+
+void t.test('nothing is acknowledged that the disk has not taken', async (t) => {
+  const { store, state, changes, stream, ended } = await bench(t);
+  store.isFull = true;
+  await stream.send(delta([pod('a')], [pod('a')]));
+  t.match(await ended, { code: 'STORE_FAILED' });
+  await t.rejects(stream.read(), 'the stream is reset');
+  t.same(changes, []);
+  t.same(state.pods(), []);
+});
+
+void t.test(
+  'what is on disk is acted upon even when the link breaks before the answer',
+  async (t) => {
+    const { changes, stream, stop, store } = await bench(t);
+    await stream.send(delta([pod('a')], [pod('a')]));
+    await waitFor(() => store.writes === 1, { what: 'the write', timeoutMs: 2_000, intervalMs: 1 });
+    stream.destroy();
+    stop.abort();
+    t.same(changes[0], ['a']);
+  },
+);
+
+void t.test('a delta that leads elsewhere ends the exchange', async (t) => {
+  const { stream, ended, store } = await bench(t);
+  await stream.send(delta([pod('a')], []));
+  t.match(await ended, { code: 'INVALID_MESSAGE' });
+  t.equal(store.writes, 0);
+});
