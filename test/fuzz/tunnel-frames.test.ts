@@ -7,7 +7,7 @@ import type { TunnelStream } from '../../src/tunnel/stream.ts';
 import { MemoryCarrier } from '../unit/tunnel/memory-carrier.ts';
 import { fuzzSeed, Random } from './random.ts';
 
-const frames = Number(process.env['FUZZ_FRAMES'] ?? 200_000);
+const frames = Number(process.env['FUZZ_FRAMES'] ?? 1_000_000);
 const seed = fuzzSeed();
 const maxUnreadBytes = 300_000;
 
