@@ -23,7 +23,9 @@ async function shell(script: string, timeoutMs = 180_000): Promise<string> {
 }
 
 t.setTimeout(600_000);
-t.teardown(() => shell('npm run --silent demo -- --stop'));
+t.teardown(() =>
+  run('npm', ['run', '--silent', 'demo', '--', '--stop'], { cwd: root, timeoutMs: 60_000 }),
+);
 
 void t.test('the demo leaves a cluster up, at the kubeconfig that the README names', async (t) => {
   const told = await shell('npm run --silent demo', 400_000);
