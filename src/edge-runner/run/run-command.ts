@@ -26,7 +26,11 @@ export async function runCommand(
         'run this as root, for it manages containers and mounts: sudo towline-runner run',
       );
     }
-    const log = pino({ name: 'towline-runner', level: options.logLevel });
+    const log = pino({
+      name: 'towline-runner',
+      level: options.logLevel,
+      serializers: { err: describeError },
+    });
     await runRunner(options, { log, environment, signal: io.signal });
     return 0;
   } catch (error) {
@@ -34,6 +38,15 @@ export async function runCommand(
     io.stderr.write(`towline-runner run: ${error.message}\n`);
     return 1;
   }
+}
+
+/** A failure with a code says by it what happened; only a defect of ours needs its stack. */
+function describeError(error: Error): object {
+  const { stack, ...description } = pino.stdSerializers.err(error);
+  const { code } = error as { code?: unknown };
+  // Node's own ERR_ codes are mostly those of wrong calls.
+  const isExpected = typeof code === 'string' && !code.startsWith('ERR_');
+  return isExpected ? description : { stack, ...description };
 }
 
 function isForPeople(error: unknown): error is Error {

@@ -41,7 +41,8 @@ export async function admit(
 
 function judgeSite(site: Site | undefined, id: SiteId, publicKeyHash: string): Admission {
   const name = `site ${id.tenant}/${id.name}`;
-  if (site === undefined) return forbidden(`${name} does not exist any more`);
+  if (site === undefined)
+    return forbidden(`${name} does not exist any more: create it, and join this device again`);
   if (site.metadata.deletionTimestamp !== undefined) return forbidden(`${name} is being deleted`);
   if (site.status?.publicKeyHash === publicKeyHash) return { ok: true, site: id };
   return forbidden(

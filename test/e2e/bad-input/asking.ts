@@ -119,11 +119,14 @@ export async function asking(t: Test, cluster: Cluster): Promise<void> {
         /cannot be asked \(.*check its address/,
         await at('plain', `http://${host}:${await plainHttpServer(t, { host })}`),
       ),
-      on(
-        'a silent API server',
-        /does not answer within 10 s: check/,
-        await at('mute', `https://${host}:${await silentServer(t, { host })}`),
-      ),
+      {
+        ...on(
+          'a silent API server',
+          /does not answer within 10 s: check/,
+          await at('mute', `https://${host}:${await silentServer(t, { host })}`),
+        ),
+        slow: true,
+      },
       call(
         'no such context',
         'list',

@@ -74,6 +74,10 @@ export async function joining(t: Test, cluster: Cluster, device: Device): Promis
         args: ['join', url, '--foo'],
         says: /Unknown option '--foo'.*--help/,
       },
+      {
+        ...call('silence', at(await silentServer(t, { host })), noAnswer),
+        ...patience,
+      },
       { name: 'nothing', args: ['join'], says: /give one ADDRESS.*--help/ },
     ],
   });
@@ -93,23 +97,17 @@ export async function joining(t: Test, cluster: Cluster, device: Device): Promis
       ),
     ],
   });
-  await noAnswer(t, device, {
-    ...call(
-      'silence',
-      at(await silentServer(t, { host })),
-      /does not answer at \S+ within 10 s: check/,
-    ),
-  });
   await device.blackhole();
-  await noAnswer(t, device, call('a black hole', {}, /does not answer at \S+ within 10 s: check/));
+  await endInOneLine(t, {
+    prefix,
+    run: onDevice(device, programs.runner),
+    calls: [{ ...call('a black hole', {}, noAnswer), ...patience }],
+  });
   await device.unblackhole();
 }
 
-function noAnswer(t: Test, device: Device, call: BadCall): Promise<void> {
-  const progress = /^waiting for the provider at \S+ \.\.\.\n$/;
-  const run = onDevice(device, programs.runner);
-  return endInOneLine(t, { prefix, run, calls: [{ ...call, progress }] });
-}
+const noAnswer = /does not answer at \S+ within 10 s: check/;
+const patience = { slow: true, progress: /^waiting for the provider at \S+ \.\.\.\n$/ } as const;
 
 /** The token of site `late`, whose time is over. */
 async function expiredToken(cluster: Cluster): Promise<string> {

@@ -91,7 +91,7 @@ async function oddKeys(t: Test, cluster: Cluster): Promise<void> {
       { volumes },
       {
         volumeMounts: volumes.map(({ name }) => ({ name, mountPath: `/${name}` })),
-        envFrom: [{ configMapRef: metadata }, { secretRef: metadata }],
+        envFrom: [{ configMapRef: metadata }],
       },
     ),
   );

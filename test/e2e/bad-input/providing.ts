@@ -131,6 +131,7 @@ export async function providing(t: Test, cluster: Cluster): Promise<void> {
           await at('silent', `https://${host}:${taken}`),
         ),
         progress: /^\{[^\n]*waiting for the API server[^\n]*\n$/,
+        slow: true,
       },
     ],
   });

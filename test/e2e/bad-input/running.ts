@@ -54,6 +54,7 @@ export async function running(t: Test, cluster: Cluster, device: Device): Promis
           socket: sockets.silent,
         }),
         progress: /waiting for containerd/,
+        slow: true,
       },
       call('a device that has not joined', /there is no identity in \S+: join a site first/, {
         state: join(dir, 'fresh'),

@@ -27,7 +27,7 @@ async function serve(t: Test, at: object, onConnection: (socket: Socket) => void
     socket.on('error', () => undefined).on('close', () => sockets.delete(socket));
     onConnection(socket);
   });
-  server.listen(at);
+  server.listen('host' in at ? { port: 0, ...at } : at);
   await once(server, 'listening');
   t.teardown(() => {
     for (const socket of sockets) socket.destroy();

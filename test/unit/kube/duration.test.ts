@@ -24,6 +24,7 @@ void t.test('what is not a duration is refused by name', (t) => {
     t.throws(() => parseDuration(text), { code: 'INVALID_DURATION' }, text);
   }
   t.throws(() => parseDuration('1d'), { message: /"1d"/ });
+  t.throws(() => parseDuration('9999999h'), { code: 'INVALID_DURATION', message: /292 years/ });
   t.end();
 });
 
