@@ -62,3 +62,9 @@ export const preflightTimeoutMs = 10_000;
 
 /** After how long the log says that the API server is waited for, in ms. */
 export const progressAfterMs = 2_000;
+
+/** How long the same event of the provider's own is not told again, in ms. */
+export const repeatedEventMs = 10 * 60_000;
+
+/** Most events of the provider's own that are remembered for that. */
+export const maxRecordedEvents = 10_000;

@@ -94,7 +94,8 @@ export class NodeController {
   /** The Node of a site, if there is one. A machine that has the name isn't it. */
   nodeOf(nodeName: string): Node | undefined {
     const id = this.#options.sites.idOf(nodeName);
-    const node = this.#written.get(nodeName) ?? this.#options.nodes.get(undefined, nodeName);
+    const seen = this.#options.nodes.get(undefined, nodeName);
+    const node = newest(seen, this.#written.get(nodeName));
     return node !== undefined && id !== undefined && standsFor(node, id) ? node : undefined;
   }
 
@@ -271,4 +272,16 @@ export class NodeController {
 function lastSeenOf(site: Site): number | undefined {
   const ms = Date.parse(site.status?.lastSeen ?? '');
   return Number.isNaN(ms) ? undefined : ms;
+}
+
+/**
+ * Of two versions of one Node the newer: the answer to a write can come after the informer has seen
+ * what others wrote since. Resource versions are compared as numbers, as for pods.
+ */
+function newest(seen: Node | undefined, written: Node | undefined): Node | undefined {
+  if (seen === undefined || written === undefined) return written ?? seen;
+  if (written.metadata.uid !== seen.metadata.uid) return seen;
+  return Number(written.metadata.resourceVersion) > Number(seen.metadata.resourceVersion)
+    ? written
+    : seen;
 }

@@ -1,39 +1,42 @@
 import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { KubernetesObject } from '../../kube/api.ts';
+import { maxRecordedEvents, repeatedEventMs } from '../limits.ts';
 import { timestamp } from '../node/timestamp.ts';
 import { eventName, type EventObject } from './event-object.ts';
 import type { EventWriter } from './event-writer.ts';
 
-/** Records Warning events of the provider's own, the same one only once in a process' time. */
+/** Records Warning events of the provider's own, the same one now and then as long as it is so. */
 export class EventRecorder {
-  readonly #writer: EventWriter;
+  readonly #writer: Pick<EventWriter, 'write'>;
   readonly #log: Logger;
-  readonly #recorded = new Set<string>();
+  readonly #nowMs: () => number;
+  /** When an event was last recorded, by what makes it the same. */
+  readonly #recordedAtMs = new Map<string, number>();
 
-  constructor(options: { writer: EventWriter; log: Logger }) {
+  constructor(options: { writer: Pick<EventWriter, 'write'>; log: Logger; nowMs?: () => number }) {
     this.#writer = options.writer;
     this.#log = options.log;
+    this.#nowMs = options.nowMs ?? Date.now;
   }
 
   /** Never throws: an event that can't be written is in the log. */
   warn(object: KubernetesObject, reason: string, message: string): void {
     const { metadata } = object;
-    this.#log.warn({ object: metadata.name, namespace: metadata.namespace, reason }, message);
     const id = createHash('sha256')
       .update(`${metadata.uid ?? metadata.name}/${reason}/${message}`)
       .digest('hex');
-    if (this.#recorded.has(id)) return;
-    if (this.#recorded.size >= maxRecorded) this.#recorded.clear();
-    this.#recorded.add(id);
+    const nowMs = this.#nowMs();
+    if (nowMs - (this.#recordedAtMs.get(id) ?? -Infinity) < repeatedEventMs) return;
+    if (this.#recordedAtMs.size >= maxRecordedEvents) this.#recordedAtMs.clear();
+    this.#recordedAtMs.set(id, nowMs);
+    this.#log.warn({ object: metadata.name, namespace: metadata.namespace, reason }, message);
     this.#writer.write(warning(object, id, reason, message)).catch((error: unknown) => {
-      this.#recorded.delete(id);
+      this.#recordedAtMs.delete(id);
       this.#log.warn({ err: error, reason }, 'event not written');
     });
   }
 }
-
-const maxRecorded = 10_000;
 
 function warning(
   { apiVersion = 'v1', kind = 'Pod', metadata }: KubernetesObject,

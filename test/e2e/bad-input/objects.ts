@@ -177,6 +177,9 @@ async function eventOf(
       };
       return list.items.map(({ message }) => message).find((message) => words.test(message));
     },
-    { what: `an event ${reason} of ${name}`, timeoutMs: 30_000, intervalMs: 300 },
+    {
+      ...{ what: `an event ${reason} of ${name}`, timeoutMs: 30_000, intervalMs: 300 },
+      explain: () => cluster.towline.provider.logTail(),
+    },
   );
 }

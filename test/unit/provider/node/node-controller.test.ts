@@ -36,6 +36,8 @@ class Scene {
   taken = 0;
   readonly invalid: string[] = [];
   link: LinkState = 'connected';
+  /** Another writer's change is seen before the answer to a write comes. */
+  overtaken = false;
   /** A Node that the selector of the watch doesn't show. */
   hidden: Node | undefined;
   readonly controller: NodeController;
@@ -120,11 +122,17 @@ class Scene {
     if (isInvalid(patch)) return Promise.reject(new KubeApiError('INVALID', 'bad label'));
     const node = this.node ?? this.hidden;
     if (node === undefined) return Promise.reject(new KubeApiError('NOT_FOUND', 'x'));
+    const based = patch.metadata?.resourceVersion ?? node.metadata.resourceVersion;
+    if (based !== node.metadata.resourceVersion) {
+      return Promise.reject(new KubeApiError('CONFLICT', 'the object has been modified'));
+    }
     const labels = { ...node.metadata.labels, ...patch.metadata?.labels };
     const metadata = { ...node.metadata, ...patch.metadata, labels };
     const status = { ...node.status, ...patch.status };
     this.hidden = undefined;
-    return Promise.resolve(this.#store({ ...node, ...patch, metadata, status }));
+    const patched = this.#store({ ...node, ...patch, metadata, status });
+    if (this.overtaken) this.#store(patched);
+    return Promise.resolve(patched);
   }
 
   #delete(): Promise<void> {
@@ -257,3 +265,14 @@ void t.test(
     await scene.stop();
   },
 );
+
+void t.test('a node is changed as it is, though an answer comes late', async (t) => {
+  const scene = new Scene();
+  await scene.controller.report(nodeName, report);
+  scene.overtaken = true;
+  await scene.setLink('lost');
+  scene.sites.set({ ...site, spec: { nodeLabels: { good: 'yes' } } });
+  await rounds();
+  t.equal(scene.node?.metadata.labels?.['good'], 'yes');
+  await scene.stop();
+});
