@@ -43,6 +43,7 @@ export interface Pod extends KubernetesObject {
 export interface PodSpec {
   containers: Container[];
   initContainers?: Container[];
+  ephemeralContainers?: EphemeralContainer[];
   volumes?: Volume[];
   nodeName?: string;
   hostname?: string;
@@ -137,8 +138,20 @@ export interface Container {
   livenessProbe?: Probe;
   readinessProbe?: Probe;
   lifecycle?: Lifecycle;
-  /** `Always` on an init container makes it a sidecar. */
-  restartPolicy?: string;
+  /** In place of the pod's; `Always` on an init container makes it a sidecar. */
+  restartPolicy?: 'Always' | 'OnFailure' | 'Never';
+  restartPolicyRules?: ContainerRestartRule[];
+}
+
+/** A container that `kubectl debug` adds to a running pod. */
+export interface EphemeralContainer extends Container {
+  /** The container whose processes it is to see. */
+  targetContainerName?: string;
+}
+
+export interface ContainerRestartRule {
+  action: string;
+  exitCodes?: { operator: string; values?: number[] };
 }
 
 export interface ContainerPort {
@@ -297,6 +310,7 @@ export interface PodStatus {
   qosClass?: 'Guaranteed' | 'Burstable' | 'BestEffort';
   initContainerStatuses?: ContainerStatus[];
   containerStatuses?: ContainerStatus[];
+  ephemeralContainerStatuses?: ContainerStatus[];
 }
 
 export interface ConfigMap extends KubernetesObject {

@@ -126,6 +126,14 @@ const hookRule = fields({
   tcpSocket: tcpSocketRule,
 });
 
+const restartRule = fields(
+  {
+    action: oneOf('Restart'),
+    exitCodes: fields({ operator: oneOf('In', 'NotIn'), values: listOf(number) }),
+  },
+  ['action'],
+);
+
 const containerFields = {
   name: text,
   image: text,
@@ -150,6 +158,8 @@ const containerFields = {
   tty: flag,
   terminationMessagePath: text,
   terminationMessagePolicy: oneOf('File', 'FallbackToLogsOnError'),
+  restartPolicy: oneOf('Always', 'OnFailure', 'Never'),
+  restartPolicyRules: listOf(restartRule),
 };
 
 /** The fields of a container that Towline honours. */
@@ -157,3 +167,9 @@ export const containerRule: FieldRule = fields(containerFields, ['name']);
 
 /** The fields of an init container that Towline honours. */
 export const initContainerRule: FieldRule = containerRule;
+
+/** The fields of an ephemeral container that Towline honours. */
+export const ephemeralContainerRule: FieldRule = fields(
+  { ...containerFields, targetContainerName: text },
+  ['name'],
+);

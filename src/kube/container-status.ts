@@ -1,4 +1,4 @@
-import type { Container, ContainerStatus, PodSpec } from './api.ts';
+import type { Container, ContainerStatus, PodSpec, PodStatus } from './api.ts';
 
 /** The status with this name, if there is one. */
 export function statusNamed(
@@ -6,6 +6,15 @@ export function statusNamed(
   name: string,
 ): ContainerStatus | undefined {
   return statuses?.find((status) => status.name === name);
+}
+
+/** The statuses of all containers of a pod, of whatever kind. */
+export function allStatuses(status: PodStatus | undefined): ContainerStatus[] {
+  return [
+    ...(status?.initContainerStatuses ?? []),
+    ...(status?.containerStatuses ?? []),
+    ...(status?.ephemeralContainerStatuses ?? []),
+  ];
 }
 
 /** An init container that goes on beside the others until the pod ends. */

@@ -1,5 +1,6 @@
 import type { ContainerStatus, PodPhase, PodSpec } from './api.ts';
 import { plainInitContainers, sidecars, statusNamed } from './container-status.ts';
+import { restartsAfter } from './restart-policy.ts';
 
 export interface PhaseHints {
   /** The pod has ended for good: whatever the restart policy, nothing of it starts again. */
@@ -24,20 +25,14 @@ export function podPhase(
   const running = main.running + beside.running;
   const unknown = main.unknown + beside.unknown;
   const waiting = main.waiting + beside.waiting;
-  if (init.failed > 0 && spec.restartPolicy === 'Never') return 'Failed';
+  if (init.failed > 0) return 'Failed';
   const sidecarsPending = beside.pending > 0 && hints.initialized !== true;
   if (init.pending > 0 || sidecarsPending || waiting > 0) return 'Pending';
   if (unknown > 0) return 'Pending';
   if (running > 0) return 'Running';
   if (main.stopped === 0) return 'Pending';
-  return stoppedPhase(spec, main.stopped === main.succeeded, hints.terminal === true);
-}
-
-function stoppedPhase(spec: PodSpec, allSucceeded: boolean, terminal: boolean): PodPhase {
-  if (terminal) return allSucceeded ? 'Succeeded' : 'Failed';
-  if ((spec.restartPolicy ?? 'Always') === 'Always') return 'Running';
-  if (allSucceeded) return 'Succeeded';
-  return spec.restartPolicy === 'Never' ? 'Failed' : 'Running';
+  if (hints.terminal !== true && main.restarting > 0) return 'Running';
+  return main.stopped === main.succeeded ? 'Succeeded' : 'Failed';
 }
 
 function countInit(
@@ -45,11 +40,12 @@ function countInit(
   statuses: ContainerStatus[] | undefined,
 ): { pending: number; failed: number } {
   const count = { pending: 0, failed: 0 };
-  for (const { name } of plainInitContainers(spec)) {
-    const status = statusNamed(statuses, name);
+  for (const container of plainInitContainers(spec)) {
+    const status = statusNamed(statuses, container.name);
     const ended = status?.state.running ? undefined : lastEnd(status);
     if (ended === undefined) count.pending++;
-    else if (ended.exitCode !== 0) count.failed++;
+    else if (ended.exitCode !== 0 && !restartsAfter(spec, container, ended.exitCode))
+      count.failed++;
   }
   return count;
 }
@@ -81,21 +77,30 @@ function countSidecars(
   return count;
 }
 
-function countContainers(
-  spec: PodSpec,
-  statuses: ContainerStatus[] | undefined,
-): { running: number; waiting: number; stopped: number; succeeded: number; unknown: number } {
-  const count = { running: 0, waiting: 0, stopped: 0, succeeded: 0, unknown: 0 };
-  for (const { name } of spec.containers) {
-    const status = statusNamed(statuses, name);
-    if (status?.state.running) count.running++;
-    else if (status?.state.terminated) {
+interface ContainerCount {
+  running: number;
+  waiting: number;
+  stopped: number;
+  succeeded: number;
+  /** Of those that stopped, the ones that start again. */
+  restarting: number;
+  unknown: number;
+}
+
+function countContainers(spec: PodSpec, statuses: ContainerStatus[] | undefined): ContainerCount {
+  const count = { running: 0, waiting: 0, stopped: 0, succeeded: 0, restarting: 0, unknown: 0 };
+  for (const container of spec.containers) {
+    const { state, lastState } = statusNamed(statuses, container.name) ?? {};
+    if (state?.running) count.running++;
+    else if (state?.terminated) {
       count.stopped++;
-      if (status.state.terminated.exitCode === 0) count.succeeded++;
-    } else if (status?.state.waiting) {
-      if (status.lastState.terminated) count.stopped++;
-      else count.waiting++;
-    } else count.unknown++;
+      if (state.terminated.exitCode === 0) count.succeeded++;
+      if (restartsAfter(spec, container, state.terminated.exitCode)) count.restarting++;
+    } else if (state?.waiting && lastState?.terminated) {
+      count.stopped++;
+      count.restarting++;
+    } else if (state?.waiting) count.waiting++;
+    else count.unknown++;
   }
   return count;
 }

@@ -1,5 +1,5 @@
 import type { Pod } from './api.ts';
-import { containerRule, initContainerRule } from './container-fields.ts';
+import { containerRule, ephemeralContainerRule, initContainerRule } from './container-fields.ts';
 import {
   anything,
   fields,
@@ -80,6 +80,7 @@ export const podSpecRule: FieldRule = fields(
     dnsConfig: dnsConfigRule,
     dnsPolicy: oneOf('Default', 'ClusterFirst', 'ClusterFirstWithHostNet', 'None'),
     enableServiceLinks: flag,
+    ephemeralContainers: listOf(ephemeralContainerRule),
     hostAliases: listOf(fields({ ip: text, hostnames: listOf(text) }, ['ip'])),
     hostIPC: flag,
     hostNetwork: flag,

@@ -1,7 +1,7 @@
 import type { Pod } from '../../kube/api.ts';
 import type { PodEvents } from './event-recorder.ts';
 import type { Holds } from './holds.ts';
-import type { PodPlan } from './plan.ts';
+import type { PodPlan } from './pod-plan.ts';
 import { containerNamed } from './pod-containers.ts';
 
 /** How long `ErrImagePull` is shown before it becomes `ImagePullBackOff`. */

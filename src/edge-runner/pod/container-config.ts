@@ -21,6 +21,8 @@ export interface ContainerContext {
   mounts: InputOf<typeof Mount>[];
   terminationMessageFile: string;
   nodeMemoryBytes: number;
+  /** Id of the container whose processes an ephemeral container sees. */
+  targetId?: string | undefined;
 }
 
 /**
@@ -71,17 +73,17 @@ function linuxConfig(
       memoryLimitInBytes: resources.memoryLimitBytes,
       oomScoreAdj: oomScoreAdjust(pod, container, context.nodeMemoryBytes),
     },
-    securityContext: securityContext(pod, container, context.image),
+    securityContext: securityContext(pod, container, context),
   };
 }
 
 function securityContext(
   pod: Pod,
   container: Container,
-  image: Image,
+  context: ContainerContext,
 ): InputOf<typeof LinuxContainerSecurityContext> {
   const own = container.securityContext ?? {};
-  const user = effectiveUser(pod, container, image);
+  const user = effectiveUser(pod, container, context.image);
   const group = own.runAsGroup ?? pod.spec.securityContext?.runAsGroup;
   const privileged = own.privileged === true;
   return {
@@ -93,7 +95,7 @@ function securityContext(
       dropCapabilities: own.capabilities?.drop,
     },
     supplementalGroups: supplementalGroups(pod),
-    namespaceOptions: namespaceOptions(pod),
+    namespaceOptions: namespaceOptions(pod, context.targetId),
     seccomp: seccompProfile(pod, container, privileged),
     ...(user.uid === undefined ? {} : { runAsUser: { value: user.uid } }),
     ...(user.uid === undefined && user.name !== '' ? { runAsUsername: user.name } : {}),

@@ -11,7 +11,7 @@ import type { InputOf } from '../cri/proto-message.ts';
 import { VolumeError } from '../volumes/volume-error.ts';
 import { containerConfig } from './container-config.ts';
 import type { PodEvents } from './event-recorder.ts';
-import type { ObservedSandbox } from './observed.ts';
+import { newestContainer, type ObservedPod, type ObservedSandbox } from './observed.ts';
 import { fieldContext, type PodContext } from './pod-context.ts';
 import type { PodHealth } from './pod-health.ts';
 import { PodProblem, type PodProblemReason } from './pod-problem.ts';
@@ -23,6 +23,7 @@ export interface StartRequest {
   container: Container;
   attempt: number;
   sandbox: ObservedSandbox;
+  observed: ObservedPod;
   events: PodEvents;
   health: PodHealth;
   graceSeconds: () => number;
@@ -36,6 +37,7 @@ export interface StartRequest {
  */
 export async function startContainer(context: PodContext, request: StartRequest): Promise<void> {
   const { pod, container, attempt, sandbox, events, signal } = request;
+  const targetId = targetOf(request);
   const image = await context.images.ensure({ ...request, secrets: pullSecrets(context, pod) });
   signal.throwIfAborted();
   const { env, command, args } = environment(context, request);
@@ -46,6 +48,7 @@ export async function startContainer(context: PodContext, request: StartRequest)
       ...{ site: context.site, attempt, image, command, args, env, mounts },
       terminationMessageFile,
       nodeMemoryBytes: context.node.memoryBytes,
+      targetId,
     }),
   );
   signal.throwIfAborted();
@@ -60,6 +63,17 @@ export async function startContainer(context: PodContext, request: StartRequest)
   await asProblem('RunContainerError', () => context.cri.startContainer({ containerId }));
   events.record('Normal', 'Started', `Started container ${container.name}`, container.name);
   await runPostStart(context, request, containerId);
+}
+
+/** The running container that an ephemeral one names, if it does. */
+function targetOf({ pod, container, observed }: StartRequest): string | undefined {
+  const ephemeral = pod.spec.ephemeralContainers?.find(({ name }) => name === container.name);
+  const { targetContainerName = '' } = ephemeral ?? {};
+  if (targetContainerName === '') return undefined;
+  const target = newestContainer(observed, targetContainerName);
+  if (target?.state === 'running') return target.id;
+  const problem = `unable to find target container ${targetContainerName}`;
+  throw new PodProblem('CreateContainerConfigError', problem);
 }
 
 /** Kubelet: a container whose hook fails is killed; why it failed may be a secret, so no event says it. */

@@ -7,12 +7,12 @@ import type {
   Pod,
   PodStatus,
 } from '../../kube/api.ts';
-import { statusNamed } from '../../kube/container-status.ts';
+import { isSidecar, statusNamed } from '../../kube/container-status.ts';
 import { formatDuration } from '../../kube/duration.ts';
 import type { ProbeResults } from '../probes/pod-probes.ts';
 import type { BackOff } from './back-off.ts';
 import { newestContainer, type ObservedContainer, type ObservedPod } from './observed.ts';
-import { initialized } from './plan.ts';
+import { initialized } from './plan-init.ts';
 
 export interface ContainerStatusInput {
   pod: Pod;
@@ -31,7 +31,13 @@ export interface ContainerStatusInput {
   previous: PodStatus | undefined;
 }
 
-type Kind = 'init' | 'main';
+type Kind = 'init' | 'main' | 'ephemeral';
+
+const listOf = {
+  init: 'initContainerStatuses',
+  main: 'containerStatuses',
+  ephemeral: 'ephemeralContainerStatuses',
+} as const;
 
 /**
  * Statuses of a list of containers of the pod, in the order of its spec, as a kubelet writes them.
@@ -50,8 +56,7 @@ export function containerStatuses(
 
 function statusOf(input: ContainerStatusInput, container: Container, kind: Kind): ContainerStatus {
   const { observed, previous } = input;
-  const statuses = kind === 'init' ? previous?.initContainerStatuses : previous?.containerStatuses;
-  const before = statusNamed(statuses, container.name);
+  const before = statusNamed(previous?.[listOf[kind]], container.name);
   const newest = newestContainer(observed, container.name);
   if (newest === undefined) return unseen(input, container, before);
   const instance = newest.state === 'created' ? undefined : newest;
@@ -62,7 +67,7 @@ function statusOf(input: ContainerStatusInput, container: Container, kind: Kind)
     name: container.name,
     state,
     lastState: last === undefined ? {} : { terminated: terminated(last, input.messages) },
-    ...healthOf(input, state, newest, kind),
+    ...healthOf(input, container, { state, instance: newest, kind }),
     restartCount: newest.attempt,
     image: container.image ?? '',
     imageID: newest.imageId,
@@ -135,15 +140,18 @@ function defaultReason(pod: Pod): string {
   return (pod.spec.initContainers ?? []).length > 0 ? 'PodInitializing' : 'ContainerCreating';
 }
 
+/** Kubelet: a sidecar is as healthy as an ordinary container; nobody asks after an ephemeral one. */
 function healthOf(
   { probes }: ContainerStatusInput,
-  state: ContainerState,
-  instance: ObservedContainer,
-  kind: Kind,
+  container: Container,
+  { state, instance, kind }: { state: ContainerState; instance: ObservedContainer; kind: Kind },
 ): { ready: boolean; started: boolean } {
   const runs = state.running !== undefined;
   const started = runs && (probes?.started(instance) ?? true);
-  if (kind === 'init') return { ready: state.terminated?.exitCode === 0, started };
+  if (kind === 'ephemeral') return { ready: false, started };
+  if (kind === 'init' && !isSidecar(container)) {
+    return { ready: state.terminated?.exitCode === 0, started };
+  }
   return { ready: runs && (probes?.ready(instance) ?? true), started };
 }
 

@@ -77,8 +77,9 @@ export class EventRecorder {
   }
 }
 
-function fieldPathOf(pod: Pod, container: string | undefined): string | undefined {
+function fieldPathOf({ spec }: Pod, container: string | undefined): string | undefined {
   if (container === undefined) return undefined;
-  const init = pod.spec.initContainers?.some(({ name }) => name === container) === true;
-  return `spec.${init ? 'initContainers' : 'containers'}{${container}}`;
+  const lists = ['initContainers', 'ephemeralContainers'] as const;
+  const list = lists.find((each) => spec[each]?.some(({ name }) => name === container));
+  return `spec.${list ?? 'containers'}{${container}}`;
 }

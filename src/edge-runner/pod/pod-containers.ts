@@ -1,8 +1,9 @@
 import type { Container, Pod } from '../../kube/api.ts';
 
-/** Every container of a pod's spec, init containers first. */
+/** Every container of a pod's spec: init containers, ordinary ones, ephemeral ones. */
 export function containersOf(pod: Pod): Container[] {
-  return [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
+  const { initContainers = [], containers, ephemeralContainers = [] } = pod.spec;
+  return [...initContainers, ...containers, ...ephemeralContainers];
 }
 
 /** The container of a pod's spec with this name. */

@@ -26,6 +26,7 @@ const form = v.looseObject({
   spec: v.looseObject({
     containers: v.pipe(v.array(named), v.minLength(1)),
     initContainers: v.optional(v.array(named)),
+    ephemeralContainers: v.optional(v.array(named)),
     volumes: v.optional(v.array(named)),
     terminationGracePeriodSeconds: v.optional(v.number()),
     activeDeadlineSeconds: v.optional(v.number()),

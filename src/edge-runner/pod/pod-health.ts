@@ -1,17 +1,28 @@
 import type { Pod, PodStatus } from '../../kube/api.ts';
+import { allStatuses } from '../../kube/container-status.ts';
 import { systemClock as timers, type Clock as TimerClock } from '../../tunnel/clock.ts';
 import { PodProbes, type FailedProbe, type ProbeResults } from '../probes/pod-probes.ts';
 import { PreStopHooks } from '../probes/pre-stop-hooks.ts';
 import { createRunHook, type HookProblem, type RunHook } from '../probes/run-hook.ts';
 import { createRunProbe } from '../probes/run-probe.ts';
+import { withinGrace } from '../probes/within-grace.ts';
 import type { PodEvents } from './event-recorder.ts';
 import type { ObservedContainer, ObservedPod } from './observed.ts';
 import { containerNamed } from './pod-containers.ts';
 import type { PodContext } from './pod-context.ts';
 
+/** How a container is to stop. */
+interface Stop {
+  graceSeconds: number;
+  signal: AbortSignal;
+  /** Resolves when all that must end before it has. */
+  turn?: Promise<unknown> | undefined;
+}
+
 /** Probes and lifecycle hooks of one pod. */
 export class PodHealth {
   readonly #context: PodContext;
+  readonly #clock: TimerClock;
   readonly #probes: PodProbes;
   readonly #preStop: PreStopHooks;
   readonly #runHook: RunHook;
@@ -27,6 +38,7 @@ export class PodHealth {
       after: (delayMs, action) => timers.after(delayMs, action),
     };
     this.#context = context;
+    this.#clock = clock;
     this.#runHook = createRunHook(context.cri);
     this.#preStop = new PreStopHooks({ run: this.#runHook, clock, events });
     this.#probes = new PodProbes({
@@ -68,25 +80,37 @@ export class PodHealth {
     return this.#runHook(handler, this.#target(pod, spec, container.id), signal);
   }
 
-  /** Runs a running container's preStop hook, if it has one. Resolves with the grace that is left. */
+  /**
+   * Runs a running container's preStop hook, if it has one, and waits for its turn to stop. Resolves
+   * with the grace that is left.
+   * @throws what `turn` rejects with.
+   */
   async beforeStop(
     pod: Pod,
     container: Pick<ObservedContainer, 'id' | 'name' | 'state'>,
-    graceSeconds: number,
-    signal: AbortSignal,
+    { graceSeconds, signal, turn }: Stop,
   ): Promise<number> {
-    const spec = containerNamed(pod, container.name);
-    const handler = spec?.lifecycle?.preStop;
-    if (spec === undefined || handler === undefined || container.state !== 'running') {
-      return graceSeconds;
-    }
-    const target = this.#target(pod, spec, container.id);
-    return this.#preStop.beforeStop(handler, target, { graceSeconds, signal });
+    const left = await this.#preStopHook(pod, container, { graceSeconds, signal });
+    if (turn === undefined || left <= 0) return left;
+    return withinGrace(turn, { graceSeconds: left, signal, clock: this.#clock });
   }
 
   stop(): void {
     this.#probes.stop();
     this.#preStop.keepOnly(new Set());
+  }
+
+  async #preStopHook(
+    pod: Pod,
+    { id, name, state }: Pick<ObservedContainer, 'id' | 'name' | 'state'>,
+    stop: { graceSeconds: number; signal: AbortSignal },
+  ): Promise<number> {
+    const spec = containerNamed(pod, name);
+    const handler = spec?.lifecycle?.preStop;
+    if (spec === undefined || handler === undefined || state !== 'running') {
+      return stop.graceSeconds;
+    }
+    return this.#preStop.beforeStop(handler, this.#target(pod, spec, id), stop);
   }
 
   #target(
@@ -108,8 +132,9 @@ function reportedOf(
   status: PodStatus | undefined,
   containerId: string,
 ): { ready: boolean; started: boolean } | undefined {
-  const all = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
-  const found = all.find(({ containerID }) => containerID === `containerd://${containerId}`);
+  const found = allStatuses(status).find(
+    ({ containerID }) => containerID === `containerd://${containerId}`,
+  );
   if (found?.state.running === undefined) return undefined;
   return { ready: found.ready, started: found.started === true };
 }

@@ -1,4 +1,5 @@
 import type { ContainerStateWaiting, ContainerStatus, Pod, PodStatus } from '../../kube/api.ts';
+import { hasRegularContainerStarted } from '../../kube/container-status.ts';
 import { podConditions } from '../../kube/pod-conditions.ts';
 import { podPhase } from '../../kube/pod-status.ts';
 import { qosClassOf } from '../../kube/qos.ts';
@@ -42,6 +43,7 @@ export function podStatus(input: PodStatusInput): PodStatus {
   if (rejection !== undefined && untouched) return { phase: 'Failed', ...rejection, ...begin };
   const init = containerStatuses(input, pod.spec.initContainers ?? [], 'init');
   const main = containerStatuses(input, pod.spec.containers, 'main');
+  const ephemeral = containerStatuses(input, pod.spec.ephemeralContainers ?? [], 'ephemeral');
   const phase = phaseOf(input, init, main);
   const [podIP] = input.podIPs;
   const [hostIP] = input.hostIPs;
@@ -62,6 +64,7 @@ export function podStatus(input: PodStatusInput): PodStatus {
     ...begin,
     ...(init.length === 0 ? {} : { initContainerStatuses: init }),
     containerStatuses: main,
+    ...(ephemeral.length === 0 ? {} : { ephemeralContainerStatuses: ephemeral }),
   };
 }
 
@@ -87,6 +90,9 @@ function phaseOf(
   main: ContainerStatus[],
 ): NonNullable<PodStatus['phase']> {
   if (rejection !== undefined) return 'Failed';
-  const phase = podPhase(pod.spec, init, main, { terminal: finished });
+  const phase = podPhase(pod.spec, init, main, {
+    terminal: finished,
+    initialized: hasRegularContainerStarted(pod.spec, main),
+  });
   return finished && phase !== 'Succeeded' ? 'Failed' : phase;
 }

@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import type { Pod } from '../../kube/api.ts';
+import { sidecars } from '../../kube/container-status.ts';
 import { hasCriCode } from '../cri/cri-error.ts';
 import type { PodEvents } from './event-recorder.ts';
 import { liveContainers, type ObservedContainer, type ObservedPod } from './observed.ts';
@@ -62,16 +63,18 @@ export async function stopPod(context: PodContext, stop: Stop): Promise<void> {
 }
 
 /**
- * The preStop hook, SIGTERM (or the image's stop signal), and SIGKILL after the grace.
- * @throws CriError
+ * The preStop hook, then, when `turn` has resolved, SIGTERM (or the image's stop signal), and SIGKILL
+ * after the grace.
+ * @throws CriError, and what `turn` rejects with
  */
 export async function stopContainer(
   context: PodContext,
   { pod, health, signal }: StoppedPod,
   container: Pick<ObservedContainer, 'id' | 'name' | 'state'>,
   graceSeconds: number,
+  turn?: Promise<unknown>,
 ): Promise<void> {
-  const leftSeconds = await health.beforeStop(pod, container, graceSeconds, signal);
+  const leftSeconds = await health.beforeStop(pod, container, { graceSeconds, signal, turn });
   const timeout = Math.max(leftSeconds, minGraceSeconds);
   await ignoreMissing(
     context.cri.stopContainer({ containerId: container.id, timeout }, { signal }),
@@ -107,14 +110,30 @@ export async function removePod(
 
 async function stopOnce(context: PodContext, stop: Stop, graceSeconds: number): Promise<void> {
   const { observed, signal } = stop;
-  await Promise.all(
-    liveContainers(observed).map((container) =>
-      stopContainer(context, stop, container, graceSeconds),
-    ),
-  );
+  await stopContainers(context, stop, graceSeconds);
   for (const { id } of observed.sandboxes) {
     await ignoreMissing(context.cri.stopPodSandbox({ podSandboxId: id }, { signal }));
   }
+}
+
+/** Sidecars end after all others, in the reverse of the order in which they came. */
+async function stopContainers(
+  context: PodContext,
+  stop: Stop,
+  graceSeconds: number,
+): Promise<void> {
+  const order = sidecars(stop.pod.spec).map(({ name }) => name);
+  const live = liveContainers(stop.observed);
+  const stops = live
+    .filter(({ name }) => !order.includes(name))
+    .map((container) => stopContainer(context, stop, container, graceSeconds));
+  for (const name of order.reverse()) {
+    for (const container of live.filter((each) => each.name === name)) {
+      const turn = Promise.all(stops);
+      stops.push(stopContainer(context, stop, container, graceSeconds, turn));
+    }
+  }
+  await Promise.all(stops);
 }
 
 async function ignoreMissing(call: Promise<unknown>): Promise<void> {

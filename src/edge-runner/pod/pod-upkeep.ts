@@ -67,6 +67,7 @@ export class PodUpkeep {
       ...{ pod, observed, nowMs, restartBackOff: this.#steps.restartBackOff },
       notBeforeMs: this.#holds.notBeforeMs,
       lastAttempts: lastAttempts(this.#status.last),
+      isStarted: (container) => health.results.started(container),
       failedProbe: (id) => health.failedProbe(id),
     });
     this.#announcer.announceRestarts(pod, plan, events);

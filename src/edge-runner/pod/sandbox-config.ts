@@ -53,14 +53,18 @@ export function podLabels(pod: Pod, site: string): Record<string, string> {
   };
 }
 
-/** Which namespaces the pod's containers share, and with whom. */
-export function namespaceOptions(pod: Pod): InputOf<typeof NamespaceOption> {
+/**
+ * Which namespaces the pod's containers share, and with whom. `targetId`: the container whose
+ * processes an ephemeral one is to see, where the pod's containers don't see each other's anyway.
+ */
+export function namespaceOptions(pod: Pod, targetId?: string): InputOf<typeof NamespaceOption> {
   const { hostNetwork, hostPID, hostIPC, shareProcessNamespace } = pod.spec;
   const pid = hostPID === true ? 'NODE' : shareProcessNamespace === true ? 'POD' : 'CONTAINER';
+  const targeted = pid === 'CONTAINER' && targetId !== undefined;
   return {
     network: hostNetwork === true ? 'NODE' : 'POD',
     ipc: hostIPC === true ? 'NODE' : 'POD',
-    pid,
+    ...(targeted ? { pid: 'TARGET', targetId } : { pid }),
   };
 }
 

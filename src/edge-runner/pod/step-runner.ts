@@ -6,7 +6,7 @@ import { startContainer } from './container-starter.ts';
 import type { PodEvents } from './event-recorder.ts';
 import type { Holds } from './holds.ts';
 import { newestContainer, newestSandbox, type ObservedPod } from './observed.ts';
-import { sandboxKey, type PodStep } from './plan.ts';
+import { sandboxKey, type PodStep } from './pod-plan.ts';
 import { containerNamed, containersOf } from './pod-containers.ts';
 import type { PodContext } from './pod-context.ts';
 import type { PodHealth } from './pod-health.ts';

@@ -3,6 +3,7 @@ import type { Clock } from '../../tunnel/clock.ts';
 import { minStopGraceSeconds } from './limits.ts';
 import type { ContainerEvents } from './probe-event.ts';
 import type { HookTarget, RunHook } from './run-hook.ts';
+import { withinGrace } from './within-grace.ts';
 
 /**
  * The preStop hooks of one pod. Each container's hook runs once, however often the container's end
@@ -32,21 +33,9 @@ export class PreStopHooks {
     { graceSeconds, signal }: { graceSeconds: number; signal: AbortSignal },
   ): Promise<number> {
     if (handler === undefined || graceSeconds <= 0) return graceSeconds;
-    const beganAtMs = this.#clock.now();
     const { done } = this.#hooks.get(target.containerId) ?? this.#start(handler, target);
-    const grace = Promise.withResolvers<undefined>();
-    const cancel = this.#clock.after(Math.min(graceSeconds * 1000, maxTimerMs), () => {
-      grace.resolve(undefined);
-    });
-    const giveUp = (): void => {
-      grace.resolve(undefined);
-    };
-    signal.addEventListener('abort', giveUp, { once: true });
-    await Promise.race([done, grace.promise]);
-    signal.removeEventListener('abort', giveUp);
-    cancel();
-    const takenSeconds = Math.floor((this.#clock.now() - beganAtMs) / 1000);
-    return Math.max(graceSeconds - takenSeconds, minStopGraceSeconds);
+    const left = await withinGrace(done, { graceSeconds, signal, clock: this.#clock });
+    return Math.max(left, minStopGraceSeconds);
   }
 
   /** Ends the hooks of containers that are gone, and forgets them. */
@@ -80,6 +69,3 @@ export class PreStopHooks {
     this.#events.record('Warning', 'FailedPreStopHook', 'PreStopHook failed', name);
   }
 }
-
-/** The longest delay that a timer can take. */
-const maxTimerMs = 2 ** 31 - 1;

@@ -1,5 +1,6 @@
-import { statusNamed } from '../../kube/container-status.ts';
+import { allStatuses, statusNamed } from '../../kube/container-status.ts';
 import { newestSandbox, type ObservedContainer, type ObservedSandbox } from '../pod/observed.ts';
+import { containerNamed } from '../pod/pod-containers.ts';
 import type { PodManager } from '../pod/pod-manager.ts';
 import type { PodWorker } from '../pod/pod-worker.ts';
 import { StreamRefusal } from './stream-refusal.ts';
@@ -33,9 +34,8 @@ export function findLogged(
   previous: boolean,
 ): ObservedContainer {
   const worker = findPod(pods, name);
-  const { initContainers = [], containers } = worker.pod.spec;
   const title = `container "${name.container}" in pod "${name.pod}"`;
-  if (![...initContainers, ...containers].some((container) => container.name === name.container)) {
+  if (containerNamed(worker.pod, name.container) === undefined) {
     throw new StreamRefusal(
       400,
       `container "${name.container}" is not valid for pod "${name.pod}"`,
@@ -54,8 +54,7 @@ export function findLogged(
 }
 
 function waitingReason(worker: PodWorker, name: ContainerName): string {
-  const { initContainerStatuses = [], containerStatuses = [] } = worker.status ?? {};
-  const statuses = [...initContainerStatuses, ...containerStatuses];
+  const statuses = allStatuses(worker.status);
   const reason = statusNamed(statuses, name.container)?.state.waiting?.reason;
   if (reason === 'ErrImagePull') return "image can't be pulled";
   if (reason === 'ImagePullBackOff') return 'trying and failing to pull image';

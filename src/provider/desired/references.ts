@@ -10,9 +10,12 @@ export interface Reference {
 /** Every ConfigMap and Secret that a pod names, each once. The pod must be well-formed. */
 export function referencesOf(pod: Pod): Reference[] {
   const namespace = pod.metadata.namespace ?? '';
+  const { initContainers, containers, ephemeralContainers } = pod.spec;
   const names = [
     ...(pod.spec.volumes ?? []).flatMap(ofVolume),
-    ...[...(pod.spec.initContainers ?? []), ...pod.spec.containers].flatMap(ofContainer),
+    ...[initContainers, containers, ephemeralContainers]
+      .flatMap((list) => list ?? [])
+      .flatMap(ofContainer),
     ...(pod.spec.imagePullSecrets ?? []).map((secret) => named('Secret', secret.name)),
   ];
   const references = new Map<string, Reference>();

@@ -1,4 +1,4 @@
-import type { Container, Pod } from '../../kube/api.ts';
+import type { Pod } from '../../kube/api.ts';
 import { KubeletApiError } from './kubelet-api-error.ts';
 import type { NodeDirectory } from './node-directory.ts';
 
@@ -21,7 +21,7 @@ export function requirePod(nodes: NodeDirectory, nodeName: string, target: PodTa
 
 /** True when the pod's spec has a container of that name, of any kind. */
 export function hasContainer(pod: Pod, name: string): boolean {
-  const spec: Pod['spec'] & { ephemeralContainers?: Pick<Container, 'name'>[] } = pod.spec;
+  const { spec } = pod;
   const containers = [
     ...spec.containers,
     ...(spec.initContainers ?? []),

@@ -53,6 +53,7 @@ const pod = v.looseObject({
     nodeName: v.nullish(v.string()),
     containers: v.pipe(v.array(container), v.minLength(1)),
     initContainers: v.nullish(v.array(container)),
+    ephemeralContainers: v.nullish(v.array(container)),
     volumes: v.nullish(v.array(volume)),
     imagePullSecrets: v.nullish(v.array(optionalName)),
     tolerations: v.nullish(v.array(v.looseObject({}))),

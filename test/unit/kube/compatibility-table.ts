@@ -41,9 +41,12 @@ function rowsOf(type: string, rule: FieldRule, path: string): Row[] {
     if (fieldRule === undefined) return [{ field, honoured: 'no', note: noReason(field) }];
     const own = fieldRule.item ?? fieldRule;
     const below = own.fields ? rowsOf(typeName.replace(/^Array<(.*)>$/, '$1'), own, field) : [];
-    return [row(field, own, below), ...(field === 'spec.initContainers[]' ? [] : below)];
+    return [row(field, own, below), ...(asContainers.has(field) ? [] : below)];
   });
 }
+
+/** What has its rows under `spec.containers[]`. */
+const asContainers = new Set(['spec.ephemeralContainers[]', 'spec.initContainers[]']);
 
 function row(field: string, rule: FieldRule, below: Row[]): Row {
   const written = partlyNotes[field];

@@ -141,6 +141,12 @@ const honoured: Record<string, Parameters<typeof storedPod>[0]> = {
       ],
     },
   },
+  'a sidecar and a container to debug with': {
+    spec: {
+      initContainers: [{ name: 'side', restartPolicy: 'Always' }],
+      ephemeralContainers: [{ name: 'debug', targetContainerName: 'web', stdin: true, tty: true }],
+    },
+  },
   'a StatefulSet’s pod': { spec: { hostname: 'db-0', subdomain: 'db' } },
   'every honoured part of a container': {
     container: {
@@ -252,7 +258,10 @@ const neglected: [parts: Parameters<typeof storedPod>[0], path: string][] = [
   ],
   [{ container: { fromTheFuture: false } }, 'spec.containers[0].fromTheFuture'],
   [{ container: { constructor: 'x' } }, 'spec.containers[0].constructor'],
-  [{ container: { restartPolicy: 'Always' } }, 'spec.containers[0].restartPolicy'],
+  [
+    { container: { restartPolicyRules: [{ action: 'RestartAllContainers' }] } },
+    'spec.containers[0].restartPolicyRules[0].action',
+  ],
   [
     { container: { resources: { limits: { 'ephemeral-storage': '1Gi' } } } },
     'spec.containers[0].resources.limits.ephemeral-storage',
@@ -285,11 +294,6 @@ const neglected: [parts: Parameters<typeof storedPod>[0], path: string][] = [
     { container: { securityContext: { procMount: 'Unmasked' } } },
     'spec.containers[0].securityContext.procMount',
   ],
-  [
-    { spec: { initContainers: [{ name: 'side', restartPolicy: 'Always' }] } },
-    'spec.initContainers[0].restartPolicy',
-  ],
-  [{ spec: { ephemeralContainers: [{ name: 'debug' }] } }, 'spec.ephemeralContainers'],
   [{ spec: { hostUsers: false } }, 'spec.hostUsers'],
   [{ spec: { setHostnameAsFQDN: true } }, 'spec.setHostnameAsFQDN'],
   [{ spec: { runtimeClassName: 'kata' } }, 'spec.runtimeClassName'],

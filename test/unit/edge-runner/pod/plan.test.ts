@@ -1,12 +1,9 @@
 import t from 'tap';
 import type { BackOff } from '../../../../src/edge-runner/pod/back-off.ts';
 import type { ObservedPod } from '../../../../src/edge-runner/pod/observed.ts';
-import {
-  isFinished,
-  planPod,
-  sandboxKey,
-  type PodPlan,
-} from '../../../../src/edge-runner/pod/plan.ts';
+import { containerHash } from '../../../../src/edge-runner/pod/container-hash.ts';
+import { isFinished, planPod } from '../../../../src/edge-runner/pod/plan.ts';
+import { sandboxKey, type PodPlan } from '../../../../src/edge-runner/pod/pod-plan.ts';
 import type { Pod } from '../../../../src/kube/api.ts';
 import {
   makeContainer,
@@ -27,6 +24,7 @@ function plan(
     restartBackOff?: Map<string, BackOff>;
     notBeforeMs?: Map<string, number>;
     lastAttempts?: Map<string, number>;
+    isStarted?: (container: { name: string }) => boolean;
   } = {},
 ): PodPlan {
   return planPod({
@@ -103,6 +101,46 @@ void t.test('init containers run one after the other, before the rest', (t) => {
   t.same(plan(pod, makeObserved({ containers: both })).steps, [
     { type: 'start-container', name: 'web', attempt: 0 },
   ]);
+  t.end();
+});
+
+void t.test('a sidecar must have started before what follows it', (t) => {
+  const side = { name: 'side', image: 'side:1', restartPolicy: 'Always' } as const;
+  const pod = makePod({ initContainers: [side, init] });
+  const starts = (name: string) => [{ type: 'start-container', name, attempt: 0 }];
+  t.same(plan(pod, makeObserved()).steps, starts('side'));
+  const hash = containerHash(side);
+  const up = makeObserved({ containers: [makeContainer({ name: 'side', hash })] });
+  t.same(plan(pod, up, { isStarted: () => false }).steps, []);
+  t.same(plan(pod, up).steps, starts('init'));
+  t.end();
+});
+
+void t.test('a sidecar that ended is restarted, and nothing else waits for it any more', (t) => {
+  const side = { name: 'side', image: 'side:1', restartPolicy: 'Always' } as const;
+  const pod = makePod({ initContainers: [side, init], restartPolicy: 'Never' });
+  const gone = makeExited({ name: 'side', hash: containerHash(side), exitCode: 0 });
+  const done = makeExited({ name: 'init', exitCode: 0 });
+  const restart = { type: 'start-container', name: 'side', attempt: 1 };
+  t.same(plan(pod, makeObserved({ containers: [gone, done] })).steps, [
+    restart,
+    { type: 'start-container', name: 'web', attempt: 0 },
+  ]);
+  const running = makeObserved({ containers: [gone, done, makeContainer()] });
+  t.same(plan(pod, running).steps, [restart]);
+  const over = makeObserved({ containers: [gone, done, makeExited()] });
+  t.equal(isFinished({ pod, observed: over, lastAttempts: new Map() }), true);
+  t.end();
+});
+
+void t.test('an ephemeral container starts at any time, and only once', (t) => {
+  const pod = makePod({ initContainers: [init], ephemeralContainers: [{ name: 'debug' }] });
+  const initialising = makeContainer({ name: 'init' });
+  t.same(plan(pod, makeObserved({ containers: [initialising] })).steps, [
+    { type: 'start-container', name: 'debug', attempt: 0 },
+  ]);
+  const over = makeExited({ name: 'debug' });
+  t.same(plan(pod, makeObserved({ containers: [initialising, over] })).steps, []);
   t.end();
 });
 

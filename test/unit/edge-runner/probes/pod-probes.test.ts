@@ -258,7 +258,7 @@ void t.test('sidecars are probed, other init containers are not', async (t) => {
   const containers = [{ name: 'web' }];
   const side = { name: 'side', readinessProbe: probeNamed('side') };
   const instances = [bench.instance('s', { name: 'side' })];
-  const pod = (restartPolicy?: string): Pod => ({
+  const pod = (restartPolicy?: 'Always'): Pod => ({
     metadata: { name: 'shop' },
     spec: {
       containers,

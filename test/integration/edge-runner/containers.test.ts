@@ -1,0 +1,195 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t from 'tap';
+import { busyboxImage } from '../../../hack/lab/images.ts';
+import { createLab } from '../../../hack/lab/lab.ts';
+import { ensurePackages } from '../../../hack/lab/packages.ts';
+import { sweepLabs } from '../../../hack/lab/remove-lab.ts';
+import { waitFor } from '../../../hack/lab/wait.ts';
+import { findLogged, findRunning } from '../../../src/edge-runner/streams/find-container.ts';
+import type { Container, Pod, PodStatus } from '../../../src/kube/api.ts';
+import { asDesired, Engine, makePod } from './engine.ts';
+
+const progress = (line: string): void => {
+  t.comment(line);
+};
+
+t.setTimeout(180_000);
+await ensurePackages(progress);
+await sweepLabs({ progress });
+const lab = await createLab({ name: `containers-${process.pid}`, progress });
+const device = await lab.startDevice({ name: 'd' });
+const engine = await Engine.start(device);
+t.teardown(async () => {
+  await engine.stop();
+  await lab.stop();
+});
+
+function shell(name: string, script: string, more: Partial<Container> = {}): Container {
+  return { name, image: busyboxImage, command: ['sh', '-c', script], ...more };
+}
+
+/** Tells in a file of the device when it begins and ends. */
+function witness(name: string, more: Partial<Container> = {}): Container {
+  const script = `echo ${name} >>/diary/log
+trap "sleep 0.3; echo ${name}-end >>/diary/log; exit 0" TERM
+sleep 0.7; touch /diary/${name}-up
+while ! [ -e /diary/${name}-crash ]; do sleep 0.1; done; rm /diary/${name}-crash; exit 3`;
+  return shell(name, script, { volumeMounts: [{ name: 'diary', mountPath: '/diary' }], ...more });
+}
+
+const isRunning = ({ phase }: PodStatus): boolean => phase === 'Running';
+
+async function diaryOf(name: string): Promise<{ dir: string; read: () => Promise<string[]> }> {
+  const dir = join(device.dir, `diary-${name}`);
+  await mkdir(dir);
+  return {
+    dir,
+    read: async () => (await readFile(join(dir, 'log'), 'utf8')).trim().split('\n'),
+  };
+}
+
+async function end(pod: Pod): Promise<void> {
+  engine.put(asDesired('Pod', { ...pod, metadata: { ...pod.metadata, deletionTimestamp: 'now' } }));
+  const { uid } = pod.metadata;
+  await waitFor(
+    () => engine.outbox.take().pods.some((report) => report.uid === uid && report.gone),
+    {
+      what: `${pod.metadata.name} to be gone`,
+      timeoutMs: 20_000,
+    },
+  );
+  engine.remove(pod);
+}
+
+void t.test('sidecars come up in order, are restarted alone, and end last', async (t) => {
+  const diary = await diaryOf('sidecars');
+  const first = witness('first', {
+    restartPolicy: 'Always',
+    startupProbe: { exec: { command: ['test', '-e', '/diary/first-up'] }, periodSeconds: 1 },
+  });
+  const pod = makePod('sidecars', {
+    restartPolicy: 'Never',
+    terminationGracePeriodSeconds: 30,
+    initContainers: [
+      first,
+      shell('plain', '[ -e /diary/first-up ] && echo plain >>/diary/log', {
+        volumeMounts: [{ name: 'diary', mountPath: '/diary' }],
+      }),
+      witness('second', { restartPolicy: 'Always' }),
+    ],
+    containers: [witness('main')],
+    volumes: [{ name: 'diary', hostPath: { path: diary.dir } }],
+  });
+  engine.put(asDesired('Pod', pod));
+  const up = await engine.until(pod, 'Running', isRunning);
+  t.match(up.initContainerStatuses, [
+    { name: 'first', started: true, ready: true, state: { running: {} } },
+    { name: 'plain', ready: true, state: { terminated: { exitCode: 0 } } },
+    { name: 'second', started: true, ready: true, state: { running: {} } },
+  ]);
+  t.same(await diary.read(), ['first', 'plain', 'second', 'main']);
+
+  await writeFile(join(diary.dir, 'second-crash'), '');
+  const again = await engine.until(pod, 'with its sidecar restarted', (status) => {
+    const [, , second] = status.initContainerStatuses ?? [];
+    return second?.restartCount === 1 && second.state.running !== undefined;
+  });
+  t.equal(again.phase, 'Running');
+  t.match(again.initContainerStatuses?.[2]?.lastState, { terminated: { exitCode: 3 } });
+  t.match(again.containerStatuses, [{ restartCount: 0, state: { running: {} } }]);
+
+  await end(pod);
+  const story = await diary.read();
+  t.same(story.slice(-3), ['main-end', 'second-end', 'first-end']);
+});
+
+void t.test('a sidecar does not keep its pod from completing', async (t) => {
+  const pod = makePod('job', {
+    restartPolicy: 'Never',
+    initContainers: [
+      shell('beside', 'trap "exit 0" TERM; while :; do sleep 0.1; done', {
+        restartPolicy: 'Always',
+      }),
+    ],
+    containers: [shell('main', 'exit 0')],
+  });
+  engine.put(asDesired('Pod', pod));
+  const status = await engine.until(pod, 'Succeeded', ({ phase }) => phase === 'Succeeded');
+  t.match(status.initContainerStatuses, [{ state: { terminated: { exitCode: 0 } } }]);
+  engine.remove(pod);
+});
+
+void t.test('an ephemeral container joins a running pod and sees its target', async (t) => {
+  const pod = makePod('debugged', { containers: [shell('main', 'sleep 1234')] });
+  engine.put(asDesired('Pod', pod));
+  await engine.until(pod, 'Running', isRunning);
+  const debugger_ = {
+    ...shell('debugger', 'ps; while ! [ -e /tmp/over ]; do sleep 0.1; done; exit 4'),
+    targetContainerName: 'main',
+    stdin: true,
+  };
+  const lost = { ...shell('lost', 'true'), targetContainerName: 'nobody' };
+  const debugged = { ...pod, spec: { ...pod.spec, ephemeralContainers: [debugger_, lost] } };
+  engine.put(asDesired('Pod', debugged));
+  const status = await engine.until(pod, 'debugged', ({ ephemeralContainerStatuses: [it] = [] }) =>
+    Boolean(it?.state.running),
+  );
+  t.match(status.ephemeralContainerStatuses, [
+    { name: 'debugger', ready: false, restartCount: 0 },
+    {
+      name: 'lost',
+      state: {
+        waiting: {
+          reason: 'CreateContainerConfigError',
+          message: 'unable to find target container nobody',
+        },
+      },
+    },
+  ]);
+  t.match(
+    status.conditions?.find(({ type }) => type === 'Ready'),
+    { status: 'True' },
+  );
+  const name = { namespace: 'berlin', pod: 'debugged', container: 'debugger' };
+  const { logPath } = findLogged(engine.pods, name, false);
+  await waitFor(async () => (await readFile(logPath, 'utf8')).includes('sleep 1234'), {
+    what: 'the target’s process to be seen',
+    timeoutMs: 10_000,
+  });
+  const { id } = findRunning(engine.pods, name);
+  await engine.cri.execSync({ containerId: id, cmd: ['touch', '/tmp/over'], timeout: 5 });
+  const after = await engine.until(pod, 'left', ({ ephemeralContainerStatuses: [it] = [] }) =>
+    Boolean(it?.state.terminated),
+  );
+  t.match(after.ephemeralContainerStatuses?.[0], {
+    restartCount: 0,
+    state: { terminated: { exitCode: 4 } },
+  });
+  t.equal(after.phase, 'Running');
+  const events = engine.outbox.take().events.filter(({ pod: { uid } }) => uid === pod.metadata.uid);
+  t.ok(events.some(({ fieldPath }) => fieldPath === 'spec.ephemeralContainers{debugger}'));
+  await end(pod);
+});
+
+void t.test('a container’s own rules and policy decide about its restart', async (t) => {
+  const once = 'if [ -e /scratch/again ]; then exit 0; else touch /scratch/again; exit 42; fi';
+  const pod = makePod('rules', {
+    restartPolicy: 'Never',
+    containers: [
+      shell('main', once, {
+        restartPolicyRules: [{ action: 'Restart', exitCodes: { operator: 'In', values: [42] } }],
+        volumeMounts: [{ name: 'scratch', mountPath: '/scratch' }],
+      }),
+      shell('own', 'exit 0', { restartPolicy: 'OnFailure' }),
+    ],
+    volumes: [{ name: 'scratch', emptyDir: {} }],
+  });
+  engine.put(asDesired('Pod', pod));
+  const status = await engine.until(pod, 'Succeeded', ({ phase }) => phase === 'Succeeded');
+  t.match(status.containerStatuses, [
+    { name: 'main', restartCount: 1, lastState: { terminated: { exitCode: 42 } } },
+    { name: 'own', restartCount: 0 },
+  ]);
+  engine.remove(pod);
+});

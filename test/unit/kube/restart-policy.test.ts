@@ -1,0 +1,28 @@
+import t from 'tap';
+import type { Container, ContainerRestartRule } from '../../../src/kube/api.ts';
+import { restartsAfter } from '../../../src/kube/restart-policy.ts';
+
+function restarts(
+  exitCode: number,
+  container: Omit<Container, 'name'>,
+  restartPolicy: 'Always' | 'OnFailure' | 'Never' = 'Never',
+): boolean {
+  const named = { name: 'web', ...container };
+  return restartsAfter({ containers: [named], restartPolicy }, named, exitCode);
+}
+
+function rule(operator: string, ...values: number[]): ContainerRestartRule[] {
+  return [{ action: 'Restart', exitCodes: { operator, values } }];
+}
+
+void t.test('rules come first, then the container’s policy, then the pod’s', (t) => {
+  t.equal(restarts(42, { restartPolicyRules: rule('In', 41, 42) }), true);
+  t.equal(restarts(1, { restartPolicyRules: rule('In', 41, 42) }), false);
+  t.equal(restarts(1, { restartPolicyRules: rule('NotIn', 0) }), true);
+  t.equal(restarts(0, { restartPolicyRules: rule('NotIn', 0) }), false);
+  t.equal(restarts(1, { restartPolicy: 'OnFailure' }), true);
+  t.equal(restarts(0, { restartPolicy: 'OnFailure' }), false);
+  t.equal(restarts(1, { restartPolicy: 'Never' }, 'Always'), false);
+  t.equal(restarts(0, {}, 'Always'), true);
+  t.end();
+});
