@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 import { joinCommand } from './join/join-command.ts';
+import { preflightCommand } from './preflight/preflight-command.ts';
 import { runCommand } from './run/run-command.ts';
 import { runnerVersion } from './version.ts';
 
 const help = `Usage: towline-runner COMMAND [options]
 
+  preflight say what this device lacks, and change nothing
   join      make this device the one of a site
   run       keep this device connected and its pods running
   version   show the version
@@ -22,6 +24,8 @@ async function main(argv: readonly string[]): Promise<number> {
   const io = { stdout: process.stdout, stderr: process.stderr, signal: stop.signal };
   const [command, ...rest] = argv;
   switch (command) {
+    case 'preflight':
+      return preflightCommand(rest, io);
     case 'join':
       return joinCommand(rest, io, process.env);
     case 'run':

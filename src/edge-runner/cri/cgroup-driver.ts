@@ -1,6 +1,7 @@
 import type { CriClient } from './cri-client.ts';
 import { hasCriCode } from './cri-error.ts';
 import type { CallOptions } from './grpc-channel.ts';
+import { fieldOf, parseJson } from './json-field.ts';
 
 export type CgroupDriverName = 'cgroupfs' | 'systemd';
 
@@ -25,22 +26,13 @@ export async function readCgroupDriver(
 
 /** The driver of the default runtime in containerd's own config, as JSON. */
 export function parseContainerdConfig(json: string): CgroupDriverName {
-  const config = parse(json);
-  const containerd = field(config, 'containerd');
-  const name = field(containerd, 'defaultRuntimeName');
-  const runtime = field(field(containerd, 'runtimes'), typeof name === 'string' ? name : 'runc');
-  const ofRuntime = field(field(runtime, 'options'), 'SystemdCgroup') === true;
-  return ofRuntime || field(config, 'systemdCgroup') === true ? 'systemd' : 'cgroupfs';
-}
-
-function parse(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return undefined;
-  }
-}
-
-function field(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+  const config = parseJson(json);
+  const containerd = fieldOf(config, 'containerd');
+  const name = fieldOf(containerd, 'defaultRuntimeName');
+  const runtime = fieldOf(
+    fieldOf(containerd, 'runtimes'),
+    typeof name === 'string' ? name : 'runc',
+  );
+  const ofRuntime = fieldOf(fieldOf(runtime, 'options'), 'SystemdCgroup') === true;
+  return ofRuntime || fieldOf(config, 'systemdCgroup') === true ? 'systemd' : 'cgroupfs';
 }

@@ -1,6 +1,7 @@
 import { readdir, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CriClient } from '../cri/cri-client.ts';
+import { fieldOf, parseJson } from '../cri/json-field.ts';
 import type { CgroupFacts } from '../host/cgroups.ts';
 import type { CgroupDriver } from '../pod/cgroup-parent.ts';
 
@@ -10,11 +11,14 @@ import type { CgroupDriver } from '../pod/cgroup-parent.ts';
  */
 export async function readCgroupDriver(cri: CriClient): Promise<CgroupDriver | undefined> {
   const { info } = await cri.status({ verbose: true });
-  const containerd = field(parse(info['config']), 'containerd');
-  const name = field(containerd, 'defaultRuntimeName');
-  const runtime = field(field(containerd, 'runtimes'), typeof name === 'string' ? name : 'runc');
+  const containerd = fieldOf(parseJson(info['config']), 'containerd');
+  const name = fieldOf(containerd, 'defaultRuntimeName');
+  const runtime = fieldOf(
+    fieldOf(containerd, 'runtimes'),
+    typeof name === 'string' ? name : 'runc',
+  );
   if (runtime === undefined) return undefined;
-  return field(field(runtime, 'options'), 'SystemdCgroup') === true ? 'systemd' : 'cgroupfs';
+  return fieldOf(fieldOf(runtime, 'options'), 'SystemdCgroup') === true ? 'systemd' : 'cgroupfs';
 }
 
 /** Removes a pod's cgroup from every hierarchy; with systemd a slice without members goes by itself. */
@@ -32,20 +36,7 @@ async function removeTree(folder: string): Promise<void> {
     }
     await rmdir(folder);
   } catch (error) {
-    const code = field(error, 'code');
+    const code = fieldOf(error, 'code');
     if (code !== 'ENOENT' && code !== 'EBUSY') throw error;
   }
-}
-
-function parse(json: string | undefined): unknown {
-  try {
-    return JSON.parse(json ?? 'null');
-  } catch {
-    return undefined;
-  }
-}
-
-function field(value: unknown, name: string): unknown {
-  if (typeof value !== 'object' || value === null) return undefined;
-  return (value as Record<string, unknown>)[name];
 }

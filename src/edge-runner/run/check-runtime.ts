@@ -22,26 +22,43 @@ export async function checkRuntime(cri: CriClient, log: Logger): Promise<void> {
     await cri.version({}, { timeoutMs: answerTimeoutMs });
   } catch (cause) {
     if (!(cause instanceof CriError)) throw cause;
-    throw new RunnerError('RUNTIME_UNAVAILABLE', troubleOf(cause), { cause });
+    const { found, remedy } = runtimeTrouble(cause);
+    throw new RunnerError('RUNTIME_UNAVAILABLE', `${found}: ${remedy}`, { cause });
   } finally {
     clearTimeout(progress);
   }
 }
 
 /** What is wrong with the runtime, and what to do. */
-function troubleOf(error: CriError): string {
+export function runtimeTrouble(error: CriError): { found: string; remedy: string } {
   const { code, answered, socketPath: socket } = error;
   const elsewhere = 'or say with --containerd where its socket is';
   if (code === 'NO_CRI' && answered) {
-    return `containerd at ${socket} has no CRI v1: take "cri" out of disabled_plugins in its config.toml and restart it; version 1.6 or newer is needed`;
+    return {
+      found: `containerd at ${socket} has no CRI v1`,
+      remedy:
+        'take "cri" out of disabled_plugins in its config.toml and restart it; version 1.6 or newer is needed',
+    };
   }
-  if (code === 'NO_CRI')
-    return `${socket} is not containerd's socket: say with --containerd which is`;
+  if (code === 'NO_CRI') {
+    return {
+      found: `${socket} is not containerd's socket`,
+      remedy: 'say with --containerd which is',
+    };
+  }
   if (code === 'DEADLINE_EXCEEDED') {
-    return `${socket} does not answer within ${answerTimeoutMs / 1000} s: look after containerd ("systemctl status containerd"), ${elsewhere}`;
+    return {
+      found: `${socket} does not answer within ${answerTimeoutMs / 1000} s`,
+      remedy: `look after containerd ("systemctl status containerd"), ${elsewhere}`,
+    };
   }
-  if (code !== 'UNAVAILABLE' || answered) return error.message;
+  if (code !== 'UNAVAILABLE' || answered) {
+    return { found: error.message, remedy: 'look into the log of containerd' };
+  }
   const reason = systemCodeOf(error.cause) ?? error.detail;
   const missing = reason === 'ENOENT' ? 'there is no containerd at' : 'no containerd answers at';
-  return `${missing} ${socket} (${reason}): install and start it ("systemctl start containerd"), ${elsewhere}`;
+  return {
+    found: `${missing} ${socket} (${reason})`,
+    remedy: `install and start it ("systemctl start containerd"), ${elsewhere}`,
+  };
 }

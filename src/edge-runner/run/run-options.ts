@@ -1,5 +1,8 @@
-import { parseArgs } from 'node:util';
 import { RunnerError } from '../errors.ts';
+import { parseFlags } from './parse-flags.ts';
+
+export const defaultContainerdSocket = '/run/containerd/containerd.sock';
+export const defaultLogRoot = '/var/log/pods';
 
 export interface RunOptions {
   stateDir: string;
@@ -16,8 +19,8 @@ Keeps this device connected and its pods running. The device must have joined a 
 
   --state-dir DIR      identity, store and pod volumes (default /var/lib/towline)
   --memory-dir DIR     secrets and tokens in use, on a tmpfs (default /run/towline)
-  --containerd SOCKET  containerd's socket (default /run/containerd/containerd.sock)
-  --log-dir DIR        container logs (default /var/log/pods)
+  --containerd SOCKET  containerd's socket (default ${defaultContainerdSocket})
+  --log-dir DIR        container logs (default ${defaultLogRoot})
   --cgroup-root NAME   cgroup above all pods' (default kubepods)
   --log-level LEVEL    trace, debug, info, warn, error or fatal (default info)
   -h, --help           show this text
@@ -28,8 +31,8 @@ HTTPS_PROXY and NO_PROXY are honoured.
 const optionTypes = {
   'state-dir': { type: 'string', default: '/var/lib/towline' },
   'memory-dir': { type: 'string', default: '/run/towline' },
-  containerd: { type: 'string', default: '/run/containerd/containerd.sock' },
-  'log-dir': { type: 'string', default: '/var/log/pods' },
+  containerd: { type: 'string', default: defaultContainerdSocket },
+  'log-dir': { type: 'string', default: defaultLogRoot },
   'cgroup-root': { type: 'string', default: 'kubepods' },
   'log-level': { type: 'string', default: 'info' },
   help: { type: 'boolean', short: 'h', default: false },
@@ -39,13 +42,7 @@ const logLevels: readonly string[] = ['trace', 'debug', 'info', 'warn', 'error',
 
 /** `argv` begins after `run`. @throws RunnerError `USAGE` */
 export function parseRunOptions(argv: readonly string[]): RunOptions | 'help' {
-  let values;
-  try {
-    ({ values } = parseArgs({ args: [...argv], options: optionTypes }));
-  } catch (cause) {
-    const why = cause instanceof Error ? (cause.message.split('. ')[0] ?? '') : String(cause);
-    throw new RunnerError('USAGE', `${why}; see towline-runner run --help`, { cause });
-  }
+  const values = parseFlags('run', argv, optionTypes);
   if (values.help) return 'help';
   if (!logLevels.includes(values['log-level'])) {
     throw new RunnerError(
