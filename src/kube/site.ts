@@ -18,6 +18,8 @@ export interface SiteSpec {
   };
   /** The newest join token: `sha256:<hex>` of it, and when it ends (RFC 3339). */
   join?: { tokenHash: string; expiresAt: string };
+  /** The key that is no longer let in, `sha256:<hex>`, or `*` for every key. */
+  revokedKey?: string;
 }
 
 export interface SiteStatus {

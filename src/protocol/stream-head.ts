@@ -61,17 +61,25 @@ const portForward = v.object({
   upgrade,
 });
 
+/** A new certificate for the site's key, and the CAs to trust from now on; PEM. */
+const certificate = v.object({
+  type: v.literal('certificate'),
+  certificate: v.string(),
+  ca: v.string(),
+});
+
 /** Heads of the streams that a runner opens. */
 export const runnerStreamHead = v.variant('type', [sync, report]);
 export type RunnerStreamHead = v.InferOutput<typeof runnerStreamHead>;
 
 /** Heads of the streams that a provider opens. */
-export const providerStreamHead = v.variant('type', [logs, exec, attach, portForward]);
+export const providerStreamHead = v.variant('type', [logs, exec, attach, portForward, certificate]);
 export type ProviderStreamHead = v.InferOutput<typeof providerStreamHead>;
 
 export type LogsHead = v.InferOutput<typeof logs>;
 export type ExecHead = v.InferOutput<typeof exec>;
 export type AttachHead = v.InferOutput<typeof attach>;
+export type CertificateHead = v.InferOutput<typeof certificate>;
 export type PortForwardHead = v.InferOutput<typeof portForward>;
 export type Upgrade = v.InferOutput<typeof upgrade>;
 

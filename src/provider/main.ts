@@ -53,6 +53,7 @@ function parseFlags(argv: string[]): ProviderFlags {
     .option('--kubelet-client-ca <file>', 'CA of the API server (default: as the cluster says)')
     .option('--disconnect-grace <duration>', 'how long a site may be away unnoticed', '40s')
     .option('--trust-domain <name>', "SPIFFE trust domain of the sites' identities", 'towline')
+    .option('--site-certificate-lifetime <duration>', "lifetime of the sites' certificates", '720h')
     .option('--log-level <level>', levels.join(', '), 'info')
     .exitOverride()
     .configureOutput({

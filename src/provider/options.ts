@@ -3,6 +3,7 @@ import type { NetworkInterfaceInfo } from 'node:os';
 import { dnsLabelForm, isDnsLabel } from '../kube/dns-label.ts';
 import { parseDuration } from '../kube/duration.ts';
 import { ProviderError } from './errors.ts';
+import { maxSiteLifetimeMs, minSiteLifetimeMs } from './pki/lifetimes.ts';
 import type { PortRange } from './node/port-allocator.ts';
 
 /** Flags as commander gives them. */
@@ -17,6 +18,7 @@ export interface ProviderFlags {
   kubeletClientCa?: string;
   disconnectGrace: string;
   trustDomain: string;
+  siteCertificateLifetime: string;
   logLevel: string;
 }
 
@@ -32,6 +34,7 @@ export interface ProviderOptions {
   kubeletClientCa: string | undefined;
   disconnectGraceMs: number;
   trustDomain: string;
+  siteLifetimeMs: number;
 }
 
 /** What the options depend on besides the flags. */
@@ -55,6 +58,7 @@ export function providerOptions(flags: ProviderFlags, around: Surroundings): Pro
     kubeletClientCa: flags.kubeletClientCa,
     disconnectGraceMs: duration('--disconnect-grace', flags.disconnectGrace),
     trustDomain: trustDomain(flags.trustDomain),
+    siteLifetimeMs: siteLifetime(flags.siteCertificateLifetime),
   };
 }
 
@@ -119,6 +123,13 @@ function duration(flag: string, text: string): number {
     throw invalid(flag, `"${text}" is not a duration such as 40s`, { cause });
   }
   throw invalid(flag, `"${text}" is not longer than no time`);
+}
+
+function siteLifetime(text: string): number {
+  const flag = '--site-certificate-lifetime';
+  const ms = duration(flag, text);
+  if (ms >= minSiteLifetimeMs && ms <= maxSiteLifetimeMs) return ms;
+  throw invalid(flag, `"${text}" is not between 3s and a year (8760h)`);
 }
 
 function namespaceName(text: string): string {

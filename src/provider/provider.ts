@@ -9,6 +9,7 @@ import { ClusterCaches } from './cluster-caches.ts';
 import { KubeJoinSites } from './join/kube-join-sites.ts';
 import { publishProviderInfo } from './join/provider-info.ts';
 import { SiteJoin } from './join/site-join.ts';
+import { SiteRenewal } from './join/site-renewal.ts';
 import { KubeClient, type ServerVersion } from './kube-client/kube-client.ts';
 import { loadKubeConfig } from './kube-client/kube-config.ts';
 import { type ClientCa, ClientCaFile, PublishedClientCa } from './kubelet-api/client-ca.ts';
@@ -21,7 +22,6 @@ import { CertificateAuthority } from './pki/authority.ts';
 import { loadOrCreateCa } from './pki/ca-secret.ts';
 import { KubeCaSecrets } from './pki/kube-ca-secrets.ts';
 import { ServingCertificate } from './pki/serving-certificate.ts';
-import type { SiteId } from './pki/site-identity.ts';
 import { PodIndex } from './pod/pod-index.ts';
 import { preflight } from './preflight.ts';
 import { probeAddress, probePorts } from './probe-address.ts';
@@ -29,7 +29,9 @@ import { EventRecorder } from './report/event-recorder.ts';
 import { EventWriter } from './report/event-writer.ts';
 import { ConnectedNodes } from './site/connected-nodes.ts';
 import { SiteDirectory } from './site/site-directory.ts';
+import type { SitePeer } from './site/site-peer.ts';
 import { SiteRegistry } from './site/site-registry.ts';
+import type { StreamServer } from './site/site-session.ts';
 import { SiteControllers } from './site-controllers.ts';
 import { TunnelServer } from './tunnel-server/tunnel-server.ts';
 
@@ -63,14 +65,14 @@ export class Provider {
   }
 
   async #start(signal: AbortSignal): Promise<void> {
-    const { namespace, trustDomain, nodeAddress, version } = this.#options;
+    const { namespace, trustDomain, siteLifetimeMs, nodeAddress, version } = this.#options;
     const { client, server } = this.#connect();
     // Whoever can't serve must not begin to tell the cluster where its nodes are.
     await this.#probeAddresses();
     const serverVersion = await preflight(client, { server, namespace, signal, log: this.#log });
     const secrets = new KubeCaSecrets(client, namespace);
     const keyPair = await loadOrCreateCa({ secrets, trustDomain, nowMs: Date.now(), signal });
-    const authority = new CertificateAuthority({ keyPair, trustDomain });
+    const authority = new CertificateAuthority({ keyPair, trustDomain, siteLifetimeMs });
     const certificate = new ServingCertificate({ authority, names: servingNames(this.#options) });
     this.#begin('certificates', certificate);
 
@@ -82,23 +84,28 @@ export class Provider {
 
     const kubelet = await this.#kubeletApi(client, certificate, { registry, pods, sites });
     const controllers = new SiteControllers({
-      ...{ client, caches, pods, sites, registry, events, recorder, log: this.#log },
+      ...{ client, authority, caches, pods, sites, registry, events, recorder, log: this.#log },
       listener: kubelet,
       portRange: this.#options.kubeletPorts,
       facts: { address: nodeAddress, kubeletVersion: kubeletVersion(serverVersion, version) },
     });
     this.#begin('controllers', controllers);
 
+    const kubeSites = new KubeJoinSites(client);
     const tunnels = new TunnelServer({
       authority,
       certificate,
-      joiner: new SiteJoin({ sites: new KubeJoinSites(client), authority, log: this.#log }),
+      joiner: new SiteJoin({
+        ...{ sites: kubeSites, authority, log: this.#log },
+        siteOfToken: (tokenHash) => sites.ofToken(tokenHash),
+      }),
+      renewer: new SiteRenewal({ sites: kubeSites, authority, log: this.#log }),
       sites: {
         cached: ({ tenant, name }) => caches.sites.get(tenant, name),
-        read: (site, abort) => new KubeJoinSites(client).read(site, abort),
+        read: (site, abort) => kubeSites.read(site, abort),
       },
-      onTunnel: (site, ws) => {
-        this.#connected(site, ws, registry, controllers);
+      onTunnel: (peer, ws) => {
+        this.#connected(peer, ws, registry, controllers);
       },
       notReady: () => (signal.aborted ? 'stopping' : undefined),
       log: this.#log,
@@ -174,20 +181,19 @@ export class Provider {
   }
 
   #connected(
-    site: SiteId,
+    peer: SitePeer,
     ws: WebSocket,
     registry: SiteRegistry,
     controllers: SiteControllers,
   ): void {
-    const nodeName = nodeNameOf(site);
+    const nodeName = nodeNameOf(peer.site);
     const session = acceptTunnel(ws, {
       onStream: (stream) => {
         onStream(stream);
       },
     });
-    const onStream = registry.connect(nodeName, session, (stream, head) =>
-      controllers.streams.serve(nodeName, stream, head),
-    );
+    const serve: StreamServer = (stream, head) => controllers.streams.serve(nodeName, stream, head);
+    const onStream = registry.connect(nodeName, session, serve, peer);
   }
 
   async #listen(

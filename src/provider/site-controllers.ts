@@ -8,12 +8,14 @@ import { LeaseKeeper } from './node/lease-keeper.ts';
 import { NodeController } from './node/node-controller.ts';
 import type { ProviderFacts } from './node/plan-node-status.ts';
 import { PortAllocator, type PortListener, type PortRange } from './node/port-allocator.ts';
+import type { CertificateAuthority } from './pki/authority.ts';
 import type { PodIndex } from './pod/pod-index.ts';
 import { TolerationController } from './pod/toleration-controller.ts';
 import type { EventRecorder } from './report/event-recorder.ts';
 import type { EventWriter } from './report/event-writer.ts';
 import { PodStatusController } from './report/pod-status-controller.ts';
 import { SiteReports } from './report/site-reports.ts';
+import { SiteCertificates } from './site/site-certificates.ts';
 import type { SiteDirectory } from './site/site-directory.ts';
 import type { SiteRegistry } from './site/site-registry.ts';
 import { SiteStatusController } from './site/site-status-controller.ts';
@@ -21,6 +23,7 @@ import { SiteStreams } from './site/site-streams.ts';
 
 export interface SiteControllersOptions {
   client: KubeClient;
+  authority: CertificateAuthority;
   caches: ClusterCaches;
   pods: PodIndex;
   sites: SiteDirectory;
@@ -82,7 +85,8 @@ export class SiteControllers implements Runnable {
         recorder.warn(about, 'ObjectTooLarge', 'This object is too large to be brought to a site.');
       },
     });
-    this.#parts = [nodes, siteStatus, leases, statuses, tolerations, secrets];
+    const certificates = new SiteCertificates({ authority: options.authority, registry, log });
+    this.#parts = [nodes, siteStatus, leases, statuses, tolerations, secrets, certificates];
   }
 
   async run(signal: AbortSignal): Promise<void> {

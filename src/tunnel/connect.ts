@@ -10,6 +10,7 @@ export type LinkState =
   | { readonly kind: 'connected'; readonly address: string }
   | { readonly kind: 'disconnected'; readonly error: TunnelError; readonly retryInMs: number };
 
+/** `tls` and `headers` may be getters: they are read anew for each dial. */
 export interface ConnectOptions extends DialOptions {
   readonly onSession: (session: Session, address: string) => void;
   readonly onState?: (state: LinkState) => void;

@@ -1,5 +1,6 @@
 import {
   createHash,
+  createPrivateKey,
   createPublicKey,
   generateKeyPairSync,
   sign,
@@ -49,6 +50,12 @@ export function joinRequestOf(
 /** `sha256:<hex>` of a key's SubjectPublicKeyInfo in DER. */
 export function publicKeyHashOf(key: KeyObject): string {
   return `sha256:${createHash('sha256').update(spkiOf(key)).digest('hex')}`;
+}
+
+/** The public key of a private one, both PEM. Throws Node's error for what is no private key. */
+export function publicPemOf(privateKey: string): string {
+  const key = createPublicKey(createPrivateKey(privateKey));
+  return key.export({ type: 'spki', format: 'pem' }).toString();
 }
 
 function spkiOf(key: KeyObject): Buffer {

@@ -1,7 +1,8 @@
-import { createPrivateKey, createPublicKey, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { mkdir, open, readdir, readFile, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import * as v from 'valibot';
+import { publicPemOf } from './device-key.ts';
 import { JoinError, systemCodeOf } from './errors.ts';
 import { certificateFault, identityConfig, type Identity } from './identity.ts';
 
@@ -126,8 +127,7 @@ async function readPart(dir: string, name: string): Promise<string> {
 
 function publicPem(dir: string, privateKey: string): string {
   try {
-    const key = createPublicKey(createPrivateKey(privateKey));
-    return key.export({ type: 'spki', format: 'pem' }).toString();
+    return publicPemOf(privateKey);
   } catch (cause) {
     throw invalid(dir, `${files.privateKey} is damaged`, cause);
   }

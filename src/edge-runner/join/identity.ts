@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { certificatesOf } from '../../protocol/trust-bundle.ts';
 import * as v from 'valibot';
 
 /** Who a device is, and whom it trusts. Certificates and key are PEM. */
@@ -29,16 +30,19 @@ export function certificateFault(options: {
   ca: string;
   site: { tenant: string; site: string };
 }): string | undefined {
-  let certificate, ca;
+  let certificate, authorities;
   try {
     certificate = new X509Certificate(options.certificate);
-    ca = new X509Certificate(options.ca);
+    authorities = certificatesOf(options.ca);
   } catch {
     return 'certificate or CA are not in PEM';
   }
   const publicKey = certificate.publicKey.export({ type: 'spki', format: 'pem' }).toString();
   if (publicKey !== options.publicKey) return 'the certificate is for another key';
-  if (!certificate.verify(ca.publicKey)) return 'the certificate is not from the CA';
+  const { issuer } = certificate;
+  if (!authorities.some((ca) => ca.subject === issuer && certificate.verify(ca.publicKey))) {
+    return 'the certificate is not from the CA';
+  }
   const path = /^URI:spiffe:\/\/[^/,]+(\/.*)$/.exec(certificate.subjectAltName ?? '')?.[1];
   if (path !== `/tenant/${options.site.tenant}/site/${options.site.site}`) {
     return 'the certificate is for another site';

@@ -1,32 +1,26 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { isIPv6 } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import * as v from 'valibot';
-import {
-  joinPath,
-  joinRefusal,
-  joinResponse,
-  type JoinRequest,
-  type JoinResponse,
-} from '../../protocol/join.ts';
+import { joinRefusal, joinResponse, type JoinResponse } from '../../protocol/join.ts';
 import { JoinError } from './errors.ts';
 import { maxResponseBytes, responseTimeoutMs } from './limits.ts';
 import type { ProviderAddress } from './provider-address.ts';
-import type { ProviderConnection } from './provider-connection.ts';
 
 /**
- * Sends a join request over a connection whose other end is proved, and closes it.
+ * Asks for a certificate over a connection whose other end is proved, and closes it.
  * @throws JoinError with the provider's reason, or `CONNECTION_LOST`, `RESPONSE_INVALID`, `ABORTED`.
  */
 export async function exchangeJoin(
-  connection: ProviderConnection,
+  socket: TLSSocket,
   address: ProviderAddress,
-  request: JoinRequest,
+  asked: CertificateQuestion,
   signal: AbortSignal,
 ): Promise<JoinResponse> {
   const timeout = AbortSignal.timeout(responseTimeoutMs);
   try {
     const bounded = AbortSignal.any([signal, timeout]);
-    const answer = await post(connection, address, JSON.stringify(request), bounded);
+    const answer = await post(socket, address, asked, bounded);
     return readAnswer(address, answer);
   } catch (error) {
     if (error instanceof JoinError) throw error;
@@ -38,8 +32,14 @@ export async function exchangeJoin(
       { cause: error },
     );
   } finally {
-    connection.socket.destroy();
+    socket.destroy();
   }
+}
+
+/** A POST of JSON, or of nothing. */
+export interface CertificateQuestion {
+  path: string;
+  body?: string;
 }
 
 interface Answer {
@@ -48,19 +48,19 @@ interface Answer {
 }
 
 function post(
-  connection: ProviderConnection,
+  socket: TLSSocket,
   address: ProviderAddress,
-  body: string,
+  { path, body = '' }: CertificateQuestion,
   signal: AbortSignal,
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const outgoing = httpRequest({
-      createConnection: () => connection.socket,
+      createConnection: () => socket,
       method: 'POST',
-      path: joinPath,
+      path,
       headers: {
         host: `${isIPv6(address.host) ? `[${address.host}]` : address.host}:${address.port}`,
-        'content-type': 'application/json',
+        ...(body === '' ? {} : { 'content-type': 'application/json' }),
         'content-length': Buffer.byteLength(body),
         connection: 'close',
       },

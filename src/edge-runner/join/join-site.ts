@@ -1,8 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { createPublicKey } from 'node:crypto';
-import type { JoinRequest, JoinResponse } from '../../protocol/join.ts';
+import { joinPath, type JoinRequest, type JoinResponse } from '../../protocol/join.ts';
 import type { ProxyEnvironment } from '../../tunnel/proxy-environment.ts';
-import { FileKey, joinRequestOf } from './device-key.ts';
+import { FileKey, joinRequestOf, publicPemOf } from './device-key.ts';
 import { JoinError } from './errors.ts';
 import { certificateFault, type Identity } from './identity.ts';
 import { IdentityDraft } from './identity-dir.ts';
@@ -82,7 +81,8 @@ async function redeemAnywhere(options: JoinOptions, request: JoinRequest): Promi
   for (const address of options.addresses) {
     try {
       const connection = await connectToProvider(address, { ...options, timeoutMs });
-      return await exchangeJoin(connection, address, request, options.signal);
+      const asked = { path: joinPath, body: JSON.stringify(request) };
+      return await exchangeJoin(connection.socket, address, asked, options.signal);
     } catch (error) {
       if (!(error instanceof JoinError) || error.code !== 'PROVIDER_UNREACHABLE') throw error;
       failures.push(error);
@@ -93,7 +93,7 @@ async function redeemAnywhere(options: JoinOptions, request: JoinRequest): Promi
 }
 
 function requireFitting(identity: Identity, key: FileKey): void {
-  const publicKey = createPublicKey(key.pem).export({ type: 'spki', format: 'pem' }).toString();
+  const publicKey = publicPemOf(key.pem);
   const fault = certificateFault({ ...identity, publicKey, site: identity });
   if (fault === undefined) return;
   throw new JoinError(

@@ -1,17 +1,21 @@
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import { connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
+import {
+  connect,
+  type ConnectionOptions,
+  type DetailedPeerCertificate,
+  type TLSSocket,
+} from 'node:tls';
 import { TunnelError } from '../../tunnel/errors.ts';
 import type { ProxyEnvironment } from '../../tunnel/proxy-environment.ts';
 import { publicKeyHashOf } from './device-key.ts';
 import { JoinError, systemCodeOf } from './errors.ts';
+import type { Identity } from './identity.ts';
 import { maxChainLength } from './limits.ts';
 import { serverNameOf, type ProviderAddress } from './provider-address.ts';
 import { openRoad } from './provider-road.ts';
 
-export interface ProviderTrust {
-  /** `sha256:<hex>` of the SubjectPublicKeyInfo of the provider's CA. */
-  caHash: string;
+export interface ConnectOptions {
   /** Where HTTPS_PROXY and NO_PROXY are looked up. */
   environment: ProxyEnvironment;
   /** How long connecting may take. */
@@ -19,8 +23,13 @@ export interface ProviderTrust {
   signal: AbortSignal;
 }
 
+export interface ProviderTrust extends ConnectOptions {
+  /** `sha256:<hex>` of the SubjectPublicKeyInfo of the provider's CA. */
+  caHash: string;
+}
+
 /** The same with the end of its time. */
-type TimedTrust = ProviderTrust & { timeout: AbortSignal };
+type Timed<T> = T & { timeout: AbortSignal };
 
 /** A connection on which the other end is proved to be the provider. */
 export interface ProviderConnection {
@@ -45,7 +54,24 @@ export async function connectToProvider(
   return { socket, ca };
 }
 
-async function presentedAuthority(address: ProviderAddress, trust: TimedTrust): Promise<string> {
+/**
+ * Connects with what a joined device trusts and is known by.
+ * @throws JoinError `PROVIDER_UNREACHABLE`, `PROVIDER_UNTRUSTED`, `ABORTED`
+ */
+export function connectAsSite(
+  address: ProviderAddress,
+  { certificate, privateKey, ca }: Identity,
+  options: ConnectOptions,
+): Promise<TLSSocket> {
+  const timed = { ...options, timeout: AbortSignal.timeout(options.timeoutMs) };
+  const tls = { ca, cert: certificate, key: privateKey, rejectUnauthorized: true };
+  return handshake(address, timed, tls);
+}
+
+async function presentedAuthority(
+  address: ProviderAddress,
+  trust: Timed<ProviderTrust>,
+): Promise<string> {
   const socket = await handshake(address, trust, { rejectUnauthorized: false });
   const chain = chainOf(socket);
   socket.destroy();
@@ -76,8 +102,8 @@ function chainOf(socket: TLSSocket): X509Certificate[] {
 
 async function handshake(
   address: ProviderAddress,
-  trust: TimedTrust,
-  tls: { ca?: string; rejectUnauthorized: boolean },
+  trust: Timed<ConnectOptions>,
+  tls: Pick<ConnectionOptions, 'ca' | 'cert' | 'key' | 'rejectUnauthorized'>,
 ): Promise<TLSSocket> {
   const signal = AbortSignal.any([trust.signal, trust.timeout]);
   let socket: TLSSocket | undefined;
@@ -137,6 +163,8 @@ function connectionError(address: ProviderAddress, cause: unknown): JoinError {
   );
 }
 
+const notByCa = 'the certificate is not signed by the CA that this device trusts';
+
 const untrustedReasons: Partial<Record<string, string>> = {
   ERR_TLS_CERT_ALTNAME_INVALID:
     'the certificate of the provider is not for this host; use an address that the provider was given with --public-address',
@@ -144,11 +172,11 @@ const untrustedReasons: Partial<Record<string, string>> = {
     'the certificate of the provider has expired; check the clock of this device, then the provider',
   CERT_NOT_YET_VALID:
     'the certificate of the provider is not valid yet; check the clock of this device',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'the certificate is not signed by the CA of --ca-hash',
-  UNABLE_TO_GET_ISSUER_CERT: 'the certificate is not signed by the CA of --ca-hash',
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'the certificate is not signed by the CA of --ca-hash',
-  SELF_SIGNED_CERT_IN_CHAIN: 'the certificate is not signed by the CA of --ca-hash',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'the certificate is not signed by the CA of --ca-hash',
-  CERT_SIGNATURE_FAILURE: 'the certificate is not signed by the CA of --ca-hash',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: notByCa,
+  UNABLE_TO_GET_ISSUER_CERT: notByCa,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: notByCa,
+  SELF_SIGNED_CERT_IN_CHAIN: notByCa,
+  DEPTH_ZERO_SELF_SIGNED_CERT: notByCa,
+  CERT_SIGNATURE_FAILURE: notByCa,
   INVALID_PURPOSE: 'the certificate is not one for servers',
 };

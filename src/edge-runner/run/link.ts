@@ -2,18 +2,20 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { tunnelPath } from '../../protocol/join.ts';
 import { connectTunnel, type LinkState } from '../../tunnel/connect.ts';
+import { trustHeader } from '../../protocol/trust-bundle.ts';
 import type { Session } from '../../tunnel/session.ts';
-import type { Identity } from '../join/identity.ts';
+import type { SiteCredentials } from '../join/site-credentials.ts';
 import type { ReportClient } from '../report/report-client.ts';
 import type { StreamServer } from '../streams/stream-server.ts';
 import type { SyncClient } from '../sync/sync-client.ts';
+import { KeyRenewal } from './key-renewal.ts';
 
 interface LinkOptions {
-  identity: Identity;
+  credentials: SiteCredentials;
   environment: Record<string, string | undefined>;
-  sync: SyncClient;
-  report: ReportClient;
-  streams: StreamServer;
+  sync: Pick<SyncClient, 'run'>;
+  report: Pick<ReportClient, 'run'>;
+  streams: Pick<StreamServer, 'accept'>;
   log: Logger;
 }
 
@@ -24,18 +26,26 @@ const maxRetryMs = 30_000;
 /** Keeps the device connected, and its sync and report streams open, until the signal aborts. */
 export class Link {
   readonly #options: LinkOptions;
+  readonly #renewal: KeyRenewal;
   #current: AbortController | undefined;
   readonly #exchanges = new Set<Promise<void>>();
 
   constructor(options: LinkOptions) {
     this.#options = options;
+    this.#renewal = new KeyRenewal(options);
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { identity, environment, streams } = this.#options;
+    const { credentials, environment, streams } = this.#options;
     await connectTunnel({
-      addresses: identity.addresses.map((address) => new URL(tunnelPath, address).href),
-      tls: { cert: identity.certificate, key: identity.privateKey, ca: identity.ca },
+      addresses: credentials.identity.addresses.map((address) => new URL(tunnelPath, address).href),
+      // Asked for each dial: certificates change while the runner runs.
+      get tls() {
+        return credentials.tls();
+      },
+      get headers() {
+        return { [trustHeader]: credentials.trustDigest() };
+      },
       proxyEnvironment: environment,
       signal,
       session: {
@@ -48,6 +58,8 @@ export class Link {
       },
       onState: (state) => {
         this.#tell(state);
+        if (state.kind !== 'disconnected') return;
+        this.#keep(this.#renewal.dialFailed(state.error, signal));
       },
     });
     this.#current?.abort();

@@ -6,6 +6,7 @@ import { CriClient } from '../cri/cri-client.ts';
 import { GrpcChannel } from '../cri/grpc-channel.ts';
 import { readHostFacts } from '../host/host-facts.ts';
 import { loadIdentity } from '../join/identity-dir.ts';
+import { SiteCredentials } from '../join/site-credentials.ts';
 import { NodeReporter } from '../node/node-reporter.ts';
 import { systemClock } from '../pod/clock.ts';
 import { PodManager } from '../pod/pod-manager.ts';
@@ -56,6 +57,7 @@ async function serve(
   closers: (() => unknown)[],
 ): Promise<void> {
   const identity = await loadIdentity(options.stateDir);
+  const credentials = new SiteCredentials({ identity, dir: options.stateDir });
   const channel = new GrpcChannel({ socketPath: options.containerdSocket });
   closers.push(() => channel.close());
   const cri = new CriClient(channel);
@@ -107,8 +109,11 @@ async function serve(
       log.debug({ pods: state.pods().length }, 'the desired state is up to date');
     },
   });
-  const streams = new StreamServer({ pods, cri, log });
-  const link = new Link({ ...{ identity, environment, sync, report, streams, log } });
+  const streams = new StreamServer({
+    ...{ pods, cri, log },
+    onCertificate: (head) => credentials.install(head),
+  });
+  const link = new Link({ ...{ credentials, environment, sync, report, streams, log } });
 
   const site = `${identity.tenant}/${identity.site}`;
   log.info({ site, version: runnerVersion, pods: state.pods().length }, 'the runner is up');

@@ -5,6 +5,7 @@ import { parseMessage } from '../../protocol/parse.ts';
 import {
   isInteractive,
   providerStreamHead,
+  type CertificateHead,
   type ProviderStreamHead,
   type ProviderStreamReply,
 } from '../../protocol/stream-head.ts';
@@ -13,6 +14,7 @@ import { FrameReader, writeFrame } from '../../tunnel/json-frame.ts';
 import type { TunnelStream } from '../../tunnel/stream.ts';
 import { CriError } from '../cri/cri-error.ts';
 import type { CriClient } from '../cri/cri-client.ts';
+import { JoinError } from '../join/errors.ts';
 import { LogError } from '../logs/log-error.ts';
 import type { PodManager } from '../pod/pod-manager.ts';
 import { relayStreaming } from './relay-streaming.ts';
@@ -22,10 +24,12 @@ import { StreamRefusal } from './stream-refusal.ts';
 export interface StreamServerOptions {
   pods: PodManager;
   cri: CriClient;
+  /** Takes a new certificate. Rejects with JoinError. */
+  onCertificate: (head: CertificateHead) => Promise<void>;
   log: Logger;
 }
 
-/** Answers the streams that the provider opens: logs, exec, attach and port-forward. */
+/** Answers the streams that the provider opens: logs, exec, attach and port-forward, and a new certificate. */
 export class StreamServer {
   readonly #options: StreamServerOptions;
 
@@ -67,7 +71,17 @@ export class StreamServer {
       case 'attach':
       case 'port-forward':
         return relayStreaming(stream, head, this.#options);
+      case 'certificate':
+        return this.#takeCertificate(stream, head);
     }
+  }
+
+  async #takeCertificate(stream: TunnelStream, head: CertificateHead): Promise<void> {
+    await this.#options.onCertificate(head);
+    const reply: ProviderStreamReply = { ok: true };
+    await writeFrame(stream, reply);
+    stream.end();
+    stream.resume();
   }
 }
 
@@ -78,6 +92,7 @@ function refusalOf(error: unknown): { status: number; message: string } | undefi
   if (error instanceof LogError) {
     return { status: error.code === 'LOG_BAD_OPTION' ? 400 : 500, message: error.message };
   }
+  if (error instanceof JoinError) return { status: 500, message: error.message };
   if (error instanceof CriError) {
     return { status: error.code === 'NOT_FOUND' ? 404 : 500, message: error.detail };
   }

@@ -10,6 +10,7 @@ import type { SiteId } from '../pki/site-identity.ts';
 import { JoinRefusedError } from './errors.ts';
 import { maxRedemptionTries } from './limits.ts';
 import { provenKeyOf } from './proof.ts';
+import { isRevoked } from './site-key.ts';
 import { judgeToken, tokenHashOf } from './token.ts';
 
 /** The cluster's Sites, read and written directly, never from a cache. */
@@ -24,16 +25,20 @@ export interface JoinSites {
 export class SiteJoin {
   readonly #sites: JoinSites;
   readonly #authority: CertificateAuthority;
+  readonly #siteOfToken: (tokenHash: string) => SiteId | undefined;
   readonly #log: Logger;
   readonly #nowMs: () => number;
 
   constructor(options: {
     sites: JoinSites;
+    /** The site whose newest token this is, as a cache has it. */
+    siteOfToken?: (tokenHash: string) => SiteId | undefined;
     authority: CertificateAuthority;
     log: Logger;
     nowMs?: () => number;
   }) {
     this.#sites = options.sites;
+    this.#siteOfToken = options.siteOfToken ?? (() => undefined);
     this.#authority = options.authority;
     this.#log = options.log;
     this.#nowMs = options.nowMs ?? Date.now;
@@ -51,7 +56,7 @@ export class SiteJoin {
       const certificate = this.#authority.issueSite(site, key);
       await this.#redeem(site, key, request.token, signal);
       this.#log.info({ site, publicKeyHash: publicKeyHashOf(key) }, 'site joined');
-      return { certificate, ca: this.#authority.certificatePem };
+      return { certificate, ca: this.#authority.trustPem };
     } catch (error) {
       throw this.#refusalOf(site, error);
     }
@@ -67,13 +72,23 @@ export class SiteJoin {
     for (let tries = 0; tries < maxRedemptionTries; tries += 1) {
       const site = await this.#sites.read(id, signal);
       const verdict = judgeToken(site, presented, this.#nowMs());
+      if (site !== undefined && isRevoked(site, presented.publicKeyHash)) {
+        throw refusal('SITE_REVOKED', id);
+      }
       if (verdict === 'reissue') return;
+      if (verdict === 'TOKEN_UNKNOWN') throw this.#unknownToken(presented.tokenHash, id);
       if (verdict !== 'redeem' || site === undefined) throw refusal(verdict, id);
       const outcome = await this.#sites.writeStatus(this.#redeemed(site, presented), signal);
       if (outcome === 'written') return;
       if (outcome === 'gone') throw refusal('SITE_NOT_FOUND', id);
     }
     throw refusal('UNAVAILABLE', id);
+  }
+
+  /** Who has the token of another site may hear that he mixed up two lines. */
+  #unknownToken(tokenHash: string, id: SiteId): JoinRefusedError {
+    const owner = this.#siteOfToken(tokenHash);
+    return refusal(owner === undefined ? 'TOKEN_UNKNOWN' : 'TOKEN_OF_OTHER_SITE', id);
   }
 
   #redeemed(site: Site, presented: { tokenHash: string; publicKeyHash: string }): Site {
@@ -112,10 +127,14 @@ const unavailable = 'the provider cannot reach its cluster at the moment: try ag
 const texts = {
   TOKEN_UNKNOWN: (s: SiteId) =>
     `the token is not one of site ${s.tenant}/${s.name}, or there is no such site: ${newToken(s)}`,
+  TOKEN_OF_OTHER_SITE: (s: SiteId) =>
+    `the token is one of another site than ${s.tenant}/${s.name}: use the whole line that was printed with it, or ${newToken(s)}`,
   TOKEN_EXPIRED: (s: SiteId) => `the token has expired: ${newToken(s)}`,
   TOKEN_USED: (s: SiteId) => `the token was used before, and works only once: ${newToken(s)}`,
   SITE_NOT_FOUND: (s: SiteId) =>
     `site ${s.tenant}/${s.name} was deleted just now: create it again with "towlinectl site create"`,
+  SITE_REVOKED: (s: SiteId) =>
+    `this key of site ${s.tenant}/${s.name} was revoked: ${newToken(s)} and join with --force`,
   UNAVAILABLE: () => unavailable,
 };
 

@@ -49,14 +49,22 @@ export function createCa(options: { trustDomain: string; nowMs: number }): KeyPa
 export class CertificateAuthority {
   readonly certificate: X509Certificate;
   readonly trustDomain: string;
+  /** How long a site's certificate is valid. */
+  readonly siteLifetimeMs: number;
   readonly #key: KeyObject;
   readonly #nowMs: () => number;
 
   /** @throws PkiError `CA_INVALID` when the two don't belong together, or aren't a CA's. */
-  constructor(options: { keyPair: KeyPairPem; trustDomain: string; nowMs?: () => number }) {
+  constructor(options: {
+    keyPair: KeyPairPem;
+    trustDomain: string;
+    siteLifetimeMs?: number;
+    nowMs?: () => number;
+  }) {
     const { certificate, key } = readCa(options.keyPair);
     this.certificate = certificate;
     this.trustDomain = options.trustDomain;
+    this.siteLifetimeMs = options.siteLifetimeMs ?? siteLifetimeMs;
     this.#key = key;
     this.#nowMs = options.nowMs ?? Date.now;
   }
@@ -66,17 +74,22 @@ export class CertificateAuthority {
     return this.certificate.toString();
   }
 
+  /** The CAs whose certificates count, and which sites are to trust, PEM. */
+  get trustPem(): string {
+    return this.certificatePem;
+  }
+
   /** `sha256:<hex>` of the CA's SubjectPublicKeyInfo: `--ca-hash` in a join line. */
   get caHash(): string {
     return publicKeyHashOf(this.certificate.publicKey);
   }
 
-  /** Certificate of a site, PEM: an X.509-SVID for 30 days. `publicKey` must be ECDSA on P-256. */
+  /** Certificate of a site, PEM: an X.509-SVID. `publicKey` must be ECDSA on P-256. */
   issueSite(site: SiteId, publicKey: KeyObject): string {
     return this.#issue({
       subject: { organization: site.tenant, commonName: site.name },
       publicKey,
-      lifetimeMs: siteLifetimeMs,
+      lifetimeMs: this.siteLifetimeMs,
       extensions: clientExtensions(spiffeIdOf(this.trustDomain, site), this.#keys(publicKey)),
     }).toString();
   }

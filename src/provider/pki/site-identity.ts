@@ -10,7 +10,9 @@ export interface SiteId {
 
 /** Whose certificate it is, or why it isn't a valid one; `reason` is a phrase for a person. */
 export type PeerVerdict =
-  { ok: true; site: SiteId; publicKeyHash: string } | { ok: false; reason: string };
+  | { ok: true; site: SiteId; publicKeyHash: string }
+  /** `renewable`: only dates or issuer are wrong, and a renewal by the key may mend them. */
+  | { ok: false; reason: string; renewable: boolean };
 
 export interface PeerRules {
   /** The CAs that are trusted, each by itself. */
@@ -33,20 +35,37 @@ export function siteIdentityOf(
   if (
     !rules.authorities.some((ca) => certificate.checkIssued(ca) && certificate.verify(ca.publicKey))
   ) {
-    return refused('the client certificate is not from the CA of this provider');
+    return refused('the client certificate is not from the CA of this provider', true);
   }
   if (rules.nowMs < certificate.validFromDate.getTime()) {
-    return refused(`the client certificate is not valid before ${iso(certificate.validFromDate)}`);
+    return refused(
+      `the client certificate is not valid before ${iso(certificate.validFromDate)}`,
+      true,
+    );
   }
   if (rules.nowMs > certificate.validToDate.getTime()) {
-    return refused(`the client certificate expired at ${iso(certificate.validToDate)}`);
+    return refused(`the client certificate expired at ${iso(certificate.validToDate)}`, true);
   }
-  if (certificate.ca || !new Set(certificate.keyUsage).has(id_kp_clientAuth)) {
-    return refused('the certificate is not one for clients');
-  }
+  if (!isForClients(certificate)) return refused('the certificate is not one for clients');
   const site = parseSiteUri(certificate.subjectAltName, rules.trustDomain);
   if (site === undefined) return refused('the client certificate does not name a site');
   return { ok: true, site, publicKeyHash: publicKeyHashOf(certificate.publicKey) };
+}
+
+/**
+ * The site that a certificate names, whoever issued it and whenever: a claim, good for nothing
+ * without a look at the certificate's key.
+ */
+export function claimedSiteOf(
+  certificate: X509Certificate | undefined,
+  trustDomain: string,
+): SiteId | undefined {
+  if (certificate === undefined || !isForClients(certificate)) return undefined;
+  return parseSiteUri(certificate.subjectAltName, trustDomain);
+}
+
+function isForClients(certificate: X509Certificate): boolean {
+  return !certificate.ca && new Set(certificate.keyUsage).has(id_kp_clientAuth);
 }
 
 /** `subjectAltName` as Node prints it; exactly one name is allowed, and it is the SPIFFE ID of a site. */
@@ -60,8 +79,8 @@ function parseSiteUri(subjectAltName: string | undefined, trustDomain: string): 
   return tenant === undefined || name === undefined ? undefined : { tenant, name };
 }
 
-function refused(reason: string): PeerVerdict {
-  return { ok: false, reason };
+function refused(reason: string, renewable = false): PeerVerdict {
+  return { ok: false, reason, renewable };
 }
 
 function iso(date: Date): string {

@@ -29,6 +29,12 @@ export class SiteDirectory {
     return { name: nodeName.slice(0, dot), tenant: nodeName.slice(dot + 1) };
   }
 
+  /** The site whose newest join token has this hash. */
+  ofToken(tokenHash: string): SiteId | undefined {
+    const site = this.#sites.list().find(({ spec }) => spec?.join?.tokenHash === tokenHash);
+    return site && { tenant: site.metadata.namespace ?? '', name: site.metadata.name };
+  }
+
   nodeNames(): string[] {
     return this.#sites.list().map((site) => nodeNameOfSite(site));
   }

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { ProviderStreamHead } from '../../protocol/stream-head.ts';
 import type { StreamClass } from '../../tunnel/stream.ts';
 import { SiteError } from './errors.ts';
+import type { SitePeer } from './site-peer.ts';
 import {
   type InboundStream,
   SiteSession,
@@ -67,10 +68,15 @@ export class SiteRegistry {
   }
 
   /** Takes a connection over. @returns where its inbound streams go. */
-  connect(nodeName: string, session: TunnelSession, serve: StreamServer): OnStream {
+  connect(
+    nodeName: string,
+    session: TunnelSession,
+    serve: StreamServer,
+    peer?: SitePeer,
+  ): OnStream {
     const epoch = (this.#epoch += 1);
     const log = this.#options.log.child({ node: nodeName, epoch });
-    const site = new SiteSession({ nodeName, epoch, session, serve, log });
+    const site = new SiteSession({ nodeName, epoch, session, serve, log, peer });
     const previous = this.#sessions.get(nodeName);
     this.#sessions.set(nodeName, site);
     clearTimeout(this.#away.get(nodeName)?.timer);

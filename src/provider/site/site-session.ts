@@ -11,6 +11,7 @@ import { TunnelError } from '../../tunnel/errors.ts';
 import { FrameReader, writeFrame } from '../../tunnel/json-frame.ts';
 import type { StreamClass } from '../../tunnel/stream.ts';
 import { streamHeadTimeoutMs } from '../limits.ts';
+import type { SitePeer } from './site-peer.ts';
 
 /** A stream that the runner opened; `streamClass` orders what this end sends. */
 export interface InboundStream extends Duplex {
@@ -30,6 +31,8 @@ export type StreamServer = (stream: Duplex, head: RunnerStreamHead) => Promise<v
 
 export interface SiteSessionOptions {
   nodeName: string;
+  /** Who it is; unknown only to tests of other things. */
+  peer?: SitePeer | undefined;
   /** Counts the connections that this process took; the highest of a site is the one that counts. */
   epoch: number;
   session: TunnelSession;
@@ -41,6 +44,7 @@ export interface SiteSessionOptions {
 export class SiteSession {
   readonly nodeName: string;
   readonly epoch: number;
+  readonly peer: SitePeer | undefined;
   /** Resolves when the connection is over, with the reason. */
   readonly closed: Promise<Error>;
 
@@ -53,6 +57,7 @@ export class SiteSession {
   constructor(options: SiteSessionOptions) {
     this.nodeName = options.nodeName;
     this.epoch = options.epoch;
+    this.peer = options.peer;
     this.closed = options.session.closed;
     this.#session = options.session;
     this.#serve = options.serve;

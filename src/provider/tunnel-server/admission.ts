@@ -1,5 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Site } from '../../kube/site.ts';
+import { judgeKey } from '../join/site-key.ts';
 import { siteIdentityOf, type PeerRules, type SiteId } from '../pki/site-identity.ts';
 
 /** Sites as a cache has them, and as the cluster has them now. */
@@ -11,7 +12,8 @@ export interface TunnelSites {
 
 /** `reason` is one line for the person at the device. */
 export type Admission =
-  { ok: true; site: SiteId } | { ok: false; status: 401 | 403 | 503; reason: string };
+  | { ok: true; site: SiteId; publicKeyHash: string }
+  | { ok: false; status: 401 | 403 | 503; reason: string };
 
 /**
  * Decides whether the holder of a certificate may open the tunnel of a site: the certificate is
@@ -26,7 +28,10 @@ export async function admit(
 ): Promise<Admission> {
   const peer = siteIdentityOf(certificate, rules);
   if (!peer.ok) {
-    return { ok: false, status: 401, reason: `${peer.reason}: join this device again` };
+    const advice = peer.renewable
+      ? 'it is renewed by the key with which the site joined'
+      : 'join this device again';
+    return { ok: false, status: 401, reason: `${peer.reason}: ${advice}` };
   }
   const cached = judgeSite(sites.cached(peer.site), peer.site, peer.publicKeyHash);
   if (cached.ok) return cached;
@@ -41,13 +46,24 @@ export async function admit(
 
 function judgeSite(site: Site | undefined, id: SiteId, publicKeyHash: string): Admission {
   const name = `site ${id.tenant}/${id.name}`;
-  if (site === undefined)
-    return forbidden(`${name} does not exist any more: create it, and join this device again`);
-  if (site.metadata.deletionTimestamp !== undefined) return forbidden(`${name} is being deleted`);
-  if (site.status?.publicKeyHash === publicKeyHash) return { ok: true, site: id };
-  return forbidden(
-    `${name} has been joined with another key since: join this device again to make it the site's own`,
-  );
+  switch (judgeKey(site, publicKeyHash)) {
+    case 'known':
+      return { ok: true, site: id, publicKeyHash };
+    case 'absent':
+      return forbidden(
+        site === undefined
+          ? `${name} does not exist any more: create it, and join this device again`
+          : `${name} is being deleted`,
+      );
+    case 'revoked':
+      return forbidden(
+        `${name} was revoked: its pods go on here; join this device again with a new token to bring it back`,
+      );
+    case 'unknown':
+      return forbidden(
+        `${name} has been joined with another key since: join this device again to make it the site's own`,
+      );
+  }
 }
 
 function forbidden(reason: string): Admission {

@@ -25,7 +25,10 @@ const statuses: Record<JoinRefusalCode, number> = {
   TOKEN_UNKNOWN: 403,
   TOKEN_EXPIRED: 403,
   TOKEN_USED: 403,
+  TOKEN_OF_OTHER_SITE: 403,
   SITE_NOT_FOUND: 404,
+  SITE_REVOKED: 403,
+  KEY_UNKNOWN: 403,
   PROOF_INVALID: 400,
   REQUEST_INVALID: 400,
   RATE_LIMITED: 429,
@@ -51,14 +54,18 @@ export function addJoinRoute(
   });
 }
 
-const tooMany = new JoinRefusedError('RATE_LIMITED', 'too many joins: try again in a minute');
+export const tooMany = new JoinRefusedError(
+  'RATE_LIMITED',
+  'too many joins: try again in a minute',
+);
 
 /** Answers a request that never came to the route, for example because it isn't JSON. */
 export function refuse(reply: FastifyReply, error: JoinRefusedError): FastifyReply {
   return reply.code(statuses[error.code]).send({ code: error.code, message: error.message });
 }
 
-function refusalOf(error: unknown): JoinRefusedError {
+/** What a failure is told as. */
+export function refusalOf(error: unknown): JoinRefusedError {
   if (error instanceof JoinRefusedError) return error;
   if (error instanceof ProtocolError) return new JoinRefusedError('REQUEST_INVALID', error.message);
   return new JoinRefusedError(

@@ -19,12 +19,14 @@ import {
   keepAliveTimeoutMs,
   requestTimeoutMs,
 } from './limits.ts';
+import { addRenewRoute, type Renewer } from './renew-route.ts';
 import { TunnelUpgrades, type OnTunnel } from './tunnel-upgrades.ts';
 
 export interface TunnelServerOptions {
   authority: CertificateAuthority;
   certificate: ServingCertificate;
   joiner: Joiner;
+  renewer: Renewer;
   sites: TunnelSites;
   onTunnel: OnTunnel;
   /** Why the provider isn't ready, or `undefined` when it is: the answer of `/readyz`. */
@@ -37,7 +39,7 @@ export interface TunnelServerOptions {
 }
 
 /**
- * The provider's public listener, TLS 1.3: `/v1/join`, `/v1/tunnel`, `/healthz`, `/readyz`.
+ * The provider's public listener, TLS 1.3: `/v1/join`, `/v1/renew`, `/v1/tunnel`, `/healthz`, `/readyz`.
  * A client certificate is asked for and not insisted on; whether one is needed is decided for each
  * path. The CA is sent in the chain, so that a joining device can compare its hash.
  */
@@ -86,7 +88,7 @@ export class TunnelServer {
 }
 
 function createApp(options: TunnelServerOptions): FastifyInstance<Server> {
-  const { joiner, notReady, log, clock } = options;
+  const { joiner, renewer, authority, notReady, log } = options;
   const app = fastify<Server>({
     https: serverOptions(options),
     forceCloseConnections: true,
@@ -98,7 +100,9 @@ function createApp(options: TunnelServerOptions): FastifyInstance<Server> {
     const reason = notReady();
     return reply.code(reason === undefined ? 200 : 503).send(`${reason ?? 'ok'}\n`);
   });
-  addJoinRoute(app, { joiner, rate: new JoinRate(clock ?? systemClock) });
+  const rate = new JoinRate(options.clock ?? systemClock);
+  addJoinRoute(app, { joiner, rate });
+  addRenewRoute(app, { renewer, rate, trustDomain: authority.trustDomain });
   app.setErrorHandler((error, _request, reply) => {
     log.debug({ err: error }, 'request refused');
     return refuse(reply, new JoinRefusedError('REQUEST_INVALID', 'the request cannot be read'));
@@ -123,7 +127,7 @@ function serverOptions(options: TunnelServerOptions): TlsOptions & Record<string
 /** Without tickets no session is resumed, so that every connection proves its certificate anew. */
 function contextOptions(authority: CertificateAuthority): SecureContextOptions {
   return {
-    ca: authority.certificatePem,
+    ca: authority.trustPem,
     minVersion: 'TLSv1.3',
     secureOptions: constants.SSL_OP_NO_TICKET,
   };

@@ -4,8 +4,10 @@ import { TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { tunnelPath } from '../../protocol/join.ts';
+import { trustHeader } from '../../protocol/trust-bundle.ts';
 import { maxMessageBytes, maxMessageFragments } from '../../tunnel/limits.ts';
-import type { PeerRules, SiteId } from '../pki/site-identity.ts';
+import type { PeerRules } from '../pki/site-identity.ts';
+import type { SitePeer } from '../site/site-peer.ts';
 import { admit, type TunnelSites } from './admission.ts';
 import { decisionTimeoutMs } from './limits.ts';
 import { rejectUpgrade } from './upgrade-rejection.ts';
@@ -14,7 +16,7 @@ import { rejectUpgrade } from './upgrade-rejection.ts';
  * Takes over the connection of a site. Called at once when it is open: listeners must be set before
  * this returns, or what the site sent first is lost.
  */
-export type OnTunnel = (site: SiteId, ws: WebSocket) => void;
+export type OnTunnel = (peer: SitePeer, ws: WebSocket) => void;
 
 /** Turns HTTP upgrades on the tunnel's path into WebSockets of sites that may come in. */
 export class TunnelUpgrades {
@@ -59,9 +61,12 @@ export class TunnelUpgrades {
       rejectUpgrade(socket, admission.status, admission.reason);
       return;
     }
-    if (socket.destroyed) return;
+    if (socket.destroyed || certificate === undefined) return;
+    const header = request.headers[trustHeader];
+    const trustDigest = typeof header === 'string' ? header : undefined;
     this.#webSockets.handleUpgrade(request, socket, head, (ws) => {
-      this.#onTunnel(admission.site, ws);
+      const { site, publicKeyHash } = admission;
+      this.#onTunnel({ site, certificate, publicKeyHash, trustDigest }, ws);
     });
   }
 

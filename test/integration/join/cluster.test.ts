@@ -15,6 +15,7 @@ import type { Site } from '../../../src/kube/site.ts';
 import { KubeJoinSites } from '../../../src/provider/join/kube-join-sites.ts';
 import { publishProviderInfo } from '../../../src/provider/join/provider-info.ts';
 import { SiteJoin } from '../../../src/provider/join/site-join.ts';
+import { SiteRenewal } from '../../../src/provider/join/site-renewal.ts';
 import { KubeClient } from '../../../src/provider/kube-client/kube-client.ts';
 import { loadKubeConfig } from '../../../src/provider/kube-client/kube-config.ts';
 import { CertificateAuthority } from '../../../src/provider/pki/authority.ts';
@@ -50,6 +51,7 @@ async function startJoining(plane: ControlPlane): Promise<Joining> {
   const authority = new CertificateAuthority({ keyPair, trustDomain });
   const sites = new KubeJoinSites(client);
   const server = new TunnelServer({
+    renewer: new SiteRenewal({ sites, authority, log }),
     authority,
     certificate: new ServingCertificate({ authority, names: ['127.0.0.1'] }),
     joiner: new SiteJoin({ sites, authority, log }),

@@ -2,12 +2,19 @@ import { randomBytes } from 'node:crypto';
 import { pino } from 'pino';
 import type { WebSocket } from 'ws';
 import type { Site } from '../../../src/kube/site.ts';
+import { SiteRenewal } from '../../../src/provider/join/site-renewal.ts';
 import { SiteJoin, type JoinSites } from '../../../src/provider/join/site-join.ts';
 import { tokenHashOf } from '../../../src/provider/join/token.ts';
-import { CertificateAuthority, createCa } from '../../../src/provider/pki/authority.ts';
+import {
+  CertificateAuthority,
+  createCa,
+  type KeyPairPem,
+} from '../../../src/provider/pki/authority.ts';
 import { ServingCertificate } from '../../../src/provider/pki/serving-certificate.ts';
 import type { SiteId } from '../../../src/provider/pki/site-identity.ts';
+import type { SitePeer } from '../../../src/provider/site/site-peer.ts';
 import type { TunnelSites } from '../../../src/provider/tunnel-server/admission.ts';
+import type { OnTunnel } from '../../../src/provider/tunnel-server/tunnel-upgrades.ts';
 import { TunnelServer } from '../../../src/provider/tunnel-server/tunnel-server.ts';
 
 /** Sites in memory that behave as an API server does: versions, conflicts, a cache that lags. */
@@ -59,10 +66,11 @@ export class MemorySites implements JoinSites, TunnelSites {
 export interface ProviderFixture {
   sites: MemorySites;
   authority: CertificateAuthority;
+  caPair: KeyPairPem;
   certificate: ServingCertificate;
   port: number;
   url: string;
-  tunnels: { site: SiteId; ws: WebSocket }[];
+  tunnels: { site: SiteId; peer: SitePeer; ws: WebSocket }[];
   /** Why /readyz says no. */
   notReady: { reason: string | undefined };
   close(): Promise<void>;
@@ -74,6 +82,8 @@ export interface FixtureOptions {
   /** Clock of the CA and its certificates; the listener itself goes by the real one. */
   issuedAtMs?: () => number;
   port?: number;
+  siteLifetimeMs?: number;
+  onTunnel?: OnTunnel;
 }
 
 /** A real listener of a provider on loopback; its certificate is for `names`. */
@@ -81,7 +91,10 @@ export async function startProvider(options: FixtureOptions = {}): Promise<Provi
   const nowMs = options.issuedAtMs ?? Date.now;
   const trustDomain = 'towline';
   const keyPair = createCa({ trustDomain, nowMs: nowMs() });
-  const authority = new CertificateAuthority({ keyPair, trustDomain, nowMs });
+  const authority = new CertificateAuthority({
+    ...{ keyPair, trustDomain, nowMs },
+    ...(options.siteLifetimeMs === undefined ? {} : { siteLifetimeMs: options.siteLifetimeMs }),
+  });
   const sites = options.sites ?? new MemorySites();
   const log = pino({ enabled: false });
   const tunnels: ProviderFixture['tunnels'] = [];
@@ -89,11 +102,15 @@ export async function startProvider(options: FixtureOptions = {}): Promise<Provi
   const names = options.names ?? ['127.0.0.1', 'localhost'];
   const certificate = new ServingCertificate({ authority, names, nowMs });
   const server = new TunnelServer({
+    renewer: new SiteRenewal({ sites, authority, log }),
     authority,
     certificate,
     joiner: new SiteJoin({ sites, authority, log }),
     sites,
-    onTunnel: (site, ws) => tunnels.push({ site, ws }),
+    onTunnel: (peer, ws) => {
+      tunnels.push({ site: peer.site, peer, ws });
+      options.onTunnel?.(peer, ws);
+    },
     notReady: () => notReady.reason,
     log,
   });
@@ -101,6 +118,7 @@ export async function startProvider(options: FixtureOptions = {}): Promise<Provi
   return {
     sites,
     authority,
+    caPair: keyPair,
     certificate,
     port,
     url: `wss://127.0.0.1:${port}`,

@@ -12,6 +12,7 @@ const flags: ProviderFlags = {
   kubeletListen: '0.0.0.0',
   disconnectGrace: '40s',
   trustDomain: 'towline',
+  siteCertificateLifetime: '720h',
   logLevel: 'info',
 };
 
@@ -73,6 +74,8 @@ void t.test('a flag that cannot be used is named', (t) => {
     [{ disconnectGrace: '40' }, '--disconnect-grace'],
     [{ disconnectGrace: '-1s' }, '--disconnect-grace'],
     [{ trustDomain: 'A B' }, '--trust-domain'],
+    [{ siteCertificateLifetime: '2s' }, '--site-certificate-lifetime'],
+    [{ siteCertificateLifetime: '9000h' }, '--site-certificate-lifetime'],
   ];
   for (const [change, flag] of bad) {
     t.throws(() => providerOptions({ ...flags, ...change }, around), {

@@ -86,6 +86,29 @@ void t.test('of many devices with one token exactly one gets in', async (t) => {
   t.equal(sites.writes, 1);
 });
 
+void t.test('the token of another site is told apart from a wrong one', async (t) => {
+  const sites = new OneSite('secret');
+  const join = new SiteJoin({
+    ...{ sites, authority, log: pino({ enabled: false }) },
+    siteOfToken: (hash) =>
+      hash === tokenHashOf('of cafe') ? { tenant: 'acme', name: 'cafe' } : undefined,
+  });
+  const attempt = (token: string): Promise<unknown> =>
+    join.join(joinRequestOf(FileKey.generate(), { ...asked, token }));
+  await t.rejects(attempt('of cafe'), { code: 'TOKEN_OF_OTHER_SITE', message: /whole line/ });
+  await t.rejects(attempt('of nobody'), { code: 'TOKEN_UNKNOWN' });
+  t.equal(sites.writes, 0);
+});
+
+void t.test('a revoked key joins no more, whatever token it has; a new one does', async (t) => {
+  const sites = new OneSite('secret');
+  const key = FileKey.generate();
+  if (sites.site?.spec) sites.site.spec.revokedKey = publicKeyHashOf(key.publicKey);
+  const again = joinOf(sites).join(joinRequestOf(key, asked));
+  await t.rejects(again, { code: 'SITE_REVOKED' });
+  t.ok((await joinOf(sites).join(joinRequestOf(FileKey.generate(), asked))).certificate);
+});
+
 void t.test('a device that lost the answer asks again and costs no second write', async (t) => {
   const sites = new OneSite('secret');
   const request = joinRequestOf(FileKey.generate(), asked);

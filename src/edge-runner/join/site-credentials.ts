@@ -1,0 +1,63 @@
+import type { JoinResponse } from '../../protocol/join.ts';
+import { trustDigestOf } from '../../protocol/trust-bundle.ts';
+import type { TunnelTls } from '../../tunnel/dial.ts';
+import { publicPemOf } from './device-key.ts';
+import { JoinError } from './errors.ts';
+import { certificateFault, type Identity } from './identity.ts';
+import { IdentityDraft } from './identity-dir.ts';
+
+/** What this device proves its site by, renewed while it runs. */
+export class SiteCredentials {
+  readonly #dir: string;
+  #identity: Identity;
+  #stored: Promise<unknown> = Promise.resolve();
+
+  /** `identity` is what the state directory `dir` holds. */
+  constructor(options: { identity: Identity; dir: string }) {
+    this.#identity = options.identity;
+    this.#dir = options.dir;
+  }
+
+  get identity(): Identity {
+    return this.#identity;
+  }
+
+  /** For the next connection. */
+  tls(): TunnelTls {
+    const { certificate, privateKey, ca } = this.#identity;
+    return { cert: certificate, key: privateKey, ca };
+  }
+
+  /** Tells the provider which CAs are trusted here. */
+  trustDigest(): string {
+    return trustDigestOf(this.#identity.ca);
+  }
+
+  /**
+   * Takes a new certificate for the same key, and the CAs to trust from now on. It counts for the
+   * next connection, even when it can't be stored.
+   * @throws JoinError `RESPONSE_INVALID` when it doesn't fit, `STATE_DIR_UNUSABLE`
+   */
+  async install({ certificate, ca }: JoinResponse): Promise<void> {
+    const identity = { ...this.#identity, certificate, ca };
+    const publicKey = publicPemOf(identity.privateKey);
+    const fault = certificateFault({ ...identity, publicKey, site: identity });
+    if (fault !== undefined) {
+      throw new JoinError('RESPONSE_INVALID', `the new certificate is of no use: ${fault}`);
+    }
+    this.#identity = identity;
+    const store = this.#stored.then(() => this.#store(identity));
+    this.#stored = store.catch(() => undefined);
+    await store;
+  }
+
+  async #store(identity: Identity): Promise<void> {
+    const draft = await IdentityDraft.begin(this.#dir, { replace: true });
+    try {
+      await draft.commit(identity);
+    } catch (error) {
+      await draft.discard();
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,43 @@
+import type { Logger } from 'pino';
+import type { TunnelError } from '../../tunnel/errors.ts';
+import { JoinError } from '../join/errors.ts';
+import { renewSite } from '../join/renew-site.ts';
+import type { SiteCredentials } from '../join/site-credentials.ts';
+
+interface KeyRenewalOptions {
+  credentials: SiteCredentials;
+  environment: Record<string, string | undefined>;
+  log: Logger;
+}
+
+/** HTTP status with which a provider says that it doesn't take the certificate. */
+const unauthorized = 401;
+
+/** Asks for a new certificate by the key once the provider takes the old one no more. */
+export class KeyRenewal {
+  readonly #options: KeyRenewalOptions;
+  #running = false;
+
+  constructor(options: KeyRenewalOptions) {
+    this.#options = options;
+  }
+
+  /** Hears why a dial failed; the dial after a renewal has the new certificate. Never rejects. */
+  async dialFailed({ code, detail }: TunnelError, signal: AbortSignal): Promise<void> {
+    if (code !== 'HTTP_REJECTED' || detail.status !== unauthorized || this.#running) return;
+    this.#running = true;
+    const { credentials, environment, log } = this.#options;
+    try {
+      const { identity } = credentials;
+      await credentials.install(await renewSite({ identity, environment, signal }));
+      log.info("the site's certificate was renewed by its key");
+    } catch (error) {
+      if (signal.aborted) return;
+      const fields = error instanceof JoinError ? { code: error.code } : { err: error };
+      const why = error instanceof Error ? error.message : String(error);
+      log.warn(fields, `the site's certificate was not renewed: ${why}`);
+    } finally {
+      this.#running = false;
+    }
+  }
+}

@@ -1,0 +1,20 @@
+import type { Site } from '../../kube/site.ts';
+
+/**
+ * How a key stands to a Site: `known` is the one that joined last. `absent`: there is no such Site,
+ * or it is being deleted.
+ */
+export type KeyVerdict = 'known' | 'unknown' | 'revoked' | 'absent';
+
+/** Judges a key by its hash, `sha256:<hex>` of its SubjectPublicKeyInfo. */
+export function judgeKey(site: Site | undefined, publicKeyHash: string): KeyVerdict {
+  if (site === undefined || site.metadata.deletionTimestamp !== undefined) return 'absent';
+  if (isRevoked(site, publicKeyHash)) return 'revoked';
+  return site.status?.publicKeyHash === publicKeyHash ? 'known' : 'unknown';
+}
+
+/** Whether a Site says that a key must not be let in, whoever had it. */
+export function isRevoked(site: Site, publicKeyHash: string): boolean {
+  const revoked = site.spec?.revokedKey;
+  return revoked === '*' || revoked === publicKeyHash;
+}

@@ -1,0 +1,116 @@
+import { X509Certificate } from 'node:crypto';
+import type { Duplex } from 'node:stream';
+import type { Logger } from 'pino';
+import { maxHeadBytes } from '../../protocol/limits.ts';
+import { parseMessage } from '../../protocol/parse.ts';
+import { providerStreamReply, type ProviderStreamReply } from '../../protocol/stream-head.ts';
+import { trustDigestOf } from '../../protocol/trust-bundle.ts';
+import { FrameReader } from '../../tunnel/json-frame.ts';
+import { maxNodeWrites } from '../limits.ts';
+import type { CertificateAuthority } from '../pki/authority.ts';
+import {
+  renewAfterShare,
+  renewalCheckMs,
+  renewalReplyTimeoutMs,
+  renewalRetryMs,
+} from '../pki/lifetimes.ts';
+import { ReconcileQueue } from '../reconcile/reconcile-queue.ts';
+import type { SitePeer } from './site-peer.ts';
+import type { SiteRegistry } from './site-registry.ts';
+import type { SiteSession } from './site-session.ts';
+
+export interface SiteCertificatesOptions {
+  authority: CertificateAuthority;
+  registry: Pick<SiteRegistry, 'get' | 'nodeNames' | 'subscribe'>;
+  log: Logger;
+  nowMs?: () => number;
+}
+
+/** What a site holds, as far as this process knows. */
+interface Held {
+  certificate: X509Certificate;
+  trustDigest: string;
+}
+
+/**
+ * Renews the certificates of connected sites over their tunnels: at two thirds of their lifetime, and
+ * when the CA or the CAs to trust have changed. It is the provider that begins, by its own clock, so
+ * that the clock of a device doesn't matter. The connection goes on; the next one is made with the
+ * new certificate.
+ */
+export class SiteCertificates {
+  readonly #options: SiteCertificatesOptions;
+  readonly #queue: ReconcileQueue;
+  /** Of connections on which a certificate was renewed. */
+  readonly #renewed = new WeakMap<SiteSession, Held>();
+
+  constructor(options: SiteCertificatesOptions) {
+    this.#options = options;
+    this.#queue = new ReconcileQueue({
+      name: 'certificates',
+      reconcile: (nodeName, signal) => this.#reconcile(nodeName, signal),
+      concurrency: maxNodeWrites,
+      log: options.log,
+    });
+    options.registry.subscribe((nodeName) => {
+      this.#queue.add(nodeName);
+    });
+  }
+
+  run(signal: AbortSignal): Promise<void> {
+    return this.#queue.run(signal);
+  }
+
+  /** The CA, or the CAs to trust, have changed. */
+  authorityChanged(): void {
+    for (const nodeName of this.#options.registry.nodeNames()) this.#queue.add(nodeName);
+  }
+
+  async #reconcile(nodeName: string, signal: AbortSignal): Promise<void> {
+    const session = this.#options.registry.get(nodeName);
+    const peer = session?.peer;
+    if (session === undefined || peer?.trustDigest === undefined) return;
+    const { certificate, trustDigest } = peer;
+    const held = this.#renewed.get(session) ?? { certificate, trustDigest };
+    if (this.#waitMs(held) > 0 || (await this.#renew(session, peer, signal))) {
+      const next = this.#renewed.get(session) ?? held;
+      this.#queue.addAfter(nodeName, Math.min(Math.max(this.#waitMs(next), 0), renewalCheckMs));
+    } else this.#queue.addAfter(nodeName, renewalRetryMs);
+  }
+
+  /** Until the certificate is due, in ms. */
+  #waitMs({ certificate, trustDigest }: Held): number {
+    const { authority, nowMs = Date.now } = this.#options;
+    const isOfToday =
+      certificate.checkIssued(authority.certificate) &&
+      trustDigest === trustDigestOf(authority.trustPem);
+    if (!isOfToday) return 0;
+    const leftMs = certificate.validToDate.getTime() - nowMs();
+    return leftMs - authority.siteLifetimeMs * (1 - renewAfterShare);
+  }
+
+  /** @returns false when the site didn't take it; rejects when it could not be asked. */
+  async #renew(session: SiteSession, peer: SitePeer, signal: AbortSignal): Promise<boolean> {
+    const { authority, log } = this.#options;
+    const { nodeName } = session;
+    const pem = authority.issueSite(peer.site, peer.certificate.publicKey);
+    const ca = authority.trustPem;
+    const stream = session.open({ type: 'certificate', certificate: pem, ca }, 'control');
+    const reply = await replyOf(stream, signal).finally(() => stream.destroy());
+    if (!reply.ok) {
+      log.warn({ node: nodeName, reply: reply.message }, 'the site did not take its certificate');
+      return false;
+    }
+    const certificate = new X509Certificate(pem);
+    this.#renewed.set(session, { certificate, trustDigest: trustDigestOf(ca) });
+    log.info({ node: nodeName, until: certificate.validToDate }, 'certificate of the site renewed');
+    return true;
+  }
+}
+
+/** Rejects with TunnelError or ProtocolError, also when the connection ends first. */
+async function replyOf(stream: Duplex, signal: AbortSignal): Promise<ProviderStreamReply> {
+  const timeout = AbortSignal.timeout(renewalReplyTimeoutMs);
+  const reader = new FrameReader(stream, maxHeadBytes);
+  return parseMessage(providerStreamReply, await reader.read(AbortSignal.any([signal, timeout])));
+}

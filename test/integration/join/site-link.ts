@@ -1,0 +1,122 @@
+import { pino, type Logger } from 'pino';
+import type { Test } from 'tap';
+import type { CriClient } from '../../../src/edge-runner/cri/cri-client.ts';
+import type { Identity } from '../../../src/edge-runner/join/identity.ts';
+import { loadIdentity } from '../../../src/edge-runner/join/identity-dir.ts';
+import { joinSite } from '../../../src/edge-runner/join/join-site.ts';
+import { parseProviderAddresses } from '../../../src/edge-runner/join/provider-address.ts';
+import { SiteCredentials } from '../../../src/edge-runner/join/site-credentials.ts';
+import type { PodManager } from '../../../src/edge-runner/pod/pod-manager.ts';
+import { Link } from '../../../src/edge-runner/run/link.ts';
+import { StreamServer } from '../../../src/edge-runner/streams/stream-server.ts';
+import { SiteCertificates } from '../../../src/provider/site/site-certificates.ts';
+import { SiteRegistry } from '../../../src/provider/site/site-registry.ts';
+import { acceptTunnel } from '../../../src/tunnel/accept.ts';
+import type { Session } from '../../../src/tunnel/session.ts';
+import { startProvider, type FixtureOptions, type ProviderFixture } from './provider-fixture.ts';
+
+/** Condition-driven; tap's own time limit ends it when it never comes. */
+export async function until<T>(condition: () => T | undefined | false | Promise<T>): Promise<T> {
+  for (;;) {
+    const value = await condition();
+    if (value !== undefined && value !== false) return value;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+export interface Cloud extends ProviderFixture {
+  registry: SiteRegistry;
+  certificates: SiteCertificates;
+}
+
+/** A provider's listener with the parts that keep connections and renew certificates. */
+export async function startCloud(t: Test, options: FixtureOptions = {}): Promise<Cloud> {
+  const log = pino({ enabled: false });
+  const registry = new SiteRegistry({ graceMs: 60_000, log });
+  const provider = await startProvider({
+    ...options,
+    onTunnel: (peer, ws) => {
+      const session = acceptTunnel(ws, {
+        onStream: (stream) => {
+          onStream(stream);
+        },
+      });
+      const nodeName = `${peer.site.name}.${peer.site.tenant}`;
+      const onStream = registry.connect(nodeName, session, () => Promise.resolve(), peer);
+    },
+  });
+  const stop = new AbortController();
+  const certificates = new SiteCertificates({ authority: provider.authority, registry, log });
+  const running = certificates.run(stop.signal);
+  t.teardown(async () => {
+    stop.abort();
+    await Promise.all([running, registry.stop(0)]);
+    await provider.close();
+  });
+  return { ...provider, registry, certificates };
+}
+
+/** Joins a site that is made for it. @returns the state directory */
+export async function joinNew(t: Test, cloud: ProviderFixture, site = 'shop'): Promise<string> {
+  const dir = t.testdir({});
+  cloud.sites.add(site, `token of ${site}`);
+  await joinSite({
+    addresses: parseProviderAddresses(cloud.url),
+    ...{ tenant: 'acme', site, token: `token of ${site}`, dir },
+    caHash: cloud.authority.caHash,
+    force: true,
+    environment: {},
+    signal: AbortSignal.timeout(20_000),
+  });
+  return dir;
+}
+
+export interface Device {
+  sessions: Session[];
+  identity(): Identity;
+  lines: { level: number; code?: string; msg: string }[];
+  stop(): Promise<void>;
+}
+
+/** The part of a runner that keeps the link, with the identity of a state directory. */
+export async function startDevice(t: Test, dir: string): Promise<Device> {
+  const lines: Device['lines'] = [];
+  const log: Logger = pino(
+    { base: null },
+    { write: (line: string) => lines.push(JSON.parse(line) as Device['lines'][number]) },
+  );
+  const credentials = new SiteCredentials({ identity: await loadIdentity(dir), dir });
+  // Only streams about the site itself come here.
+  const nothing: unknown = undefined;
+  const streams = new StreamServer({
+    ...{ pods: nothing as PodManager, cri: nothing as CriClient, log },
+    onCertificate: (head) => credentials.install(head),
+  });
+  const sessions: Session[] = [];
+  const held = (session: Session, signal: AbortSignal): Promise<void> => {
+    sessions.push(session);
+    return new Promise((resolve) => {
+      signal.addEventListener('abort', () => {
+        resolve();
+      });
+    });
+  };
+  const stop = new AbortController();
+  const link = new Link({
+    ...{ credentials, environment: {}, streams, log },
+    sync: { run: held },
+    report: { run: () => new Promise(() => undefined) },
+  });
+  const running = link.run(stop.signal);
+  void running;
+  const device = {
+    ...{ sessions, lines },
+    identity: () => credentials.identity,
+    stop: (): Promise<void> => {
+      stop.abort();
+      return Promise.resolve();
+    },
+  };
+  t.teardown(() => device.stop());
+  return device;
+}
