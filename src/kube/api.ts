@@ -48,6 +48,12 @@ export interface PodSpec {
   nodeName?: string;
   hostname?: string;
   subdomain?: string;
+  setHostnameAsFQDN?: boolean;
+  hostnameOverride?: string;
+  nodeSelector?: Record<string, string>;
+  os?: { name?: string };
+  /** What the pod's runtime needs besides its containers, from the RuntimeClass. */
+  overhead?: Record<string, string>;
   hostNetwork?: boolean;
   hostPID?: boolean;
   hostIPC?: boolean;
@@ -95,14 +101,26 @@ export interface PodSecurityContext {
   runAsGroup?: number;
   runAsNonRoot?: boolean;
   supplementalGroups?: number[];
+  supplementalGroupsPolicy?: 'Merge' | 'Strict';
   fsGroup?: number;
   fsGroupChangePolicy?: string;
-  seccompProfile?: SeccompProfile;
+  seccompProfile?: SecurityProfile;
+  appArmorProfile?: SecurityProfile;
+  seLinuxOptions?: SeLinuxOptions;
+  sysctls?: { name: string; value: string }[];
 }
 
-export interface SeccompProfile {
+/** Of seccomp or AppArmor. */
+export interface SecurityProfile {
   type: 'RuntimeDefault' | 'Unconfined' | 'Localhost';
   localhostProfile?: string;
+}
+
+export interface SeLinuxOptions {
+  user?: string;
+  role?: string;
+  type?: string;
+  level?: string;
 }
 
 export interface SecurityContext {
@@ -113,7 +131,10 @@ export interface SecurityContext {
   readOnlyRootFilesystem?: boolean;
   allowPrivilegeEscalation?: boolean;
   capabilities?: { add?: string[]; drop?: string[] };
-  seccompProfile?: SeccompProfile;
+  procMount?: 'Default' | 'Unmasked';
+  seccompProfile?: SecurityProfile;
+  appArmorProfile?: SecurityProfile;
+  seLinuxOptions?: SeLinuxOptions;
 }
 
 export interface Container {

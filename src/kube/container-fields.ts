@@ -73,6 +73,14 @@ const volumeMountRule = fields(
   ['name', 'mountPath'],
 );
 
+/** A profile of seccomp or AppArmor. */
+export const profileRule: FieldRule = fields({
+  type: oneOf('RuntimeDefault', 'Unconfined', 'Localhost'),
+  localhostProfile: text,
+});
+
+export const seLinuxRule: FieldRule = fields({ user: text, role: text, type: text, level: text });
+
 const securityContextRule = fields({
   runAsUser: number,
   runAsGroup: number,
@@ -81,9 +89,10 @@ const securityContextRule = fields({
   readOnlyRootFilesystem: flag,
   allowPrivilegeEscalation: flag,
   capabilities: fields({ add: listOf(text), drop: listOf(text) }),
-  procMount: oneOf('Default'),
-  seccompProfile: fields({ type: oneOf('RuntimeDefault', 'Unconfined') }),
-  appArmorProfile: fields({ type: oneOf('RuntimeDefault') }),
+  procMount: oneOf('Default', 'Unmasked'),
+  seccompProfile: profileRule,
+  appArmorProfile: profileRule,
+  seLinuxOptions: seLinuxRule,
 });
 
 /** A port by its number or by the name of one of the container's. */

@@ -6,19 +6,40 @@ export interface DnsConfig {
   options: string[];
 }
 
+/** The DNS of the cluster, where the device can reach it. */
+export interface ClusterDns {
+  /** Without any, `ClusterFirst` is `Default`, as with a kubelet. */
+  servers: readonly string[];
+  domain: string;
+}
+
 /**
- * What goes into a pod's resolv.conf: the device's own configuration, or nothing with `dnsPolicy:
- * None`, and the pod's `dnsConfig` added to it, within the limits of the resolver. The cluster's DNS
- * isn't known at a site, so `ClusterFirst` is `Default`, as with a kubelet that has no cluster DNS.
+ * What goes into a pod's resolv.conf: the cluster's DNS, the device's own configuration, or nothing,
+ * as its `dnsPolicy` says, and the pod's `dnsConfig` added to it, within the limits of the resolver.
  * Source: kubelet, pkg/kubelet/network/dns.
  */
-export function podDnsConfig(pod: Pod, hostResolvConf: string): DnsConfig {
-  const base = pod.spec.dnsPolicy === 'None' ? none : parseResolvConf(hostResolvConf);
+export function podDnsConfig(pod: Pod, hostResolvConf: string, cluster: ClusterDns): DnsConfig {
+  const base = policyConfig(pod, parseResolvConf(hostResolvConf), cluster);
   const extra = pod.spec.dnsConfig;
   return {
     servers: unique([...base.servers, ...(extra?.nameservers ?? [])]).slice(0, maxServers),
     searches: fitSearches(unique([...base.searches, ...(extra?.searches ?? [])])),
     options: mergeOptions(base.options, extra?.options ?? []),
+  };
+}
+
+function policyConfig(pod: Pod, host: DnsConfig, { servers, domain }: ClusterDns): DnsConfig {
+  const { dnsPolicy = 'ClusterFirst', hostNetwork } = pod.spec;
+  if (dnsPolicy === 'None') return { servers: [], searches: [], options: [] };
+  const first =
+    dnsPolicy === 'ClusterFirstWithHostNet' ||
+    (dnsPolicy === 'ClusterFirst' && hostNetwork !== true);
+  if (!first || servers.length === 0) return host;
+  const own = [`${pod.metadata.namespace ?? ''}.svc.${domain}`, `svc.${domain}`, domain];
+  return {
+    servers: [...servers],
+    searches: [...own, ...host.searches],
+    options: ['ndots:5'],
   };
 }
 
@@ -37,7 +58,6 @@ export function parseResolvConf(text: string): DnsConfig {
   return config;
 }
 
-const none: DnsConfig = { servers: [], searches: [], options: [] };
 const maxServers = 3;
 const maxSearches = 32;
 const maxSearchLength = 2048;

@@ -1,20 +1,37 @@
 import type { Pod } from './api.ts';
+import { KubeRuleError } from './kube-rule-error.ts';
 
 /**
  * The name a pod has for itself, cut to 63 characters, and its domain, which is empty unless the pod
- * asks for a `subdomain`.
+ * asks for a `subdomain`. A `hostnameOverride` is taken as it is.
  * Source: kubelet, GeneratePodHostNameAndDomain.
  */
 export function podHostname(pod: Pod, clusterDomain: string): { hostname: string; domain: string } {
-  const { hostname, subdomain } = pod.spec;
-  const name = hostname === undefined || hostname === '' ? pod.metadata.name : hostname;
+  const { hostname = '', subdomain = '', hostnameOverride = '' } = pod.spec;
+  if (hostnameOverride !== '') return { hostname: hostnameOverride, domain: '' };
+  const name = hostname === '' ? pod.metadata.name : hostname;
   return {
     hostname: name.length <= maxLength ? name : name.slice(0, maxLength).replace(/[-.]+$/, ''),
     domain:
-      subdomain === undefined || subdomain === ''
-        ? ''
-        : `${subdomain}.${pod.metadata.namespace ?? ''}.svc.${clusterDomain}`,
+      subdomain === '' ? '' : `${subdomain}.${pod.metadata.namespace ?? ''}.svc.${clusterDomain}`,
   };
 }
 
+/**
+ * The name that the kernel is given: with `setHostnameAsFQDN` the full one.
+ * @throws KubeRuleError `CONFIG_ERROR` when that is longer than the kernel's 64 characters.
+ * Source: kubelet, GeneratePodHostNameAndDomain and truncation in util.GetNodenameForKernel.
+ */
+export function kernelHostname(pod: Pod, clusterDomain: string): string {
+  const { hostname, domain } = podHostname(pod, clusterDomain);
+  if (pod.spec.setHostnameAsFQDN !== true || domain === '') return hostname;
+  const full = `${hostname}.${domain}`;
+  if (full.length <= maxKernelLength) return full;
+  throw new KubeRuleError(
+    'CONFIG_ERROR',
+    `Failed to construct FQDN from Pod hostname and cluster domain, FQDN ${full} is too long (${maxKernelLength} characters is the max, ${full.length} characters requested)`,
+  );
+}
+
 const maxLength = 63;
+const maxKernelLength = 64;

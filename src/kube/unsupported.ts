@@ -1,5 +1,11 @@
 import type { Pod } from './api.ts';
-import { containerRule, ephemeralContainerRule, initContainerRule } from './container-fields.ts';
+import {
+  containerRule,
+  ephemeralContainerRule,
+  initContainerRule,
+  profileRule,
+  seLinuxRule,
+} from './container-fields.ts';
 import {
   anything,
   fields,
@@ -34,7 +40,6 @@ export function unsupportedFields(pod: Pod): FieldProblem[] {
 
 /** Annotations, by prefix, that change how a pod runs, and the values that are honoured. */
 const annotationRules: [prefix: string, values: string[]][] = [
-  ['container.apparmor.security.beta.kubernetes.io/', ['runtime/default']],
   ['kubernetes.io/ingress-bandwidth', []],
   ['kubernetes.io/egress-bandwidth', []],
 ];
@@ -57,11 +62,14 @@ const podSecurityContextRule = fields({
   runAsGroup: number,
   runAsNonRoot: flag,
   supplementalGroups: listOf(number),
-  supplementalGroupsPolicy: oneOf('Merge'),
+  supplementalGroupsPolicy: oneOf('Merge', 'Strict'),
   fsGroup: number,
   fsGroupChangePolicy: oneOf('Always', 'OnRootMismatch'),
-  seccompProfile: fields({ type: oneOf('RuntimeDefault', 'Unconfined') }),
-  appArmorProfile: fields({ type: oneOf('RuntimeDefault') }),
+  seccompProfile: profileRule,
+  appArmorProfile: profileRule,
+  seLinuxChangePolicy: oneOf('Recursive', 'MountOption'),
+  seLinuxOptions: seLinuxRule,
+  sysctls: listOf(fields({ name: text, value: text }, ['name'])),
 });
 
 const dnsConfigRule = fields({
@@ -87,10 +95,11 @@ export const podSpecRule: FieldRule = fields(
     hostPID: flag,
     hostUsers: oneOf(true),
     hostname: text,
+    hostnameOverride: text,
     imagePullSecrets: listOf(fields({ name: text })),
     initContainers: listOf(initContainerRule),
     nodeName: text,
-    os: fields({ name: oneOf('linux') }),
+    os: fields({ name: text }),
     priority: number,
     priorityClassName: text,
     readinessGates: listOf(fields({ conditionType: text }, ['conditionType'])),
@@ -98,7 +107,7 @@ export const podSpecRule: FieldRule = fields(
     securityContext: podSecurityContextRule,
     serviceAccount: text,
     serviceAccountName: text,
-    setHostnameAsFQDN: oneOf(false),
+    setHostnameAsFQDN: flag,
     shareProcessNamespace: flag,
     subdomain: text,
     terminationGracePeriodSeconds: number,

@@ -16,7 +16,7 @@ import { fieldContext, type PodContext } from './pod-context.ts';
 import type { PodHealth } from './pod-health.ts';
 import { PodProblem, type PodProblemReason } from './pod-problem.ts';
 import { stopContainer } from './pod-stopper.ts';
-import { clusterDomain, sandboxConfigOf } from './sandbox-starter.ts';
+import { sandboxConfigOf } from './sandbox-starter.ts';
 
 export interface StartRequest {
   pod: Pod;
@@ -48,7 +48,7 @@ export async function startContainer(context: PodContext, request: StartRequest)
       ...{ site: context.site, attempt, image, command, args, env, mounts },
       terminationMessageFile,
       nodeMemoryBytes: context.node.memoryBytes,
-      targetId,
+      ...{ targetId, seccompRoot: context.seccompRoot },
     }),
   );
   signal.throwIfAborted();
@@ -157,7 +157,7 @@ function hostsFile(context: PodContext, pod: Pod, sandbox: ObservedSandbox): Pro
   const podIPs = podAddresses(context, pod, sandbox);
   const content = hostsFileContent({
     podIPs,
-    ...podHostname(pod, clusterDomain),
+    ...podHostname(pod, context.clusterDns.domain),
     hostAliases: pod.spec.hostAliases,
     ...(pod.spec.hostNetwork === true ? { nodeHostsFile: context.nodeHostsFile() } : {}),
   });

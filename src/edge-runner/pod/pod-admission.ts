@@ -1,4 +1,5 @@
 import type { Pod, PodSpec } from '../../kube/api.ts';
+import type { Misfit } from '../../kube/node-fit.ts';
 import { unsupportedFields } from '../../kube/unsupported.ts';
 import type { PodEvents } from './event-recorder.ts';
 import type { ObservedPod } from './observed.ts';
@@ -10,8 +11,14 @@ import type { PodRejection } from './pod-status.ts';
  * anything of the pod was started; of a running pod it ignores such a change.
  */
 export class PodAdmission {
+  readonly #misfit: Misfit | undefined;
   #malformed: string | undefined;
   #checked: PodSpec | undefined;
+
+  /** `misfit`: why the device has no place for the pod, if it has none. */
+  constructor(misfit?: Misfit) {
+    this.#misfit = misfit;
+  }
 
   /** The pod to work with: `pod` itself, or without its spec when that can't be read. */
   first(pod: Pod): Pod {
@@ -32,19 +39,29 @@ export class PodAdmission {
   /** Why the pod is refused, if it is. */
   rejection(pod: Pod, observed: ObservedPod, events: PodEvents): PodRejection | undefined {
     if (this.#malformed !== undefined) {
-      return { reason: 'InvalidPodSpec', message: `Pod was rejected: ${this.#malformed}` };
+      return rejected('InvalidPodSpec', this.#malformed);
     }
     if (this.#checked === pod.spec) return undefined;
+    const isNew = this.#checked === undefined;
     this.#checked = pod.spec;
+    const untouched = observed.sandboxes.length === 0 && observed.containers.length === 0;
+    if (isNew && untouched && this.#misfit !== undefined) {
+      const { reason, message } = this.#misfit;
+      return rejected(reason, message);
+    }
     const fields = unsupportedFields(pod);
     if (fields.length === 0) return undefined;
     const list = fields.map(({ path, reason }) => `${path} (${reason})`).join(', ');
     const why = `this site's runner doesn't support ${list}`;
     if (observed.containers.length === 0) {
-      return { reason: 'UnsupportedPodSpec', message: `Pod was rejected: ${why}` };
+      return rejected('UnsupportedPodSpec', why);
     }
     // What is asked of a pod that already runs, such as an ephemeral container, doesn't end it.
     events.record('Warning', 'UnsupportedPodSpec', `Change was ignored: ${why}`);
     return undefined;
   }
+}
+
+function rejected(reason: string, why: string): PodRejection {
+  return { reason, message: `Pod was rejected: ${why}`, event: why };
 }

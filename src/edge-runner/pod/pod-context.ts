@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { ConfigMap, Pod, Secret } from '../../kube/api.ts';
+import type { ClusterDns } from '../../kube/dns.ts';
 import type { FieldContext } from '../../kube/field-path.ts';
 import type { PodReport } from '../../protocol/report.ts';
 import type { CriClient } from '../cri/cri-client.ts';
@@ -9,6 +10,7 @@ import type { Clock } from './clock.ts';
 import type { CriObserver } from './cri-observer.ts';
 import type { EventRecorder } from './event-recorder.ts';
 import type { ImagePuller } from './image-puller.ts';
+import type { PlacedPods } from './placed-pods.ts';
 
 /** What the device is to its pods. */
 export interface NodeFacts {
@@ -46,6 +48,11 @@ export interface PodContext {
   /** Marks what belongs to this runner: `<tenant>/<site>` in a label-safe form. */
   site: string;
   logRoot: string;
+  /** Folder of the device's own seccomp profiles. */
+  seccompRoot: string;
+  /** Which pods have their place on the device. */
+  placed: PlacedPods;
+  clusterDns: ClusterDns;
   /** The device's own `/etc/resolv.conf` and `/etc/hosts`. */
   resolvConf: () => string;
   nodeHostsFile: () => string;

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import type { Pod } from '../../kube/api.ts';
 import { KubeRuleError } from '../../kube/kube-rule-error.ts';
-import { qosClassOf } from '../../kube/qos.ts';
+import { parseQuantity } from '../../kube/quantity.ts';
 
 /** Names that the API server lets through; none of them leads out of a folder. */
 const name = v.pipe(v.string(), v.regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/));
@@ -49,12 +49,20 @@ export function formProblem(pod: Pod): string | undefined {
     return `${v.getDotPath(issue) ?? 'the object'} is not as expected: ${issue.message}`;
   }
   try {
-    qosClassOf(pod);
+    for (const amount of quantitiesOf(pod)) parseQuantity(amount);
     return undefined;
   } catch (error) {
     if (error instanceof KubeRuleError) return error.message;
     throw error;
   }
+}
+
+function quantitiesOf({ spec }: Pod): string[] {
+  const { initContainers = [], containers, overhead = {}, resources } = spec;
+  const lists = [resources, ...[...initContainers, ...containers].map((each) => each.resources)];
+  return [overhead, ...lists.flatMap((each) => [each?.requests ?? {}, each?.limits ?? {}])].flatMap(
+    (list) => Object.values(list),
+  );
 }
 
 /** What is left of a pod that can't be read: enough to report on it and to end it. */

@@ -1,6 +1,8 @@
 import type { Pod, PodStatus } from '../../kube/api.ts';
+import type { Misfit } from '../../kube/node-fit.ts';
 import type { PodContext } from './pod-context.ts';
-import { hasUsableIdentity } from './pod-form.ts';
+import { formProblem, hasUsableIdentity } from './pod-form.ts';
+import { hasEnded } from './pod-status.ts';
 import { PodWorker } from './pod-worker.ts';
 import type { RuntimePod } from './runtime.ts';
 
@@ -59,8 +61,8 @@ export class PodManager {
 
   /** Takes the whole desired state; `changed` are the objects that are new in it. */
   setDesired(pods: readonly Pod[], changed: readonly ChangedObject[] = []): void {
-    const { log } = this.#options.context;
-    const usable = pods.filter(hasUsableIdentity);
+    const { log, placed } = this.#options.context;
+    const usable = pods.filter(hasUsableIdentity).sort(byAge);
     if (usable.length < pods.length) {
       log.error(
         { pods: pods.length - usable.length },
@@ -68,12 +70,17 @@ export class PodManager {
       );
     }
     this.#desired = new Map(usable.map((pod) => [pod.metadata.uid ?? '', pod]));
-    for (const [uid, { worker }] of this.#entries) if (!this.#desired.has(uid)) worker.remove();
+    for (const [uid, { worker }] of this.#entries) {
+      if (this.#desired.has(uid)) continue;
+      worker.remove();
+      placed.release(uid);
+    }
     for (const [uid, pod] of this.#desired) {
       const entry = this.#entries.get(uid);
       if (entry === undefined) this.#start(uid, pod, false);
       else if (entry.worker.isDesired && entry.pod !== pod) {
         entry.pod = pod;
+        if (placed.has(uid) && formProblem(pod) === undefined) placed.keep(pod);
         entry.worker.update(pod);
       }
     }
@@ -127,8 +134,19 @@ export class PodManager {
     const { context, lastStatus } = this.#options;
     const { namespace = '', name } = pod.metadata;
     const before = removed ? [] : this.#named(namespace, name);
-    const worker = new PodWorker({ context, pod, lastStatus: lastStatus(uid), removed });
+    const last = lastStatus(uid);
+    const misfit = removed ? undefined : this.#place(pod, last);
+    const worker = new PodWorker({ context, pod, lastStatus: last, removed, misfit });
     this.#entries.set(uid, { pod, worker, done: this.#run(uid, worker, before) });
+  }
+
+  /** A pod that was there before has its place, and one that is over needs none. */
+  #place(pod: Pod, last: PodStatus | undefined): Misfit | undefined {
+    const { placed } = this.#options.context;
+    if (hasEnded(last) || formProblem(pod) !== undefined) return undefined;
+    if (last === undefined) return placed.place(pod);
+    placed.keep(pod);
+    return undefined;
   }
 
   /** Never two pods with one name at a time, not even while the first is still ending. */
@@ -144,6 +162,7 @@ export class PodManager {
       log.error({ err: error, uid }, 'what is kept of a pod that is gone could not be dropped');
     }
     this.#entries.delete(uid);
+    this.#options.context.placed.release(uid);
     const again = this.#desired.get(uid);
     if (again !== undefined && !this.#signal.aborted) this.#start(uid, again, false);
   }
@@ -170,4 +189,9 @@ function orphanPod({ uid, namespace, name, graceSeconds }: RuntimePod): Pod {
     metadata: { uid, namespace, name },
     spec: { containers: [], terminationGracePeriodSeconds: graceSeconds },
   };
+}
+
+/** Kubelet: what was made first gets its place first. */
+function byAge({ metadata: a }: Pod, { metadata: b }: Pod): number {
+  return (a.creationTimestamp ?? '').localeCompare(b.creationTimestamp ?? '');
 }

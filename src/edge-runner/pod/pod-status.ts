@@ -29,6 +29,8 @@ export interface PodStatusInput {
 export interface PodRejection {
   reason: string;
   message: string;
+  /** What its event says, where that is shorter than `message`. */
+  event?: string;
 }
 
 /**
@@ -39,8 +41,9 @@ export function podStatus(input: PodStatusInput): PodStatus {
   const { pod, observed, previous, rejection } = input;
   const now = new Date(input.nowMs).toISOString().replace(/\.\d+Z$/, 'Z');
   const begin = { startTime: previous?.startTime ?? now, qosClass: qosClassOf(pod) };
+  const why = rejection && { reason: rejection.reason, message: rejection.message };
   const untouched = observed.sandboxes.length === 0 && observed.containers.length === 0;
-  if (rejection !== undefined && untouched) return { phase: 'Failed', ...rejection, ...begin };
+  if (rejection !== undefined && untouched) return { phase: 'Failed', ...why, ...begin };
   const init = containerStatuses(input, pod.spec.initContainers ?? [], 'init');
   const main = containerStatuses(input, pod.spec.containers, 'main');
   const ephemeral = containerStatuses(input, pod.spec.ephemeralContainers ?? [], 'ephemeral');
@@ -49,7 +52,7 @@ export function podStatus(input: PodStatusInput): PodStatus {
   const [hostIP] = input.hostIPs;
   return {
     phase,
-    ...(rejection ?? {}),
+    ...why,
     conditions: podConditions({
       spec: { ...pod.spec, readinessGates: [] },
       phase,

@@ -1,4 +1,5 @@
 import type { Pod, PodStatus } from '../../kube/api.ts';
+import type { Misfit } from '../../kube/node-fit.ts';
 import { ActiveDeadline, deadlineExceeded } from './active-deadline.ts';
 import { ContainerEnds } from './container-ends.ts';
 import { podAddresses } from './container-starter.ts';
@@ -24,6 +25,8 @@ export interface PodWorkerOptions {
   lastStatus: PodStatus | undefined;
   /** The pod was removed from the desired state before this worker was made. */
   removed?: boolean;
+  /** Why the device has no place for the pod, if it has none. */
+  misfit?: Misfit | undefined;
 }
 
 /** How soon to look again for the end of a container that CRI has not written down yet. */
@@ -33,7 +36,7 @@ const settleMs = 20;
 export class PodWorker {
   readonly #context: PodContext;
   readonly #wakeUp = new WakeUp();
-  readonly #admission = new PodAdmission();
+  readonly #admission: PodAdmission;
   readonly #ends = new ContainerEnds();
   readonly #deadline: ActiveDeadline;
   readonly #status: StatusKeeper;
@@ -47,8 +50,9 @@ export class PodWorker {
   #life: Life;
   #observed: ObservedPod = { sandboxes: [], containers: [], settling: false };
 
-  constructor({ context, pod, lastStatus, removed = false }: PodWorkerOptions) {
+  constructor({ context, pod, lastStatus, removed = false, misfit }: PodWorkerOptions) {
     this.#context = context;
+    this.#admission = new PodAdmission(misfit);
     this.#pod = this.#admission.first(pod);
     this.#removed = removed;
     this.#life = lifeAfter(lastStatus);
@@ -177,7 +181,8 @@ export class PodWorker {
     const finished = judged && rejection === undefined && this.#isFinished;
     this.#life = nextLife(before, { unwanted: this.#unwanted, rejection, finished });
     if (rejection !== undefined) {
-      this.#events.record('Warning', rejection.reason, rejection.message);
+      const { reason, message, event = message } = rejection;
+      this.#events.record('Warning', reason, event);
     }
     return this.#life;
   }
@@ -193,6 +198,7 @@ export class PodWorker {
     if (this.#ending.isNeeded(this.#observed)) await this.#stop(signal);
     this.#ending.publish(this.#pod, this.#observed, rejection, 'now');
     await this.#ending.cleanUp(this.#pod);
+    this.#context.placed.release(this.#pod.metadata.uid ?? '');
   }
 
   /** Stops the pod for good, cleans up, and reports it gone. */

@@ -1,7 +1,9 @@
 import type { Container, Pod } from '../../kube/api.ts';
+import { sysctlsOf } from '../../kube/sysctls.ts';
 import type { InputOf } from '../cri/proto-message.ts';
 import type { PodSandboxConfig, PortMapping } from '../cri/sandbox-messages.ts';
 import type { NamespaceOption } from '../cri/security-messages.ts';
+import { containersOf } from './pod-containers.ts';
 import { podLogDirectory } from './pod-paths.ts';
 import { annotations, labels } from './runtime.ts';
 
@@ -31,10 +33,13 @@ export function sandboxConfig(pod: Pod, context: SandboxContext): InputOf<typeof
     },
     linux: {
       cgroupParent: context.cgroupParent,
+      sysctls: sysctlsOf(pod.spec),
       securityContext: {
         namespaceOptions: namespaceOptions(pod),
-        privileged: pod.spec.containers.some((c) => c.securityContext?.privileged === true),
+        privileged: containersOf(pod).some((c) => c.securityContext?.privileged === true),
         supplementalGroups: supplementalGroups(pod),
+        supplementalGroupsPolicy: pod.spec.securityContext?.supplementalGroupsPolicy,
+        selinuxOptions: pod.spec.securityContext?.seLinuxOptions,
         seccomp: { profileType: 'RuntimeDefault' },
         ...runAs(pod),
       },

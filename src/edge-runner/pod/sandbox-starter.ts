@@ -1,15 +1,15 @@
 import type { Pod } from '../../kube/api.ts';
 import { podDnsConfig } from '../../kube/dns.ts';
-import { podHostname } from '../../kube/hostname.ts';
+import { kernelHostname } from '../../kube/hostname.ts';
 import type { InputOf } from '../cri/proto-message.ts';
 import type { PodSandboxConfig } from '../cri/sandbox-messages.ts';
 import type { PodContext } from './pod-context.ts';
 import { sandboxConfig } from './sandbox-config.ts';
 
-/** Domain of the cluster's DNS names. */
-export const clusterDomain = 'cluster.local';
-
-/** The sandbox configuration of one attempt; the same whenever it is asked for again. */
+/**
+ * The sandbox configuration of one attempt; the same whenever it is asked for again.
+ * @throws KubeRuleError `CONFIG_ERROR` when the pod's name for itself is too long.
+ */
 export function sandboxConfigOf(
   context: PodContext,
   pod: Pod,
@@ -18,14 +18,14 @@ export function sandboxConfigOf(
   return sandboxConfig(pod, {
     site: context.site,
     attempt,
-    hostname: podHostname(pod, clusterDomain).hostname,
-    dns: podDnsConfig(pod, context.resolvConf()),
+    hostname: kernelHostname(pod, context.clusterDns.domain),
+    dns: podDnsConfig(pod, context.resolvConf(), context.clusterDns),
     logRoot: context.logRoot,
     cgroupParent: context.cgroupParent(pod),
   });
 }
 
-/** Makes a pod's sandbox. @throws CriError */
+/** Makes a pod's sandbox. @throws CriError, and as `sandboxConfigOf` */
 export async function startSandbox(context: PodContext, pod: Pod, attempt: number): Promise<void> {
   await context.cri.runPodSandbox({ config: sandboxConfigOf(context, pod, attempt) });
 }

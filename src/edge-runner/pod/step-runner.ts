@@ -1,4 +1,5 @@
 import type { Pod } from '../../kube/api.ts';
+import { KubeRuleError } from '../../kube/kube-rule-error.ts';
 import { CriError, isRuntimeGone } from '../cri/cri-error.ts';
 import { VolumeError } from '../volumes/volume-error.ts';
 import { nextBackOff, type BackOff } from './back-off.ts';
@@ -101,8 +102,7 @@ export class StepRunner {
   }
 
   #holdSandbox(error: unknown, events: PodEvents): void {
-    if (!(error instanceof CriError) || isRuntimeGone(error)) throw error;
-    const message = `Failed to create pod sandbox: ${error.detail}`;
+    const message = `Failed to create pod sandbox: ${sandboxProblem(error)}`;
     events.record('Warning', 'FailedCreatePodSandBox', message);
     this.#holds.hold(sandboxKey, undefined, this.#context.clock.monotonicMs());
   }
@@ -158,4 +158,11 @@ export class StepRunner {
       return false;
     }
   }
+}
+
+/** What a kubelet says about a sandbox that can't be made; a runtime that is away is another matter. */
+function sandboxProblem(error: unknown): string {
+  if (error instanceof KubeRuleError) return error.message;
+  if (!(error instanceof CriError) || isRuntimeGone(error)) throw error;
+  return error.detail;
 }

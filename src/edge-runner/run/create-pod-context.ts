@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Logger } from 'pino';
+import type { ClusterDns } from '../../kube/dns.ts';
 import type { CriClient } from '../cri/cri-client.ts';
+import { hasAppArmor } from '../host/app-armor.ts';
 import { readCgroupFacts } from '../host/cgroups.ts';
 import { readCgroupDriver, removePodCgroup } from '../node/cgroup-driver.ts';
 import { podCgroupParent, podCgroupParents } from '../pod/cgroup-parent.ts';
@@ -9,6 +12,7 @@ import { CriObserver } from '../pod/cri-observer.ts';
 import { EventRecorder } from '../pod/event-recorder.ts';
 import { ImagePuller } from '../pod/image-puller.ts';
 import type { NodeFacts, ObjectSource, PodContext } from '../pod/pod-context.ts';
+import { PlacedPods } from '../pod/placed-pods.ts';
 import { ServiceAccountTokens, type RequestToken } from '../pod/service-account-tokens.ts';
 import type { Outbox } from '../report/outbox.ts';
 import type { EdgeStore } from '../store/edge-store.ts';
@@ -22,6 +26,8 @@ export interface PodContextOptions {
   memoryDir: string;
   logRoot: string;
   cgroupRoot: string;
+  clusterDns: ClusterDns;
+  allowedUnsafeSysctls: readonly string[];
   cri: CriClient;
   store: EdgeStore;
   outbox: Outbox;
@@ -40,11 +46,20 @@ export async function createPodContext(options: PodContextOptions): Promise<PodC
   const driver = await readCgroupDriver(cri);
   const nowMs = (): number => clock.wallMs();
   const cgroups = await readCgroupFacts();
+  const { features } = await cri.status({});
   return {
     ...{ cri, node, log, clock },
     site: node.nodeName,
     logRoot: options.logRoot,
     objects: options.objects,
+    clusterDns: options.clusterDns,
+    seccompRoot: join(options.stateDir, 'seccomp'),
+    placed: new PlacedPods({
+      allocatable: node.allocatable,
+      allowedUnsafeSysctls: options.allowedUnsafeSysctls,
+      hasAppArmor: await hasAppArmor(),
+      hasStrictGroups: features?.supplementalGroupsPolicy === true,
+    }),
     observer: new CriObserver(cri, node.nodeName, clock),
     images: new ImagePuller(cri, () => clock.monotonicMs()),
     volumes: new PodVolumes({

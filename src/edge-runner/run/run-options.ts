@@ -1,3 +1,5 @@
+import { isIP } from 'node:net';
+import type { ClusterDns } from '../../kube/dns.ts';
 import { RunnerError } from '../errors.ts';
 import { parseFlags } from './parse-flags.ts';
 
@@ -10,6 +12,8 @@ export interface RunOptions {
   containerdSocket: string;
   logRoot: string;
   cgroupRoot: string;
+  clusterDns: ClusterDns;
+  allowedUnsafeSysctls: string[];
   logLevel: string;
 }
 
@@ -22,6 +26,11 @@ Keeps this device connected and its pods running. The device must have joined a 
   --containerd SOCKET  containerd's socket (default ${defaultContainerdSocket})
   --log-dir DIR        container logs (default ${defaultLogRoot})
   --cgroup-root NAME   cgroup above all pods' (default kubepods)
+  --cluster-dns IPS    DNS servers of the cluster for pods, with commas (default none)
+  --cluster-domain D   domain of the cluster's DNS names (default cluster.local)
+  --allowed-unsafe-sysctls NAMES
+                       sysctls besides the safe ones that pods may set, with commas;
+                       a * at the end stands for anything (default none)
   --log-level LEVEL    trace, debug, info, warn, error or fatal (default info)
   -h, --help           show this text
 
@@ -34,6 +43,9 @@ const optionTypes = {
   containerd: { type: 'string', default: defaultContainerdSocket },
   'log-dir': { type: 'string', default: defaultLogRoot },
   'cgroup-root': { type: 'string', default: 'kubepods' },
+  'cluster-dns': { type: 'string', default: '' },
+  'cluster-domain': { type: 'string', default: 'cluster.local' },
+  'allowed-unsafe-sysctls': { type: 'string', default: '' },
   'log-level': { type: 'string', default: 'info' },
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
@@ -56,6 +68,19 @@ export function parseRunOptions(argv: readonly string[]): RunOptions | 'help' {
     containerdSocket: values.containerd,
     logRoot: values['log-dir'],
     cgroupRoot: values['cgroup-root'],
+    clusterDns: { servers: addressList(values['cluster-dns']), domain: values['cluster-domain'] },
+    allowedUnsafeSysctls: list(values['allowed-unsafe-sysctls']),
     logLevel: values['log-level'],
   };
+}
+
+function addressList(text: string): string[] {
+  const addresses = list(text);
+  const wrong = addresses.find((address) => isIP(address) === 0);
+  if (wrong === undefined) return addresses;
+  throw new RunnerError('USAGE', `--cluster-dns: "${wrong}" is no IP address`);
+}
+
+function list(text: string): string[] {
+  return text.split(',').filter((part) => part !== '');
 }

@@ -74,6 +74,8 @@ export class Engine {
       memoryDir: join(device.dir, 'memory'),
       logRoot: join(device.dir, 'pod-logs'),
       cgroupRoot: device.cgroupRoot,
+      allowedUnsafeSysctls: ['net.core.*'],
+      clusterDns: { servers: ['10.96.0.10'], domain: 'cluster.local' },
       requestToken: () =>
         Promise.resolve({
           token: `token-${randomUUID()}`,

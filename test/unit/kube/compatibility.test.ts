@@ -25,8 +25,8 @@ This page is made from the API's schema and the rules of the runner; after a cha
 ## What a pod asks for
 
 ${table(specRows())}
-Of annotations, those for the bandwidth of a pod and for AppArmor profiles other than
-\`runtime/default\` are not honoured; all others have no meaning for a node.
+Of annotations, those for the bandwidth of a pod are not honoured; those for AppArmor profiles are,
+and all others have no meaning for a node.
 
 ## What a site reports
 

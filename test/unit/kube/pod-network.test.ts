@@ -1,6 +1,6 @@
 import t from 'tap';
 import { parseResolvConf, podDnsConfig } from '../../../src/kube/dns.ts';
-import { podHostname } from '../../../src/kube/hostname.ts';
+import { kernelHostname, podHostname } from '../../../src/kube/hostname.ts';
 import { hostsFileContent } from '../../../src/kube/hosts-file.ts';
 import { pod } from './pods.ts';
 
@@ -20,6 +20,24 @@ void t.test('a pod’s name for itself', (t) => {
   });
   const name = `${'x'.repeat(61)}-.y`;
   t.equal(podHostname(pod({}, { name }), 'c').hostname, 'x'.repeat(61));
+  t.end();
+});
+
+void t.test('the name that the kernel is given', (t) => {
+  const domain = 'cluster.local';
+  const spec = { hostname: 'db-0', subdomain: 'db' };
+  t.equal(kernelHostname(pod(spec), domain), 'db-0');
+  const full = pod({ ...spec, setHostnameAsFQDN: true });
+  t.equal(kernelHostname(full, domain), 'db-0.db.shop.svc.cluster.local');
+  t.equal(kernelHostname(pod({ setHostnameAsFQDN: true }), domain), 'web');
+  t.equal(
+    kernelHostname(pod({ ...spec, hostnameOverride: 'other.example' }), domain),
+    'other.example',
+  );
+  t.throws(() => kernelHostname(full, 'x'.repeat(50)), {
+    code: 'CONFIG_ERROR',
+    message: /is too long \(64 characters is the max, 67 characters requested\)/,
+  });
   t.end();
 });
 
@@ -45,6 +63,8 @@ void t.test('the hosts file of a pod', (t) => {
   t.end();
 });
 
+const cluster = { servers: [], domain: 'cluster.local' };
+
 const resolvConf = `# made by hand
 nameserver 192.0.2.53
 nameserver 192.0.2.54 # spare
@@ -69,18 +89,39 @@ void t.test('a pod’s DNS is the device’s, with its own settings added', (t) 
     searches: ['more.example'],
     options: [{ name: 'ndots', value: '5' }, { name: 'rotate' }],
   };
-  t.same(podDnsConfig(pod({ dnsPolicy: 'ClusterFirst', dnsConfig }), resolvConf), {
+  t.same(podDnsConfig(pod({ dnsPolicy: 'ClusterFirst', dnsConfig }), resolvConf, cluster), {
     servers: ['192.0.2.53', '192.0.2.54', '192.0.2.55'],
     searches: ['site.example', 'more.example'],
     options: ['ndots:5', 'timeout:1', 'rotate'],
   });
-  t.same(podDnsConfig(pod({ dnsPolicy: 'None', dnsConfig }), resolvConf), {
+  t.same(podDnsConfig(pod({ dnsPolicy: 'None', dnsConfig }), resolvConf, cluster), {
     servers: ['192.0.2.54', '192.0.2.55', '192.0.2.56'],
     searches: ['more.example'],
     options: ['ndots:5', 'rotate'],
   });
   const searches = Array.from({ length: 40 }, (_, i) => `${i}.${'x'.repeat(90)}.example`);
-  const many = podDnsConfig(pod({ dnsPolicy: 'None', dnsConfig: { searches } }), resolvConf);
+  const many = podDnsConfig(
+    pod({ dnsPolicy: 'None', dnsConfig: { searches } }),
+    resolvConf,
+    cluster,
+  );
   t.ok(many.searches.length > 1 && many.searches.join(' ').length <= 2048);
+  t.end();
+});
+
+void t.test('the cluster’s DNS, for whoever wants it first', (t) => {
+  const reachable = { servers: ['10.96.0.10'], domain: 'cluster.local' };
+  const servers = (spec: Parameters<typeof pod>[0]): string[] =>
+    podDnsConfig(pod(spec), resolvConf, reachable).servers;
+  t.same(podDnsConfig(pod({ dnsPolicy: 'ClusterFirst' }), resolvConf, reachable), {
+    servers: ['10.96.0.10'],
+    searches: ['shop.svc.cluster.local', 'svc.cluster.local', 'cluster.local', 'site.example'],
+    options: ['ndots:5'],
+  });
+  const host = ['192.0.2.53', '192.0.2.54'];
+  t.same(servers({ dnsPolicy: 'ClusterFirst', hostNetwork: true }), host);
+  t.same(servers({ dnsPolicy: 'ClusterFirstWithHostNet', hostNetwork: true }), ['10.96.0.10']);
+  t.same(servers({ dnsPolicy: 'Default' }), host);
+  t.same(servers({ dnsPolicy: 'None' }), []);
   t.end();
 });

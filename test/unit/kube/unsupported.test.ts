@@ -218,7 +218,7 @@ const honoured: Record<string, Parameters<typeof storedPod>[0]> = {
       hostIPC: true,
       hostUsers: true,
       shareProcessNamespace: true,
-      setHostnameAsFQDN: false,
+      setHostnameAsFQDN: true,
       imagePullSecrets: [{ name: 'x' }],
       hostAliases: [{ ip: '192.0.2.1', hostnames: ['x'] }],
       dnsPolicy: 'None',
@@ -234,6 +234,11 @@ const honoured: Record<string, Parameters<typeof storedPod>[0]> = {
         fsGroupChangePolicy: 'Always',
         supplementalGroups: [1],
         runAsUser: 1,
+        supplementalGroupsPolicy: 'Strict',
+        seccompProfile: { type: 'Localhost', localhostProfile: 'x' },
+        appArmorProfile: { type: 'Unconfined' },
+        seLinuxOptions: { level: 's0:c1' },
+        sysctls: [{ name: 'a', value: 'b' }],
       },
       topologySpreadConstraints: [{ maxSkew: 1 }],
     },
@@ -282,26 +287,8 @@ const neglected: [parts: Parameters<typeof storedPod>[0], path: string][] = [
     },
     'spec.containers[0].volumeMounts[0].mountPropagation',
   ],
-  [
-    {
-      container: {
-        securityContext: { seccompProfile: { type: 'Localhost', localhostProfile: 'x' } },
-      },
-    },
-    'spec.containers[0].securityContext.seccompProfile.type',
-  ],
-  [
-    { container: { securityContext: { procMount: 'Unmasked' } } },
-    'spec.containers[0].securityContext.procMount',
-  ],
   [{ spec: { hostUsers: false } }, 'spec.hostUsers'],
-  [{ spec: { setHostnameAsFQDN: true } }, 'spec.setHostnameAsFQDN'],
   [{ spec: { runtimeClassName: 'kata' } }, 'spec.runtimeClassName'],
-  [{ spec: { os: { name: 'windows' } } }, 'spec.os.name'],
-  [
-    { spec: { securityContext: { sysctls: [{ name: 'a', value: 'b' }] } } },
-    'spec.securityContext.sysctls',
-  ],
   [{ spec: { volumes: [{ name: 'a', nfs: { server: 'x', path: '/' } }] } }, 'spec.volumes[0].nfs'],
   [
     { spec: { volumes: [{ name: 'a', emptyDir: { medium: 'HugePages' } }] } },

@@ -2,6 +2,7 @@ import type { Clock } from '../../../../src/edge-runner/pod/clock.ts';
 import { CriObserver } from '../../../../src/edge-runner/pod/cri-observer.ts';
 import { EventRecorder } from '../../../../src/edge-runner/pod/event-recorder.ts';
 import { ImagePuller } from '../../../../src/edge-runner/pod/image-puller.ts';
+import { PlacedPods } from '../../../../src/edge-runner/pod/placed-pods.ts';
 import type { PodContext } from '../../../../src/edge-runner/pod/pod-context.ts';
 import type { EventReport, PodReport } from '../../../../src/protocol/report.ts';
 import { FakeRuntime } from './fake-runtime.ts';
@@ -76,6 +77,12 @@ export class FakeContext {
         ...{ nodeName: 'shop.berlin', hostname: 'device', hostIPs: ['192.168.7.2'] },
         ...{ memoryBytes: 1e9, allocatable: {} },
       },
+      seccompRoot: '/nowhere/seccomp',
+      placed: new PlacedPods({
+        ...{ allocatable: {}, allowedUnsafeSysctls: [] },
+        ...{ hasAppArmor: false, hasStrictGroups: false },
+      }),
+      clusterDns: { servers: [], domain: 'cluster.local' },
       resolvConf: () => '',
       nodeHostsFile: () => '',
       cgroupParent: () => undefined,

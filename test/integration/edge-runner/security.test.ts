@@ -1,0 +1,185 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t from 'tap';
+import { busyboxImage } from '../../../hack/lab/images.ts';
+import { createLab } from '../../../hack/lab/lab.ts';
+import { ensurePackages } from '../../../hack/lab/packages.ts';
+import { sweepLabs } from '../../../hack/lab/remove-lab.ts';
+import type { Container, PodSpec, PodStatus } from '../../../src/kube/api.ts';
+import { asDesired, Engine, makePod } from './engine.ts';
+
+const progress = (line: string): void => {
+  t.comment(line);
+};
+
+t.setTimeout(180_000);
+await ensurePackages(progress);
+await sweepLabs({ progress });
+const lab = await createLab({ name: `security-${process.pid}`, progress });
+const device = await lab.startDevice({ name: 'd' });
+const engine = await Engine.start(device);
+t.teardown(async () => {
+  await engine.stop();
+  await lab.stop();
+});
+
+function shell(script: string, more: Partial<Container> = {}): Container {
+  return { name: 'main', image: busyboxImage, command: ['sh', '-c', script], ...more };
+}
+
+/** Runs a pod to its end. Returns its status and what its containers wrote. */
+async function run(
+  name: string,
+  container: Container,
+  spec: Partial<PodSpec> = {},
+): Promise<{ status: PodStatus; output: string }> {
+  const pod = makePod(name, { restartPolicy: 'Never', containers: [container], ...spec });
+  engine.put(asDesired('Pod', pod));
+  const status = await engine.until(pod, 'over', ({ phase }) =>
+    ['Succeeded', 'Failed'].includes(phase ?? ''),
+  );
+  const { uid = '' } = pod.metadata;
+  const log = join(device.dir, 'pod-logs', `berlin_${name}_${uid}`, 'main/0.log');
+  const output = await readFile(log, 'utf8').catch(() => '');
+  engine.remove(pod);
+  return { status, output: output.replaceAll(/^\S+ std(out|err) F /gm, '') };
+}
+
+void t.test('safe sysctls are set, unsafe ones only where they are allowed', async (t) => {
+  const values =
+    'cat /proc/sys/net/ipv4/ip_unprivileged_port_start /proc/sys/net/core/somaxconn /proc/sys/kernel/shm_rmid_forced';
+  const { output } = await run('tuned', shell(values), {
+    securityContext: {
+      sysctls: [
+        { name: 'net.ipv4.ip_unprivileged_port_start', value: '77' },
+        { name: 'net.core.somaxconn', value: '99' },
+        { name: 'kernel.shm_rmid_forced', value: '1' },
+      ],
+    },
+  });
+  t.equal(output, '77\n99\n1\n');
+  const { status } = await run('mistuned', shell('true'), {
+    securityContext: { sysctls: [{ name: 'kernel.msgmax', value: '1' }] },
+  });
+  t.match(status, {
+    reason: 'SysctlForbidden',
+    message: 'Pod was rejected: forbidden sysctl: "kernel.msgmax" not allowlisted',
+  });
+  t.ok(
+    engine.outbox
+      .take()
+      .events.some(
+        ({ reason, message }) =>
+          reason === 'SysctlForbidden' &&
+          message === 'forbidden sysctl: "kernel.msgmax" not allowlisted',
+      ),
+  );
+});
+
+void t.test('a seccomp profile of the device’s own', async (t) => {
+  const profiles = join(device.dir, 'towline', 'seccomp');
+  await mkdir(profiles, { recursive: true });
+  const profile = {
+    defaultAction: 'SCMP_ACT_ALLOW',
+    syscalls: [{ names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_ERRNO' }],
+  };
+  await writeFile(join(profiles, 'no-folders.json'), JSON.stringify(profile));
+  const localhost = (localhostProfile: string): Container =>
+    shell('mkdir /tmp/x || echo refused', {
+      securityContext: { seccompProfile: { type: 'Localhost', localhostProfile } },
+    });
+  t.match((await run('seccomp', localhost('no-folders.json'))).output, /refused/);
+  const pod = makePod('outside', { containers: [localhost('../../etc/passwd')] });
+  engine.put(asDesired('Pod', pod));
+  await engine.until(
+    pod,
+    'refused',
+    ({ containerStatuses: [main] = [] }) =>
+      main?.state.waiting?.reason === 'CreateContainerConfigError',
+  );
+  engine.remove(pod);
+});
+
+void t.test('the whole of /proc, or most of it', async (t) => {
+  const look = shell('grep -c " /proc/" /proc/mounts');
+  t.equal((await run('masked', look)).output.trim() === '0', false);
+  const unmasked = { ...look, securityContext: { procMount: 'Unmasked' } } as const;
+  t.equal((await run('unmasked', unmasked)).output.trim(), '0');
+});
+
+void t.test('an image that runs as root is refused where nothing may', async (t) => {
+  const pod = makePod('rootless', {
+    containers: [shell('true', { securityContext: { runAsNonRoot: true } })],
+  });
+  engine.put(asDesired('Pod', pod));
+  const status = await engine.until(
+    pod,
+    'refused',
+    ({ containerStatuses: [main] = [] }) =>
+      main?.state.waiting?.reason !== undefined &&
+      main.state.waiting.reason !== 'ContainerCreating',
+  );
+  t.match(status.containerStatuses?.[0]?.state.waiting, {
+    reason: 'CreateContainerConfigError',
+    message: /^container has runAsNonRoot and image will run as root \(pod: "rootless_berlin/,
+  });
+  engine.remove(pod);
+  const { output } = await run(
+    'user',
+    shell('id', { securityContext: { runAsNonRoot: true, runAsUser: 1000, runAsGroup: 2000 } }),
+    { securityContext: { fsGroup: 3000, supplementalGroups: [4000] } },
+  );
+  t.match(output, /uid=1000 gid=2000 groups=2000,(3000,4000|4000,3000)/);
+});
+
+void t.test('a pod that finds no room is rejected, and one that ended makes room', async (t) => {
+  const whole = { resources: { requests: { cpu: engine.context.node.allocatable['cpu'] ?? '' } } };
+  const first = makePod('large', { containers: [shell('sleep 1000', whole)] });
+  engine.put(asDesired('Pod', first));
+  await engine.until(first, 'Running', ({ phase }) => phase === 'Running');
+  const { status } = await run('larger', shell('true', whole));
+  t.match(status, {
+    ...{ phase: 'Failed', reason: 'OutOfcpu' },
+    message: /^Pod was rejected: Node didn't have enough resource: cpu, requested: \d+, used: /,
+  });
+  t.same(status.containerStatuses, undefined);
+  engine.remove(first);
+  t.match((await run('larger-again', shell('true', whole))).status, { phase: 'Succeeded' });
+});
+
+void t.test('two pods cannot have the same port of the device', async (t) => {
+  const listening = { ports: [{ containerPort: 80, hostPort: 18_080 }] };
+  const first = makePod('listens', { containers: [shell('sleep 1000', listening)] });
+  engine.put(asDesired('Pod', first));
+  const { status } = await run('listens-too', shell('true', listening));
+  t.match(status, { reason: 'NodePorts' });
+  engine.remove(first);
+});
+
+void t.test('names and DNS of a pod', async (t) => {
+  const { output } = await run(
+    'named',
+    shell('hostname; cat /etc/resolv.conf; grep db /etc/hosts'),
+    {
+      ...{ hostname: 'db-0', subdomain: 'db', setHostnameAsFQDN: true },
+      dnsConfig: { options: [{ name: 'timeout', value: '3' }] },
+    },
+  );
+  t.match(output, /^db-0\.db\.berlin\.svc\.cluster\.local\n/);
+  t.match(output, /search berlin\.svc\.cluster\.local svc\.cluster\.local cluster\.local/);
+  t.match(output, /nameserver 10\.96\.0\.10\n/);
+  t.match(output, /options ndots:5 timeout:3/);
+  t.match(output, /\d\tdb-0\.db\.berlin\.svc\.cluster\.local\tdb-0/);
+  const pod = makePod('overlong', {
+    ...{ hostname: 'x'.repeat(40), subdomain: 'y'.repeat(40), setHostnameAsFQDN: true },
+    containers: [shell('true')],
+  });
+  engine.put(asDesired('Pod', pod));
+  const events: string[] = [];
+  await engine.until(pod, 'failing', () => {
+    for (const { reason, message } of engine.outbox.take().events)
+      events.push(`${reason} ${message}`);
+    return events.some((event) => /^FailedCreatePodSandBox .*is too long/.test(event));
+  });
+  engine.remove(pod);
+});
