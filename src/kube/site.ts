@@ -16,6 +16,10 @@ export interface SiteSpec {
     /** Go duration, as in `1h30m`; only with `Evict`. */
     evictAfter?: string;
   };
+  /** Namespaces besides the site's own whose pods it takes; `*` means all. */
+  allowedNamespaces?: string[];
+  /** Namespaces whose DaemonSets' pods it takes besides those; `*` means all. */
+  allowedDaemonSetNamespaces?: string[];
   /** The newest join token: `sha256:<hex>` of it, and when it ends (RFC 3339). */
   join?: { tokenHash: string; expiresAt: string };
   /** The key that is no longer let in, `sha256:<hex>`, or `*` for every key. */

@@ -22,6 +22,7 @@ import { CertificateAuthority } from './pki/authority.ts';
 import { loadOrCreateCa } from './pki/ca-secret.ts';
 import { KubeCaSecrets } from './pki/kube-ca-secrets.ts';
 import { ServingCertificate } from './pki/serving-certificate.ts';
+import { AdmittedPods } from './pod/admitted-pods.ts';
 import { PodIndex } from './pod/pod-index.ts';
 import { preflight } from './preflight.ts';
 import { probeAddress, probePorts } from './probe-address.ts';
@@ -82,9 +83,13 @@ export class Provider {
     const sites = new SiteDirectory(caches.sites);
     const registry = new SiteRegistry({ graceMs: this.#options.disconnectGraceMs, log: this.#log });
 
-    const kubelet = await this.#kubeletApi(client, certificate, { registry, pods, sites });
+    const admitted = new AdmittedPods({ pods, sites });
+    const kubelet = await this.#kubeletApi(client, certificate, {
+      ...{ registry, sites, pods: admitted },
+    });
     const controllers = new SiteControllers({
-      ...{ client, authority, caches, pods, sites, registry, events, recorder, log: this.#log },
+      ...{ client, authority, caches, pods, admitted, sites, registry, events, recorder },
+      log: this.#log,
       listener: kubelet,
       portRange: this.#options.kubeletPorts,
       facts: { address: nodeAddress, kubeletVersion: kubeletVersion(serverVersion, version) },
@@ -153,7 +158,7 @@ export class Provider {
   async #kubeletApi(
     client: KubeClient,
     certificate: ServingCertificate,
-    parts: { registry: SiteRegistry; pods: PodIndex; sites: SiteDirectory },
+    parts: { registry: SiteRegistry; pods: AdmittedPods; sites: SiteDirectory },
   ): Promise<KubeletApi> {
     const clientCa = await this.#clientCa(client);
     const nodes = new ConnectedNodes({ ...parts, lastSeen: lastSeenIn(parts) });

@@ -9,7 +9,9 @@ import { NodeController } from './node/node-controller.ts';
 import type { ProviderFacts } from './node/plan-node-status.ts';
 import { PortAllocator, type PortListener, type PortRange } from './node/port-allocator.ts';
 import type { CertificateAuthority } from './pki/authority.ts';
+import type { AdmittedPods } from './pod/admitted-pods.ts';
 import type { PodIndex } from './pod/pod-index.ts';
+import { tenantForbidden } from './pod/tenancy.ts';
 import { TolerationController } from './pod/toleration-controller.ts';
 import type { EventRecorder } from './report/event-recorder.ts';
 import type { EventWriter } from './report/event-writer.ts';
@@ -25,7 +27,10 @@ export interface SiteControllersOptions {
   client: KubeClient;
   authority: CertificateAuthority;
   caches: ClusterCaches;
+  /** All that are bound. */
   pods: PodIndex;
+  /** Those that sites may have. */
+  admitted: AdmittedPods;
   sites: SiteDirectory;
   registry: SiteRegistry;
   events: EventWriter;
@@ -42,7 +47,7 @@ export class SiteControllers implements Runnable {
   readonly #parts: Runnable[];
 
   constructor(options: SiteControllersOptions) {
-    const { client, pods, sites, registry, recorder, log } = options;
+    const { client, pods, admitted, sites, registry, recorder, log } = options;
     const siteStatus = new SiteStatusController({
       ...{ client, sites, registry, log },
       reportOf: (nodeName) => nodes.reportOf(nodeName),
@@ -57,10 +62,15 @@ export class SiteControllers implements Runnable {
     const statuses = new PodStatusController({
       ...{ client, pods, registry, isSiteNode, log },
       hostIP: options.facts.address,
+      refusalOf: (pod) => admitted.refusalOf(pod),
+      onForbidden: (pod, message) => {
+        recorder.warn(pod, tenantForbidden, message);
+      },
       onRefused: (pod, message) => {
         recorder.warn(pod, 'StatusRefused', `The API server refused a status: ${message}`);
       },
     });
+    reviewWhenNeeded(options, statuses);
     const tolerations = new TolerationController({
       ...{ client, pods, sites, registry, isSiteNode, log },
       onInvalidPolicy: (site, message) => {
@@ -69,12 +79,13 @@ export class SiteControllers implements Runnable {
     });
     const secrets = new SecretSource({ client, log });
     this.streams = new SiteStreams({
-      ...{ pods, secrets, log },
+      ...{ pods: admitted, secrets, log },
       configMaps: new ConfigMapSource({ configMaps: options.caches.configMaps, client }),
       nodeExists: (nodeName) => nodes.exists(nodeName),
       reports: (nodeName) =>
         new SiteReports({
-          ...{ nodeName, client, pods, statuses, nodes, log, events: options.events },
+          ...{ nodeName, client, statuses, nodes, log },
+          ...{ pods: admitted, events: options.events },
           onNodeReport: () => {
             siteStatus.changed(nodeName);
           },
@@ -119,6 +130,18 @@ function nodeController(
       const message = `A node named ${nodeName} exists already that is not this site's: delete or rename one of them.`;
       recorder.warn(site, 'NodeNameTaken', message);
     },
+  });
+}
+
+/** What a site may have follows from its Site, and nothing is said of pods before it has its Node. */
+function reviewWhenNeeded(options: SiteControllersOptions, statuses: PodStatusController): void {
+  options.sites.subscribe((nodeName) => {
+    statuses.review(nodeName);
+  });
+  options.caches.nodes.subscribe((change) => {
+    if (change.type === 'set' && change.previous === undefined) {
+      statuses.review(change.object.metadata.name);
+    }
   });
 }
 

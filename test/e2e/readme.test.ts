@@ -44,9 +44,10 @@ void t.test('the five minutes', async (t) => {
 });
 
 void t.test('the commands for a real cluster', async (t) => {
-  const [apply = '', create = ''] = blocks('install: cluster');
+  const [apply = '', create = '', allow = ''] = blocks('install: cluster');
   t.match(await shell(apply), /sites\.towline\.dev/);
   t.match(await shell(create), /towline-runner join wss:\/\/\S+ --site shops\/berlin --token \S+/);
+  t.match(await shell(allow), /berlin patched/);
 });
 
 void t.test(

@@ -1,6 +1,6 @@
 import type { Pod } from '../../kube/api.ts';
 import type { DesiredObject } from '../../protocol/sync.ts';
-import { type PodIndex, podKeyOf } from '../pod/pod-index.ts';
+import { type BoundPods, podKeyOf } from '../pod/pod-index.ts';
 import type { ObjectHold, ObjectSource } from './object-source.ts';
 import { objectKey, type WantedObjects } from './plan-delta.ts';
 import { type Reference, referencesOf } from './references.ts';
@@ -8,7 +8,7 @@ import { sentPod } from './sent-object.ts';
 
 export interface DesiredSiteOptions {
   nodeName: string;
-  pods: PodIndex;
+  pods: BoundPods;
   configMaps: ObjectSource;
   secrets: ObjectSource;
   /** Called when `wanted()` may have changed. */

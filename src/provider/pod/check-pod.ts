@@ -48,6 +48,9 @@ const pod = v.looseObject({
     uid: v.string(),
     labels: strings,
     annotations: strings,
+    ownerReferences: v.nullish(
+      v.array(v.looseObject({ apiVersion: v.string(), kind: v.string() })),
+    ),
   }),
   spec: v.looseObject({
     nodeName: v.nullish(v.string()),

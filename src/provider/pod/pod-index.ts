@@ -10,8 +10,17 @@ export interface PodChange {
   gone: boolean;
 }
 
+/** Pods by their names and by their nodes, and changes to those of one node. */
+export interface BoundPods {
+  get(namespace: string, name: string): Pod | undefined;
+  ofNode(nodeName: string): Pod[];
+  /** `namespace/name` of a node's pods whose newest version can't be used. */
+  malformedOf(nodeName: string): string[];
+  subscribe(listener: PodListener, nodeName: string): () => void;
+}
+
 /** The cluster's bound pods by node, kept in step with one informer. */
-export class PodIndex {
+export class PodIndex implements BoundPods {
   readonly #byNode = new Map<string, Map<string, Pod>>();
   readonly #pods: Pick<Informer<Pod>, 'get' | 'list' | 'subscribe'>;
   readonly #malformed = new Map<string, string>();

@@ -1,5 +1,6 @@
 import type { Condition, Pod, PodStatus } from '../../kube/api.ts';
 import { timestamp } from '../node/timestamp.ts';
+import { tenantForbidden } from '../pod/tenancy.ts';
 import type { LinkState } from '../site/site-registry.ts';
 
 /** What is known of a pod besides its API object. */
@@ -10,6 +11,8 @@ export interface PodKnowledge {
   /** InternalIP of the pod's Node. */
   hostIP: string;
   nowMs: number;
+  /** Why it must not get to its site; it has failed then, whatever the site says. */
+  refusal?: string | undefined;
 }
 
 /**
@@ -20,6 +23,7 @@ export interface PodKnowledge {
  */
 export function desiredStatus(pod: Pod, known: PodKnowledge): PodStatus | undefined {
   const current = pod.status ?? {};
+  if (known.refusal !== undefined) return refused(current, known.refusal, known.nowMs);
   if (known.link === 'lost') return unready(current, known.nowMs);
   if (known.link === 'away' || known.reported === undefined) return undefined;
   const reported = settled(current, known.reported);
@@ -28,6 +32,12 @@ export function desiredStatus(pod: Pod, known: PodKnowledge): PodStatus | undefi
     hostIP: known.hostIP,
     conditions: mergedConditions(pod, current, reported.conditions ?? [], known.nowMs),
   };
+}
+
+function refused(current: PodStatus, message: string, nowMs: number): PodStatus | undefined {
+  if (isFinished(current)) return undefined;
+  const conditions = unready(current, nowMs)?.conditions ?? [];
+  return { ...current, phase: 'Failed', reason: tenantForbidden, message, conditions };
 }
 
 function unready(current: PodStatus, nowMs: number): PodStatus | undefined {

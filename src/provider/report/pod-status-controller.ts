@@ -18,10 +18,14 @@ export interface PodStatusControllerOptions {
   registry: Pick<SiteRegistry, 'linkState' | 'subscribe'>;
   /** Whether a node is a site's, and not a machine that has the name. */
   isSiteNode: (nodeName: string) => boolean;
+  /** Why a pod must not get to its site. */
+  refusalOf: (pod: Pod) => string | undefined;
   /** InternalIP of the sites' Nodes. */
   hostIP: string;
   /** Told of a status that the API server doesn't take. */
   onRefused: (pod: Pod, message: string) => void;
+  /** Told of a pod that must not get to its site, when that is written into its status. */
+  onForbidden: (pod: Pod, message: string) => void;
   log: Logger;
   nowMs?: () => number;
 }
@@ -62,24 +66,38 @@ export class PodStatusController {
     options.pods.subscribe(({ pod, nodeName, gone }) => {
       const key = podKeyOf(pod);
       if (gone) this.#forget(key, pod);
-      else if (this.#reports.has(key) || options.registry.linkState(nodeName) === 'lost') {
+      else if (
+        this.#reports.has(key) ||
+        options.registry.linkState(nodeName) === 'lost' ||
+        options.refusalOf(pod) !== undefined
+      ) {
         this.#queue.add(key);
       }
     });
     options.registry.subscribe((nodeName) => {
-      for (const pod of options.pods.ofNode(nodeName)) this.#queue.add(podKeyOf(pod));
+      this.review(nodeName);
     });
   }
 
-  run(signal: AbortSignal): Promise<void> {
-    return this.#queue.run(signal);
+  async run(signal: AbortSignal): Promise<void> {
+    const { pods, refusalOf } = this.#options;
+    for (const pod of pods.nodeNames().flatMap((nodeName) => pods.ofNode(nodeName))) {
+      if (refusalOf(pod) !== undefined) this.#queue.add(podKeyOf(pod));
+    }
+    await this.#queue.run(signal);
   }
 
-  /** Takes a report; resolves when the API has it, or the pod isn't there any more. */
+  /** Looks at all pods of a node again, for what is allowed there may have changed. */
+  review(nodeName: string): void {
+    for (const pod of this.#options.pods.ofNode(nodeName)) this.#queue.add(podKeyOf(pod));
+  }
+
+  /** Takes a report; resolves when the API has it, or the pod isn't the site's. */
   async report(nodeName: string, report: PodReport): Promise<void> {
     const { namespace, name, uid, gone } = report;
     const pod = this.#options.pods.get(namespace, name);
-    if (pod?.metadata.uid !== uid || pod.spec.nodeName !== nodeName) {
+    const isItsPod = pod?.metadata.uid === uid && pod.spec.nodeName === nodeName;
+    if (!isItsPod || this.#options.refusalOf(pod) !== undefined) {
       this.#options.log.debug({ node: nodeName, pod: { namespace, name, uid } }, 'report dropped');
       return;
     }
@@ -95,14 +113,20 @@ export class PodStatusController {
     if (pod === undefined || nodeName === undefined || !this.#options.isSiteNode(nodeName)) return;
     const report = this.#reports.get(key);
     const reported = report?.uid === pod.metadata.uid ? report : undefined;
+    const refusal = this.#options.refusalOf(pod);
     const desired = desiredStatus(pod, {
+      refusal,
       reported: statusOf(reported),
       link: this.#options.registry.linkState(nodeName),
       hostIP: this.#options.hostIP,
       nowMs: (this.#options.nowMs ?? Date.now)(),
     });
-    if (desired !== undefined) await this.#write(key, pod, desired, signal);
-    if (reported?.gone === true && pod.metadata.deletionTimestamp !== undefined) {
+    if (desired !== undefined) {
+      if (refusal !== undefined) this.#options.onForbidden(pod, refusal);
+      await this.#write(key, pod, desired, signal);
+    }
+    const isDone = reported?.gone === true || refusal !== undefined;
+    if (isDone && pod.metadata.deletionTimestamp !== undefined) {
       await this.#delete(pod, signal);
     }
   }

@@ -3,7 +3,7 @@ import type { EventReport, NodeReport, PodReport, TokenRequest } from '../../pro
 import { isKubeApiError } from '../kube-client/kube-api-error.ts';
 import type { KubeClient } from '../kube-client/kube-client.ts';
 import { resources } from '../kube-client/resource-type.ts';
-import type { PodIndex } from '../pod/pod-index.ts';
+import type { BoundPods } from '../pod/pod-index.ts';
 import { eventObject } from './event-object.ts';
 import type { EventWriter } from './event-writer.ts';
 import { planToken } from './plan-token.ts';
@@ -13,7 +13,7 @@ import type { ReportSink, TokenAnswer } from './report-server.ts';
 export interface SiteReportsOptions {
   nodeName: string;
   client: Pick<KubeClient, 'create'>;
-  pods: PodIndex;
+  pods: BoundPods;
   statuses: Pick<PodStatusController, 'report'>;
   events: Pick<EventWriter, 'write'>;
   nodes: {

@@ -4,19 +4,19 @@ import type { ProviderStreamHead } from '../../protocol/stream-head.ts';
 import type { StreamClass } from '../../tunnel/stream.ts';
 import { nodeDisconnected } from '../kubelet-api/kubelet-api-error.ts';
 import type { NodeDirectory } from '../kubelet-api/node-directory.ts';
-import { type PodIndex } from '../pod/pod-index.ts';
+import type { BoundPods } from '../pod/pod-index.ts';
 import { SiteError } from './errors.ts';
 import type { SiteRegistry } from './site-registry.ts';
 
 /** The nodes of the kubelet API: their sites' connections, and the pods bound to them. */
 export class ConnectedNodes implements NodeDirectory {
   readonly #registry: SiteRegistry;
-  readonly #pods: PodIndex;
+  readonly #pods: BoundPods;
   readonly #lastSeen: (nodeName: string) => Date | undefined;
 
   constructor(options: {
     registry: SiteRegistry;
-    pods: PodIndex;
+    pods: BoundPods;
     /** When a site was last seen, also by a process before this one. */
     lastSeen: (nodeName: string) => Date | undefined;
   }) {

@@ -17,9 +17,14 @@ export class SiteDirectory {
 
   /** The Site of a node; none when it is being deleted. */
   get(nodeName: string): Site | undefined {
-    const id = this.idOf(nodeName);
-    const site = id === undefined ? undefined : this.#sites.get(id.tenant, id.name);
+    const site = this.known(nodeName);
     return site?.metadata.deletionTimestamp === undefined ? site : undefined;
+  }
+
+  /** The Site of a node, also one that is being deleted. */
+  known(nodeName: string): Site | undefined {
+    const id = this.idOf(nodeName);
+    return id === undefined ? undefined : this.#sites.get(id.tenant, id.name);
   }
 
   /** The site that a node of this name would stand for: a namespace has no dots. */

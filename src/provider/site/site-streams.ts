@@ -7,12 +7,12 @@ import type { DesiredObject, SyncFromProvider } from '../../protocol/sync.ts';
 import { DesiredSite } from '../desired/desired-site.ts';
 import type { ObjectSource } from '../desired/object-source.ts';
 import { SyncServer } from '../desired/sync-server.ts';
-import type { PodIndex } from '../pod/pod-index.ts';
+import type { BoundPods } from '../pod/pod-index.ts';
 import { type ReportSink, ReportServer } from '../report/report-server.ts';
 import { messageStream } from './message-stream.ts';
 
 export interface SiteStreamsOptions {
-  pods: PodIndex;
+  pods: BoundPods;
   configMaps: ObjectSource;
   secrets: ObjectSource;
   /** Resolves when the site has its Node, and so a claim on the pods bound to it. */

@@ -1,94 +1,15 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
-import type { ControlPlane } from '../../../hack/lab/control-plane.ts';
 import { findControlPlanes } from '../../../hack/lab/control-planes.ts';
 import { kubectl, kubectlChecked } from '../../../hack/lab/kubectl.ts';
 import { createLab } from '../../../hack/lab/lab.ts';
 import { ensurePackages } from '../../../hack/lab/packages.ts';
-import { ensureNamespace, startTowline, type Towline } from '../../../hack/lab/towline.ts';
-import type { Pod } from '../../../src/kube/api.ts';
-import { goodNode, HandMadeRunner, type HandMadeStream } from './hand-made-runner.ts';
-
-/** Two sites of one cluster: one that does as it should, and one that doesn't. */
-class Scene {
-  readonly admin: string;
-  readonly towline: Towline;
-  readonly honest: HandMadeRunner;
-  readonly odd: HandMadeRunner;
-  #count = 0;
-
-  constructor(admin: string, towline: Towline, honest: HandMadeRunner, odd: HandMadeRunner) {
-    this.admin = admin;
-    this.towline = towline;
-    this.honest = honest;
-    this.odd = odd;
-  }
-
-  static async make(dir: string, plane: ControlPlane, towline: Towline): Promise<Scene> {
-    const admin = plane.adminKubeconfig;
-    await ensureNamespace(admin, 'acme');
-    const [honest, odd] = await Promise.all(
-      ['honest', 'odd'].map(async (name) => {
-        const line = await towline.towlinectl('site', 'create', name, '-n', 'acme');
-        const runner = await HandMadeRunner.join(line, join(dir, name));
-        await runner.connect();
-        await runner.reportNode();
-        await kubectlChecked(admin, ['apply', '-f', '-'], { input: JSON.stringify(pod(name)) });
-        return runner;
-      }),
-    );
-    if (honest === undefined || odd === undefined) throw new TypeError('no runners');
-    return new Scene(admin, towline, honest, odd);
-  }
-
-  async pod(name: string): Promise<Pod> {
-    return JSON.parse(
-      await kubectlChecked(this.admin, ['-n', 'acme', 'get', 'pod', name, '-o', 'json']),
-    ) as Pod;
-  }
-
-  async identity(name: string): Promise<{ namespace: string; name: string; uid: string }> {
-    return { namespace: 'acme', name, uid: (await this.pod(name)).metadata.uid ?? '' };
-  }
-
-  /** Whether the honest site can still bring a status into the cluster. */
-  async honestWorks(): Promise<boolean> {
-    const message = `status ${++this.#count}`;
-    const stream = await this.honest.openReport();
-    const answer = await stream.ask({
-      type: 'pods',
-      pods: [{ ...(await this.identity('honest')), gone: false, status: running(message) }],
-    });
-    return answer?.['type'] === 'ack' && (await this.pod('honest')).status?.message === message;
-  }
-
-  /** Whether the odd site is taken seriously when it does as it should. */
-  async oddWorks(): Promise<boolean> {
-    const stream = await this.odd.reportNode();
-    const message = `status ${++this.#count}`;
-    const answer = await stream.ask({
-      type: 'pods',
-      pods: [{ ...(await this.identity('odd')), gone: false, status: running(message) }],
-    });
-    return answer?.['type'] === 'ack' && (await this.pod('odd')).status?.message === message;
-  }
-}
-
-function pod(name: string): object {
-  return {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name, namespace: 'acme' },
-    spec: { nodeName: `${name}.acme`, containers: [{ name: 'main', image: 'busybox' }] },
-  };
-}
-
-function running(message: string): object {
-  return { phase: 'Running', message };
-}
+import { startTowline } from '../../../hack/lab/towline.ts';
+import { daemonSets, foreignPods, withdrawnNamespace } from './foreign-pods.ts';
+import { goodNode, type HandMadeStream } from './hand-made-runner.ts';
+import { pod, Scene } from './scene.ts';
 
 async function strangeStreams(t: Test, scene: Scene): Promise<void> {
   const heads = [{ type: 'shell' }, { type: 'logs' }, {}, null, 5, 'report', ['report']];
@@ -318,6 +239,9 @@ for (const binaries of found) {
     await run('a site that says it holds something else is told anew', strangeSync);
     await run('statuses that make no sense hold nobody up', strangeStatuses);
     await run('neither do facts of the device that make no sense', strangeNodes);
+    await run('pods of other namespaces stay away', foreignPods);
+    await run('until the Site allows them, and as long as it does', withdrawnNamespace);
+    await run('so do DaemonSets', daemonSets);
     await run('bytes that are no tunnel end the connection alone', strangeBytes);
 
     t.ok(towline.provider.isRunning() && towline.provider.pid === pid, 'the provider never fell');

@@ -21,6 +21,9 @@ class Scene {
   readonly cache = new CacheFake<Pod>();
   readonly calls: string[] = [];
   readonly refused: string[] = [];
+  readonly forbidden: string[] = [];
+  /** Names of pods that must not get to their site. */
+  readonly foreign = new Set<string>();
   link: LinkState = 'connected';
   /** What the next writes fail with. */
   readonly failures: KubeApiError[] = [];
@@ -50,6 +53,8 @@ class Scene {
       },
       isSiteNode: (nodeName) => nodeName === 'site.tenant',
       hostIP: '10.0.0.1',
+      refusalOf: ({ metadata }) => (this.foreign.has(metadata.name) ? 'not here' : undefined),
+      onForbidden: (pod) => this.forbidden.push(pod.metadata.name),
       onRefused: (pod) => this.refused.push(pod.metadata.name),
       log: pino({ level: 'silent' }),
     });
@@ -216,4 +221,85 @@ void t.test('a lost site’s pods are made unready, and ready when it is back', 
   await rounds();
   t.equal(scene.statusOf('a')?.conditions?.[0]?.status, 'True');
   await scene.stop();
+});
+
+void t.test(
+  'a pod that must not get to its site has failed, and nothing is heard of it',
+  async (t) => {
+    const scene = new Scene();
+    scene.foreign.add('a');
+    scene.cache.set(podOf('a'));
+    await rounds();
+    const expected = { phase: 'Failed', reason: 'TenantForbidden', message: 'not here' };
+    t.match(scene.statusOf('a'), expected);
+    await scene.report('a');
+    await rounds();
+    t.match(scene.statusOf('a'), expected, 'whatever the site says');
+    t.same(scene.forbidden, ['a'], 'it is told once');
+    t.equal(scene.calls.length, 1);
+    await scene.stop();
+  },
+);
+
+void t.test(
+  'a pod that ran until its namespace was no longer allowed leaves the endpoints',
+  async (t) => {
+    const scene = new Scene();
+    scene.cache.set(podOf('a'));
+    await scene.report('a');
+    scene.foreign.add('a');
+    scene.setLink('away');
+    scene.controller.review('site.tenant');
+    await rounds();
+    t.match(scene.statusOf('a'), {
+      phase: 'Failed',
+      reason: 'TenantForbidden',
+      hostIP: '10.0.0.1',
+    });
+    t.equal(scene.statusOf('a')?.conditions?.[0]?.status, 'False');
+    await scene.stop();
+  },
+);
+
+void t.test('nobody is waited for to end a pod that must not get to its site', async (t) => {
+  const scene = new Scene();
+  scene.foreign.add('a');
+  const pod = podOf('a');
+  scene.cache.set({
+    ...pod,
+    metadata: { ...pod.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' },
+  });
+  await rounds();
+  t.equal(scene.calls.at(-1), 'delete a 0');
+  await scene.stop();
+});
+
+void t.test('what was forbidden before the start is written then', async (t) => {
+  const cache = new CacheFake<Pod>();
+  cache.set(podOf('a'));
+  cache.set(podOf('b'));
+  const written: string[] = [];
+  const stop = new AbortController();
+  const controller = new PodStatusController({
+    client: {
+      patch: ((_type: unknown, { name }: { name: string }) => {
+        written.push(name);
+        return Promise.resolve(podOf(name));
+      }) as unknown as KubeClient['patch'],
+      delete: () => Promise.resolve(),
+    },
+    pods: new PodIndex(cache),
+    registry: { linkState: () => 'away', subscribe: () => () => undefined },
+    isSiteNode: () => true,
+    hostIP: '10.0.0.1',
+    refusalOf: ({ metadata }) => (metadata.name === 'a' ? 'not here' : undefined),
+    onRefused: () => undefined,
+    onForbidden: () => undefined,
+    log: pino({ level: 'silent' }),
+  });
+  const running = controller.run(stop.signal);
+  await rounds();
+  t.same(written, ['a']);
+  stop.abort();
+  await running;
 });
