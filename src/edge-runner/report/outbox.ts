@@ -101,21 +101,26 @@ export class Outbox {
     this.#writeSoon();
   }
 
-  /** So much of what isn't sent yet; it counts as on its way until `acknowledge` or `resend`. */
-  take(maxPods = Infinity, maxEvents = Infinity): ReportBatch {
-    const batch: ReportBatch = { pods: [], events: [] };
+  /**
+   * So much of what isn't sent yet, pods and events of so many bytes each in JSON. It counts as on
+   * its way until `acknowledge` or `resend`. What is too large even alone is left out.
+   */
+  take(maxPods = Infinity, maxEvents = Infinity, maxBytes = Infinity): ReportBatch {
+    const pods = new Batch<PodReport>(maxPods, maxBytes);
     for (const uid of this.#unsentPods) {
-      if (batch.pods.length >= maxPods) break;
-      this.#unsentPods.delete(uid);
       const report = this.#pods.get(uid);
-      if (report !== undefined) batch.pods.push(report);
+      if (report !== undefined && pods.add(report) === 'full') break;
+      this.#unsentPods.delete(uid);
     }
+    const events = new Batch<EventReport>(maxEvents, maxBytes);
     for (const event of this.#events.values()) {
-      if (batch.events.length >= maxEvents) break;
-      if (!this.#inFlightEvents.has(event.id)) batch.events.push(event);
+      if (!this.#inFlightEvents.has(event.id) && events.add(event) === 'full') break;
     }
-    for (const { id } of batch.events) this.#inFlightEvents.add(id);
-    return batch;
+    for (const { id } of events.items) this.#inFlightEvents.add(id);
+    for (const { name, namespace } of pods.oversized) {
+      this.#log.error({ pod: { name, namespace } }, 'the status is too large to be reported');
+    }
+    return { pods: pods.items, events: events.items };
   }
 
   /** The provider has it. A status that has changed since is still to be sent. */
@@ -215,6 +220,32 @@ export class Outbox {
       this.#readyTimer = undefined;
       this.#onReady();
     }, delayMs);
+  }
+}
+
+/** What goes into one message. */
+class Batch<T> {
+  readonly items: T[] = [];
+  readonly oversized: T[] = [];
+  readonly #maxCount: number;
+  readonly #maxBytes: number;
+  #bytes = 0;
+
+  constructor(maxCount: number, maxBytes: number) {
+    this.#maxCount = maxCount;
+    this.#maxBytes = maxBytes;
+  }
+
+  add(item: T): 'taken' | 'oversized' | 'full' {
+    const bytes = Buffer.byteLength(JSON.stringify(item)) + 1;
+    if (bytes > this.#maxBytes) {
+      this.oversized.push(item);
+      return 'oversized';
+    }
+    if (this.items.length >= this.#maxCount || this.#bytes + bytes > this.#maxBytes) return 'full';
+    this.#bytes += bytes;
+    this.items.push(item);
+    return 'taken';
   }
 }
 

@@ -35,6 +35,9 @@ interface PendingToken {
 const podsPerMessage = 50;
 const eventsPerMessage = 100;
 
+/** What a message may hold besides its type and number. */
+const maxBatchBytes = maxMessageBytes - 1024;
+
 /** How long the provider may take to answer a request. */
 const tokenTimeoutMs = 30_000;
 
@@ -92,7 +95,7 @@ export class ReportExchange {
   sendReports(): void {
     const { outbox } = this.#options;
     while (this.#begun && this.#batches.size < maxReportsInFlight) {
-      const { pods, events } = outbox.take(podsPerMessage, eventsPerMessage);
+      const { pods, events } = outbox.take(podsPerMessage, eventsPerMessage, maxBatchBytes);
       if (pods.length > 0) {
         this.#sendBatch({ pods, events: [] }, (id) => ({ type: 'pods', id, pods }));
       }

@@ -40,6 +40,28 @@ void t.test('what was taken is not offered again until the link breaks', (t) => 
   t.end();
 });
 
+void t.test('a batch has no more bytes than a message may have', (t) => {
+  const { outbox } = bench(t);
+  const large = (uid: string, length: number): PodReport => ({
+    ...report(uid),
+    status: { phase: 'Running', message: '€'.repeat(length) },
+  });
+  for (const uid of ['a', 'b', 'c']) outbox.publish(large(uid, 100));
+  outbox.publish(large('oversized', 300));
+  outbox.publish(report('d'));
+  for (const id of ['e', 'f', 'g']) outbox.addEvent({ ...event(id), message: 'm'.repeat(300) });
+  const taken: string[][] = [];
+  for (;;) {
+    const { pods, events } = outbox.take(50, 100, 900);
+    if (pods.length + events.length === 0) break;
+    t.ok(Buffer.byteLength(JSON.stringify(pods)) <= 901);
+    t.ok(Buffer.byteLength(JSON.stringify(events)) <= 901);
+    taken.push([...pods.map(({ uid }) => uid), ...events.map(({ id }) => id)]);
+  }
+  t.same(taken, [['a', 'b', 'e'], ['c', 'd', 'f'], ['g']], 'all but what never fits');
+  t.end();
+});
+
 void t.test('a status that changes on its way is sent again', (t) => {
   const { store, outbox } = bench(t);
   outbox.publish(report('a', 'Pending'));
