@@ -92,6 +92,7 @@ export class Provider {
       log: this.#log,
       listener: kubelet,
       portRange: this.#options.kubeletPorts,
+      servesHostIPs: serverVersion.minor >= hostIPsSince,
       facts: { address: nodeAddress, kubeletVersion: kubeletVersion(serverVersion, version) },
     });
     this.#begin('controllers', controllers);
@@ -240,6 +241,9 @@ async function loadClientCa(file: string, log: Logger): Promise<ClientCa> {
     throw new ProviderError('FLAG_INVALID', text, { cause });
   }
 }
+
+/** Minor version of Kubernetes 1 from which on `status.hostIPs` of pods is there by default. */
+const hostIPsSince = 29;
 
 /** As a node of this control plane would say, and who it really is. */
 function kubeletVersion(server: ServerVersion, version: string): string {

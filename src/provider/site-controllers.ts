@@ -38,6 +38,8 @@ export interface SiteControllersOptions {
   listener: PortListener;
   portRange: PortRange;
   facts: Pick<ProviderFacts, 'address' | 'kubeletVersion'>;
+  /** Whether this API server knows `status.hostIPs` of pods. */
+  servesHostIPs: boolean;
   log: Logger;
 }
 
@@ -62,6 +64,7 @@ export class SiteControllers implements Runnable {
     const statuses = new PodStatusController({
       ...{ client, pods, registry, isSiteNode, log },
       hostIP: options.facts.address,
+      servesHostIPs: options.servesHostIPs,
       refusalOf: (pod) => admitted.refusalOf(pod),
       onForbidden: (pod, message) => {
         recorder.warn(pod, tenantForbidden, message);
@@ -81,7 +84,7 @@ export class SiteControllers implements Runnable {
     this.streams = new SiteStreams({
       ...{ pods: admitted, secrets, log },
       configMaps: new ConfigMapSource({ configMaps: options.caches.configMaps, client }),
-      nodeExists: (nodeName) => nodes.exists(nodeName),
+      nodeExists: (nodeName, signal) => nodes.exists(nodeName, signal),
       reports: (nodeName) =>
         new SiteReports({
           ...{ nodeName, client, statuses, nodes, log },

@@ -25,6 +25,8 @@ export interface KubeletApiOptions {
   /** Address to listen on. */
   host: string;
   log: Logger;
+  /** How long a site's runtime may take to answer an upgrade; `replyTimeoutMs` of limits.ts when absent. */
+  replyTimeoutMs?: number;
 }
 
 /**
@@ -74,7 +76,10 @@ export class KubeletApi {
     });
     const admit = this.#admit.bind(this);
     addRoutes(this.#app, { nodes, admit, log });
-    const upgrades = new UpgradeServer({ nodes, admit, log });
+    const upgrades = new UpgradeServer({
+      ...{ nodes, admit, log },
+      replyTimeoutMs: options.replyTimeoutMs,
+    });
     front.server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
       void upgrades.serve(request, socket, head);
     });

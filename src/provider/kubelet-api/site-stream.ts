@@ -40,7 +40,7 @@ export async function openSiteStream(
     return stream;
   } catch (error) {
     stream?.destroy();
-    throw asKubeletApiError(error, nodeName, timeout);
+    throw siteFailure(error, nodeName, timeout);
   }
 }
 
@@ -61,7 +61,12 @@ async function requireAgreement(
   });
 }
 
-function asKubeletApiError(error: unknown, nodeName: string, timeout: AbortSignal): unknown {
+/**
+ * What a client is told when a site fails it: `NODE_TIMEOUT`, `NODE_ANSWER_INVALID` or `NODE_LOST`. Errors that
+ * are not the site's stay as they are.
+ * @param timeout the signal that ended the wait, if it is aborted.
+ */
+export function siteFailure(error: unknown, nodeName: string, timeout: AbortSignal): unknown {
   if (error instanceof KubeletApiError) return error;
   if (timeout.aborted) {
     return new KubeletApiError(

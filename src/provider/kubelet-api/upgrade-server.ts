@@ -8,7 +8,7 @@ import type { NodeDirectory } from './node-directory.ts';
 import { refusalOf, refuseUpgrade } from './refusal.ts';
 import { relay } from './relay.ts';
 import { parseTarget, type RequestTarget } from './request-target.ts';
-import { openSiteStream } from './site-stream.ts';
+import { openSiteStream, siteFailure } from './site-stream.ts';
 import { requireUpgradeResponse } from './status-line.ts';
 import { parseStreamingRequest, type StreamingHead } from './streaming-request.ts';
 
@@ -17,6 +17,8 @@ export interface UpgradeServerOptions {
   /** Lets the request in and names the node that it is for. @throws KubeletApiError */
   admit: (request: IncomingMessage, target: RequestTarget) => Promise<string>;
   log: Logger;
+  /** How long a runtime may take to answer an upgrade; `replyTimeoutMs` when absent. */
+  replyTimeoutMs?: number | undefined;
 }
 
 /**
@@ -56,13 +58,13 @@ export class UpgradeServer {
       streamClass: isInteractive(head) ? 'interactive' : 'bulk',
       signal: gone,
     });
+    const timeout = AbortSignal.timeout(this.#options.replyTimeoutMs ?? replyTimeoutMs);
     try {
-      const signal = AbortSignal.any([gone, AbortSignal.timeout(replyTimeoutMs)]);
-      await requireUpgradeResponse(stream, signal);
+      await requireUpgradeResponse(stream, AbortSignal.any([gone, timeout]));
       return stream;
     } catch (error) {
       stream.destroy();
-      throw error;
+      throw siteFailure(error, nodeName, timeout);
     }
   }
 }

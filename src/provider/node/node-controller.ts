@@ -51,7 +51,7 @@ export class NodeController {
   readonly #reports = new Map<string, NodeReport>();
   /** Newest versions from our own writes, until the informer has caught up. */
   readonly #written = new Map<string, Node>();
-  readonly #waiters = new Map<string, (() => void)[]>();
+  readonly #waiters = new Map<string, Set<(exists: boolean) => void>>();
 
   constructor(options: NodeControllerOptions) {
     this.#options = options;
@@ -99,12 +99,25 @@ export class NodeController {
     return node !== undefined && id !== undefined && standsFor(node, id) ? node : undefined;
   }
 
-  /** Resolves when the site has its Node; before that it has no claim on the pods bound to it. */
-  async exists(nodeName: string): Promise<void> {
-    if (this.nodeOf(nodeName) !== undefined) return;
-    await new Promise<void>((resolve) => {
-      this.#waiters.set(nodeName, [...(this.#waiters.get(nodeName) ?? []), resolve]);
-    });
+  /**
+   * Waits until the site has its Node; before that it has no claim on the pods bound to it.
+   * @returns false when the signal aborts first.
+   */
+  async exists(nodeName: string, signal: AbortSignal): Promise<boolean> {
+    if (this.nodeOf(nodeName) !== undefined) return true;
+    if (signal.aborted) return false;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const waiters = this.#waiters.get(nodeName) ?? new Set();
+    this.#waiters.set(nodeName, waiters.add(resolve));
+    const giveUp = (): void => {
+      resolve(false);
+    };
+    signal.addEventListener('abort', giveUp, { once: true });
+    const exists = await promise;
+    signal.removeEventListener('abort', giveUp);
+    waiters.delete(resolve);
+    if (waiters.size === 0) this.#waiters.delete(nodeName);
+    return exists;
   }
 
   /** The Node whose Lease is to be renewed: its site is there, or hasn't been away for long. */
@@ -260,8 +273,7 @@ export class NodeController {
 
   #announce(nodeName: string): void {
     if (this.nodeOf(nodeName) === undefined) return;
-    for (const resolve of this.#waiters.get(nodeName) ?? []) resolve();
-    this.#waiters.delete(nodeName);
+    for (const resolve of this.#waiters.get(nodeName) ?? []) resolve(true);
   }
 
   #nowMs(): number {

@@ -10,6 +10,8 @@ export interface PodKnowledge {
   link: LinkState;
   /** InternalIP of the pod's Node. */
   hostIP: string;
+  /** Whether this API server knows `hostIPs`. */
+  servesHostIPs: boolean;
   nowMs: number;
   /** Why it must not get to its site; it has failed then, whatever the site says. */
   refusal?: string | undefined;
@@ -30,6 +32,7 @@ export function desiredStatus(pod: Pod, known: PodKnowledge): PodStatus | undefi
   return {
     ...reported,
     hostIP: known.hostIP,
+    ...(known.servesHostIPs ? { hostIPs: [{ ip: known.hostIP }] } : {}),
     conditions: mergedConditions(pod, current, reported.conditions ?? [], known.nowMs),
   };
 }

@@ -11,7 +11,7 @@ const defaultExpirationSeconds = 3600;
 
 /**
  * Decides on a site's wish for a service-account token: only for a pod that is bound to its node,
- * and only what that pod declares, so that a site gets no more than its pods may have.
+ * and only what that pod declares while it runs, so that a site gets no more than its pods may have.
  * @param pod the API's pod of that name.
  */
 export function planToken(
@@ -22,6 +22,9 @@ export function planToken(
   const { namespace, name, uid } = wish.pod;
   if (pod?.metadata.uid !== uid || pod.spec.nodeName !== nodeName) {
     return refused(`pod ${namespace}/${name} (${uid}) is not bound to node ${nodeName}`);
+  }
+  if (pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed') {
+    return refused(`pod ${namespace}/${name} has ended`);
   }
   const serviceAccount = pod.spec.serviceAccountName ?? 'default';
   if (wish.serviceAccount !== serviceAccount) {

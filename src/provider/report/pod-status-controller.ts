@@ -22,6 +22,8 @@ export interface PodStatusControllerOptions {
   refusalOf: (pod: Pod) => string | undefined;
   /** InternalIP of the sites' Nodes. */
   hostIP: string;
+  /** Whether this API server knows `status.hostIPs`. */
+  servesHostIPs: boolean;
   /** Told of a status that the API server doesn't take. */
   onRefused: (pod: Pod, message: string) => void;
   /** Told of a pod that must not get to its site, when that is written into its status. */
@@ -119,6 +121,7 @@ export class PodStatusController {
       reported: statusOf(reported),
       link: this.#options.registry.linkState(nodeName),
       hostIP: this.#options.hostIP,
+      servesHostIPs: this.#options.servesHostIPs,
       nowMs: (this.#options.nowMs ?? Date.now)(),
     });
     if (desired !== undefined) {

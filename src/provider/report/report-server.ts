@@ -18,8 +18,8 @@ export interface ReportSink {
   /** Whether this process knows the site's last reports. */
   knows(): boolean;
   node(report: NodeReport): Promise<void>;
-  /** Resolves when the site has a claim on the pods of its node. */
-  admitted(): Promise<void>;
+  /** Waits until the site has a claim on the pods of its node; false when the signal aborts first. */
+  admitted(signal: AbortSignal): Promise<boolean>;
   pod(report: PodReport): Promise<void>;
   event(report: EventReport): Promise<void>;
   token(wish: TokenRequest): Promise<TokenAnswer>;
@@ -38,7 +38,7 @@ export class ReportServer {
   readonly #sink: ReportSink;
   readonly #log: Logger;
   readonly #inFlight = new Set<Promise<void>>();
-  #ended = false;
+  readonly #end = new AbortController();
   readonly #failure = Promise.withResolvers<never>();
   /** Events are written one after the other, so that they are told in the order they happened. */
   #events: Promise<void> = Promise.resolve();
@@ -65,7 +65,7 @@ export class ReportServer {
       await this.#stream.send({ type: 'begin', full: !this.#sink.knows() });
       await this.#serve();
     } finally {
-      this.#ended = true;
+      this.#end.abort();
     }
   }
 
@@ -100,9 +100,10 @@ export class ReportServer {
       await this.#sink.node(message.node);
       return { type: 'ack', id };
     }
-    await this.#sink.admitted();
     // What waited longer than its stream comes again, or is stale.
-    if (this.#ended) throw new ProtocolError('STREAM_ENDED', 'the stream ended');
+    if (!(await this.#sink.admitted(this.#end.signal)) || this.#end.signal.aborted) {
+      throw new ProtocolError('STREAM_ENDED', 'the stream ended');
+    }
     if (message.type === 'token-request') return this.#token(message);
     if (message.type === 'pods') {
       await Promise.all(message.pods.map((pod) => this.#sink.pod(pod)));

@@ -19,7 +19,7 @@ export interface SiteReportsOptions {
   nodes: {
     report(nodeName: string, report: NodeReport): Promise<void>;
     reportOf(nodeName: string): NodeReport | undefined;
-    exists(nodeName: string): Promise<void>;
+    exists(nodeName: string, signal: AbortSignal): Promise<boolean>;
   };
   onNodeReport: () => void;
   log: Logger;
@@ -48,8 +48,8 @@ export class SiteReports implements ReportSink {
     await done;
   }
 
-  admitted(): Promise<void> {
-    return this.#options.nodes.exists(this.#options.nodeName);
+  admitted(signal: AbortSignal): Promise<boolean> {
+    return this.#options.nodes.exists(this.#options.nodeName, signal);
   }
 
   pod(report: PodReport): Promise<void> {

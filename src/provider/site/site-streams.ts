@@ -15,8 +15,8 @@ export interface SiteStreamsOptions {
   pods: BoundPods;
   configMaps: ObjectSource;
   secrets: ObjectSource;
-  /** Resolves when the site has its Node, and so a claim on the pods bound to it. */
-  nodeExists: (nodeName: string) => Promise<void>;
+  /** Waits until the site has its Node, and so a claim on the pods bound to it; false when given up. */
+  nodeExists: (nodeName: string, signal: AbortSignal) => Promise<boolean>;
   reports: (nodeName: string) => ReportSink;
   onOversized: (object: DesiredObject) => void;
   log: Logger;
@@ -55,8 +55,11 @@ export class SiteStreams {
   }
 
   async #sync(nodeName: string, stream: Duplex, log: Logger): Promise<void> {
-    await this.#options.nodeExists(nodeName);
-    if (stream.destroyed) return;
+    const closed = new AbortController();
+    stream.once('close', () => {
+      closed.abort();
+    });
+    if (stream.destroyed || !(await this.#options.nodeExists(nodeName, closed.signal))) return;
     const { pods, configMaps, secrets, onOversized } = this.#options;
     const desired = new DesiredSite({
       nodeName,

@@ -18,7 +18,8 @@ export async function foreignPods(t: Test, scene: Scene): Promise<void> {
   t.match(await forbiddenEvents(scene, 'other'), 'pod/intruder', 'an event says so');
 
   const sync = await FollowedSync.open(scene.odd);
-  t.same([...sync.held], ['Pod/acme/odd'], 'nothing of it is sent');
+  t.ok(sync.held.has('Pod/acme/odd'));
+  t.notMatch([...sync.held].join(' '), '/other/', 'nothing of it is sent');
 
   const intruder = await scene.identity('intruder', 'other');
   const report = await scene.odd.reportNode();
@@ -30,7 +31,7 @@ export async function foreignPods(t: Test, scene: Scene): Promise<void> {
   t.notMatch(await scene.kubectl('-n', 'other', 'get', 'events'), 'Hijacked');
 
   const logs = await kubectl(scene.admin, ['-n', 'other', 'logs', 'intruder']);
-  t.match(logs.stderr, /"intruder" does not exist/, 'nor does kubectl get to the site by it');
+  t.match(logs.stderr, 'NotFound', 'nor does kubectl get to the site by it');
   await scene.kubectl('-n', 'other', 'delete', 'pod', 'intruder', '--timeout=20s');
 }
 

@@ -6,10 +6,13 @@ import { findControlPlanes } from '../../../hack/lab/control-planes.ts';
 import { kubectl, kubectlChecked } from '../../../hack/lab/kubectl.ts';
 import { createLab } from '../../../hack/lab/lab.ts';
 import { ensurePackages } from '../../../hack/lab/packages.ts';
+import { waitFor } from '../../../hack/lab/wait.ts';
 import { startTowline } from '../../../hack/lab/towline.ts';
 import { daemonSets, foreignPods, withdrawnNamespace } from './foreign-pods.ts';
 import { goodNode, type HandMadeStream } from './hand-made-runner.ts';
-import { pod, Scene } from './scene.ts';
+import { leastPrivilege } from './least-privilege.ts';
+import { RoleUse } from './role-use.ts';
+import { pod, running, Scene } from './scene.ts';
 
 async function strangeStreams(t: Test, scene: Scene): Promise<void> {
   const heads = [{ type: 'shell' }, { type: 'logs' }, {}, null, 5, 'report', ['report']];
@@ -62,13 +65,22 @@ async function othersPods(t: Test, scene: Scene): Promise<void> {
   t.match(await stream.ask({ type: 'pods', pods: [hijack] }), { type: 'ack' });
   t.strictSame((await scene.pod('honest')).status, before.status, 'its status stays');
 
+  const older = { ...(await scene.identity('odd')), uid: '00000000-0000-0000-0000-000000000000' };
+  const own = await scene.pod('odd');
+  const revived = { ...older, gone: false, status: running('of an older pod') };
+  t.match(await stream.ask({ type: 'pods', pods: [revived] }), { type: 'ack' });
+  t.strictSame((await scene.pod('odd')).status, own.status, 'nor is a pod before one of its name');
+
   const unknown = { namespace: 'kube-system', name: 'none', uid: 'u', gone: true, status: {} };
   t.match(await stream.ask({ type: 'pods', pods: [unknown] }), { type: 'ack' });
 
   const now = '2026-01-01T00:00:00Z';
   const event = { id: 'e', pod: others, type: 'Warning', reason: 'Hijacked', message: 'm' };
   const times = { count: 1, firstTimestamp: now, lastTimestamp: now };
-  t.match(await stream.ask({ type: 'events', events: [{ ...event, ...times }] }), { type: 'ack' });
+  for (const pod of [others, older, { ...others, uid: own.metadata.uid ?? '' }]) {
+    const events = [{ ...event, ...times, pod }];
+    t.match(await stream.ask({ type: 'events', events }), { type: 'ack' });
+  }
   const events = await kubectlChecked(scene.admin, ['-n', 'acme', 'get', 'events', '-o', 'name']);
   t.notMatch(
     await kubectlChecked(scene.admin, ['-n', 'acme', 'get', 'events']),
@@ -94,13 +106,31 @@ async function othersPodsThatEnd(t: Test, scene: Scene): Promise<void> {
 
 async function tokens(t: Test, scene: Scene): Promise<void> {
   const stream = await scene.odd.reportNode();
-  const ask = (pod: object, serviceAccount: string): Promise<unknown> =>
+  const ask = (pod: object, serviceAccount: string, changes = {}): Promise<unknown> =>
     stream.ask({
       ...{ type: 'token-request', pod, serviceAccount },
-      ...{ audiences: [], expirationSeconds: 3607 },
+      ...{ audiences: ['vault'], expirationSeconds: 3607, ...changes },
     });
   const refused = { type: 'refused', retryable: false };
-  const own = await scene.identity('odd');
+  await scene.apply(podWithToken('odd', 'with-token'), podWithToken('honest', 'its-token'));
+  const own = await scene.identity('with-token');
+  const given = await waitFor(
+    async () => {
+      const answer = (await ask(own, 'default')) as { type: string; token: string };
+      return answer.type === 'token' && answer;
+    },
+    { what: 'a token as its pod declares it', timeoutMs: 20_000 },
+  );
+  t.match(claimsOf(given.token), {
+    aud: ['vault'],
+    sub: 'system:serviceaccount:acme:default',
+    'kubernetes.io': { pod: { name: own.name, uid: own.uid } },
+  });
+  t.match(await ask(own, 'default', { audiences: [] }), refused, 'for the API server');
+  t.match(await ask(own, 'default', { audiences: ['vault', 'other'] }), refused, 'for one more');
+  t.match(await ask(own, 'default', { audiences: ['other'] }), refused, 'for another');
+  t.match(await ask(own, 'default', { expirationSeconds: 86_400 }), refused, 'for longer');
+  t.match(await ask(await scene.identity('its-token'), 'default'), refused, 'for its neighbour');
   t.match(await ask(await scene.identity('honest'), 'default'), refused, 'for a pod of another');
   t.match(await ask({ ...own, uid: 'other' }, 'default'), refused, 'for a pod that is gone');
   t.match(await ask(own, 'admin'), refused, 'of an account that its pod does not use');
@@ -108,6 +138,21 @@ async function tokens(t: Test, scene: Scene): Promise<void> {
     await ask({ namespace: 'towline-system', name: 'x', uid: 'x' }, 'towline-provider'),
     refused,
   );
+}
+
+function podWithToken(site: string, name: string): object {
+  const serviceAccountToken = { path: 'token', audience: 'vault', expirationSeconds: 3607 };
+  const projected = { sources: [{ serviceAccountToken }] };
+  const object = pod(site);
+  return {
+    ...object,
+    metadata: { name, namespace: 'acme' },
+    spec: { ...object.spec, volumes: [{ name: 'token', projected }] },
+  };
+}
+
+function claimsOf(token: string): unknown {
+  return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
 }
 
 async function strangeSync(t: Test, scene: Scene): Promise<void> {
@@ -134,6 +179,11 @@ async function strangeSync(t: Test, scene: Scene): Promise<void> {
     await stream.send(message);
     t.equal(await stream.read(), undefined, JSON.stringify(message));
   }
+
+  const greedy = await odd.openSync();
+  const secret = { kind: 'Secret', namespace: 'kube-system', name: 's', uid: 'u', version: 'v' };
+  await greedy.send({ type: 'held', objects: [secret] });
+  t.match(await greedy.read(), { remove: [{ kind: 'Secret', name: 's' }] }, 'naming gets nothing');
 
   const mended = await odd.openSync();
   const again = await delta(mended);
@@ -224,10 +274,12 @@ for (const binaries of found) {
     t.setTimeout(400_000);
     const lab = await createLab({ name: `odd-${process.pid}`, progress });
     t.teardown(() => lab.stop());
-    const plane = await lab.startControlPlane({ binaries });
+    const use = new RoleUse(t.testdir({}));
+    const extraFlags = { 'kube-apiserver': use.flags };
+    const plane = await lab.startControlPlane({ binaries, extraFlags });
     const towline = await startTowline({ lab, plane });
     const { pid } = towline.provider;
-    const scene = await Scene.make(t.testdir({}), plane, towline);
+    const scene = await Scene.make(lab.dir, plane, towline);
     const run = (name: string, test: (t: Test, scene: Scene) => Promise<void>): Promise<unknown> =>
       t.test(name, { timeout: 120_000 }, (t) => test(t, scene));
 
@@ -248,5 +300,8 @@ for (const binaries of found) {
     const log = readFileSync(towline.provider.logFile, 'utf8');
     t.notMatch(log, /"level":(50|60)/, 'nothing of it is an error of the provider');
     t.notMatch(log, /TypeError|RangeError|unhandled/i, 'and nothing came unexpected');
+    await run('what the provider may do is what it needs', (t, scene) =>
+      leastPrivilege(t, scene, { lab, use }),
+    );
   });
 }

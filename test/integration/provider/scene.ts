@@ -80,7 +80,7 @@ export class Scene {
 }
 
 /** The pod of one of the two sites, of the same name. */
-export function pod(name: string): object {
+export function pod(name: string): { spec: object; [field: string]: unknown } {
   return {
     apiVersion: 'v1',
     kind: 'Pod',

@@ -4,7 +4,10 @@ import type { IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import pino from 'pino';
-import { KubeletApi } from '../../../../src/provider/kubelet-api/kubelet-api.ts';
+import {
+  KubeletApi,
+  type KubeletApiOptions,
+} from '../../../../src/provider/kubelet-api/kubelet-api.ts';
 import { SiteFake } from './site-fake.ts';
 import { type KeyAndCertificate, TestCa } from './test-pki.ts';
 
@@ -75,6 +78,7 @@ export class ApiFixture {
     clientCa: TestCa;
     admin: KeyAndCertificate;
     serving: KeyAndCertificate;
+    options: Partial<KubeletApiOptions>;
   }) {
     this.serverCa = parts.serverCa;
     this.clientCa = parts.clientCa;
@@ -88,15 +92,20 @@ export class ApiFixture {
       nodes: this.site,
       host: '127.0.0.1',
       log: pino({ level: 'silent' }),
+      ...parts.options,
     });
   }
 
-  static async start(test: Teardown): Promise<ApiFixture> {
+  static async start(
+    test: Teardown,
+    options: Partial<KubeletApiOptions> = {},
+  ): Promise<ApiFixture> {
     const serverCa = new TestCa('server-ca');
     const clientCa = new TestCa('client-ca');
     const fixture = new ApiFixture({
       serverCa,
       clientCa,
+      options,
       admin: clientCa.issue({ commonNames: ['admin'], organizations: ['system:masters'] }),
       serving: serverCa.issue({ commonNames: ['kubelet'], usage: 'server' }),
     });

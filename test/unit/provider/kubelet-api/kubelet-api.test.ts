@@ -558,3 +558,22 @@ void t.test('TLS below 1.2 is refused', async (t) => {
     }),
   );
 });
+
+void t.test('a runtime that does not answer an upgrade in time is told of as such', async (t) => {
+  const fixture = await ApiFixture.start(t, { replyTimeoutMs: 50 });
+  fixture.site.answer = { ok: true };
+  const socket = await fixture.raw(execLines());
+  const answer = await readUntil(socket, 'try again');
+  t.match(answer, /^HTTP\/1\.1 502 [\s\S]*did not answer in time/);
+  t.ok(fixture.site.opened[0]?.site.destroyed, 'the site is let go');
+  socket.destroy();
+});
+
+void t.test('a link that breaks before the runtime answered is told of as such', async (t) => {
+  const fixture = await ApiFixture.start(t);
+  const socket = await fixture.raw(execLines());
+  const { site } = await fixture.site.reply({ ok: true });
+  site.destroy();
+  t.match(await readUntil(socket, 'answer'), /^HTTP\/1\.1 502 /);
+  socket.destroy();
+});

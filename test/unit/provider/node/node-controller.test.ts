@@ -165,14 +165,26 @@ async function rounds(): Promise<void> {
 void t.test('a site has a node from its first report on, and a claim on its pods', async (t) => {
   const scene = new Scene();
   let exists = false;
-  const waiting = scene.controller.exists(nodeName).then(() => (exists = true));
+  const { signal } = new AbortController();
+  const waiting = scene.controller.exists(nodeName, signal).then((answer) => (exists = answer));
   await rounds();
   t.same(scene.calls, []);
   t.equal(exists, false);
   await scene.controller.report(nodeName, report);
-  await waiting;
+  t.equal(await waiting, true);
+  t.equal(await scene.controller.exists(nodeName, signal), true);
   t.equal(scene.ready(), 'True KubeletReady');
   t.same(scene.calls, ['create']);
+  await scene.stop();
+});
+
+void t.test('who waits for a node that never comes can give up', async (t) => {
+  const scene = new Scene();
+  const gone = new AbortController();
+  const waiting = scene.controller.exists(nodeName, gone.signal);
+  gone.abort();
+  t.equal(await waiting, false);
+  t.equal(await scene.controller.exists(nodeName, gone.signal), false);
   await scene.stop();
 });
 

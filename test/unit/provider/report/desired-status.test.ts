@@ -36,7 +36,7 @@ function known(
   reported: PodStatus | undefined,
   link: PodKnowledge['link'] = 'connected',
 ): PodKnowledge {
-  return { reported, link, hostIP: '10.0.0.1', nowMs };
+  return { reported, link, hostIP: '10.0.0.1', servesHostIPs: false, nowMs };
 }
 
 /** The patch to a status that there must be. */
@@ -54,6 +54,9 @@ void t.test('what the site says is what the API is to have, with the address of 
   const pod = podWith({ phase: 'Pending', conditions: [condition('PodScheduled', 'True')] });
   const status = desiredStatus(pod, known(running));
   t.match(status, { phase: 'Running', hostIP: '10.0.0.1', podIP: '10.1.0.2' });
+  t.equal(status?.hostIPs, undefined, 'nothing that an old API server would drop');
+  const newer = desiredStatus(podOf('a'), { ...known(running), servesHostIPs: true });
+  t.same(newer?.hostIPs, [{ ip: '10.0.0.1' }]);
   t.same(status?.conditions?.map(({ type }) => type).sort(), [
     ...['ContainersReady', 'Initialized', 'PodScheduled', 'Ready'],
   ]);

@@ -55,6 +55,9 @@ void t.test('everything else is refused', (t) => {
   t.ok(refused('site.tenant', { ...wish, audiences: ['bank'] }), 'another audience');
   t.ok(refused('site.tenant', { ...wish, expirationSeconds: 86_400 }), 'a longer life');
   t.ok(refused('site.tenant', wish, podOf('a')), 'a pod without tokens');
+  for (const phase of ['Succeeded', 'Failed'] as const) {
+    t.ok(refused('site.tenant', wish, { ...pod, status: { phase } }), 'a pod that has ended');
+  }
   t.notOk(planToken('site.tenant', undefined, wish).ok, 'no pod');
   t.end();
 });

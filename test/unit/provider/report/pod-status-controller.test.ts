@@ -53,6 +53,7 @@ class Scene {
       },
       isSiteNode: (nodeName) => nodeName === 'site.tenant',
       hostIP: '10.0.0.1',
+      servesHostIPs: true,
       refusalOf: ({ metadata }) => (this.foreign.has(metadata.name) ? 'not here' : undefined),
       onForbidden: (pod) => this.forbidden.push(pod.metadata.name),
       onRefused: (pod) => this.refused.push(pod.metadata.name),
@@ -140,7 +141,7 @@ void t.test('before the watch has caught up nothing is written twice', async (t)
 
 void t.test('fields that the API server drops are not sent for ever', async (t) => {
   const scene = new Scene();
-  scene.unknownFields = ['hostIP'];
+  scene.unknownFields = ['hostIP', 'hostIPs'];
   scene.cache.set(podOf('a'));
   await scene.report('a');
   await scene.report('a');
@@ -292,6 +293,7 @@ void t.test('what was forbidden before the start is written then', async (t) => 
     registry: { linkState: () => 'away', subscribe: () => () => undefined },
     isSiteNode: () => true,
     hostIP: '10.0.0.1',
+    servesHostIPs: true,
     refusalOf: ({ metadata }) => (metadata.name === 'a' ? 'not here' : undefined),
     onRefused: () => undefined,
     onForbidden: () => undefined,

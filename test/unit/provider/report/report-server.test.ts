@@ -13,18 +13,23 @@ class Scene {
   readonly sent: ReportFromProvider[] = [];
   readonly taken: string[] = [];
   readonly pending = new Map<string, PromiseWithResolvers<undefined>>();
-  readonly admission = Promise.withResolvers<undefined>();
+  readonly admission = Promise.withResolvers<boolean>();
   token: TokenAnswer = { ok: false, message: 'no', retryable: false };
   readonly running: Promise<void>;
   readonly #inbox: unknown[] = [];
   #reader: ((message: unknown) => void) | undefined;
 
   constructor(options: { knows?: boolean; admitted?: boolean } = {}) {
-    if (options.admitted !== false) this.admission.resolve(undefined);
+    if (options.admitted !== false) this.admission.resolve(true);
     const sink: ReportSink = {
       knows: () => options.knows ?? false,
       node: () => this.#take('node'),
-      admitted: () => this.admission.promise,
+      admitted: (signal) => {
+        signal.addEventListener('abort', () => {
+          this.admission.resolve(false);
+        });
+        return this.admission.promise;
+      },
       pod: ({ name }) => this.#take(name),
       event: ({ id }) => this.#take(id),
       token: () => Promise.resolve(this.token),
@@ -109,7 +114,7 @@ void t.test('pods wait until the site has its node', async (t) => {
   await turns();
   await scene.say({ type: 'pods', id: 1, pods: [pod('a')] });
   t.same(scene.taken, []);
-  scene.admission.resolve(undefined);
+  scene.admission.resolve(true);
   await turns();
   t.same(scene.taken, ['a']);
 });
@@ -173,7 +178,7 @@ void t.test('a message that waited longer than its stream is not acted upon', as
   await scene.say({ type: 'pods', id: 1, pods: [pod('a')] });
   await scene.say(undefined);
   await scene.running;
-  scene.admission.resolve(undefined);
   await turns();
+  t.equal(await scene.admission.promise, false, 'and is not waited with for ever');
   t.same(scene.taken, []);
 });
