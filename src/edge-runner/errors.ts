@@ -14,6 +14,10 @@ export type RunnerErrorCode =
   | 'FOLDER_UNUSABLE'
   /** The store can't be opened or written. */
   | 'STORE_FAILED'
+  /** The store was written by a newer runner. */
+  | 'STORE_NEWER'
+  /** The store holds something else than was written. */
+  | 'STORE_DAMAGED'
   /** The provider can't be asked now. */
   | 'CLOUD_UNREACHABLE'
   /** The provider refused a request. */

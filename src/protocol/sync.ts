@@ -54,6 +54,8 @@ export const syncFromProvider = v.variant('type', [
     remove: v.array(removedObject),
     /** More messages of the same delta follow; only the last is committed and acknowledged. */
     more: v.boolean(),
+    /** More is desired than what this delta leads to: a pod that is still missing is not gone. */
+    partial: v.optional(v.boolean()),
     /** Digest of everything the site holds once this delta is applied. */
     digest: v.string(),
   }),

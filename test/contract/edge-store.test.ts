@@ -1,14 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import t, { type Test } from 'tap';
-import { RunnerError } from '../../src/edge-runner/errors.ts';
 import { maxStoredEvents } from '../../src/edge-runner/limits.ts';
 import type { EdgeStore } from '../../src/edge-runner/store/edge-store.ts';
 import { SqliteStore } from '../../src/edge-runner/store/sqlite-store.ts';
 import type { EventReport } from '../../src/protocol/report.ts';
 import type { DesiredObject } from '../../src/protocol/sync.ts';
+import { makeSealer, temporaryFile } from '../unit/edge-runner/store/fixture.ts';
 
 function object(name: string, version = 'v1'): DesiredObject {
   return {
@@ -35,23 +31,52 @@ function storeContract(name: string, open: (t: Test) => () => EdgeStore): void {
   void t.test(`${name}: a delta is there after reopening`, (t) => {
     const reopen = open(t);
     const store = reopen();
-    store.applyDelta([object('a'), object('b')], []);
-    store.applyDelta([object('a', 'v2')], [{ kind: 'ConfigMap', namespace: 'berlin', name: 'b' }]);
+    store.applyDelta([object('a'), object('b')], [], true);
+    const removed = { kind: 'ConfigMap', namespace: 'berlin', name: 'b' } as const;
+    store.applyDelta([object('a', 'v2')], [removed], true);
     store.close();
     const again = reopen();
     t.same(again.objects(), [object('a', 'v2')]);
-    t.match(again.held(), [{ name: 'a', version: 'v2', uid: 'uid-a' }]);
     again.close();
+    t.end();
+  });
+
+  void t.test(`${name}: it is complete once a delta says so, and stays so`, (t) => {
+    const reopen = open(t);
+    const store = reopen();
+    t.notOk(store.isComplete());
+    store.applyDelta([object('a')], [], false);
+    t.notOk(store.isComplete());
+    store.applyDelta([], [], true);
+    store.applyDelta([object('b')], [], false);
+    t.ok(store.isComplete());
+    store.close();
+    const again = reopen();
+    t.ok(again.isComplete());
+    again.close();
+    t.end();
+  });
+
+  void t.test(`${name}: only what changes something counts as a transaction`, (t) => {
+    const store = open(t)();
+    const before = store.transactions;
+    store.forgetTokens('uid-1');
+    store.writeReports(noChange);
+    t.equal(store.transactions, before);
+    store.applyDelta([object('a'), object('b')], [], true);
+    store.writeToken('uid-1', 'api', { token: 'secret', issuedAtMs: 1, expiresAtMs: 2 });
+    t.equal(store.transactions, before + 2);
+    store.close();
     t.end();
   });
 
   void t.test(`${name}: a delta that fails changes nothing`, (t) => {
     const store = open(t)();
-    store.applyDelta([object('a')], []);
+    store.applyDelta([object('a')], [], true);
     const circular = object('bad');
     circular.object['self'] = circular.object;
     t.throws(() => {
-      store.applyDelta([object('a', 'v2'), circular], []);
+      store.applyDelta([object('a', 'v2'), circular], [], true);
     });
     t.same(store.objects(), [object('a')]);
     store.close();
@@ -75,16 +100,18 @@ function storeContract(name: string, open: (t: Test) => () => EdgeStore): void {
   });
 
   void t.test(
-    `${name}: events come back oldest first, the oldest go when there are too many`,
+    `${name}: events come back in the order of writing, the oldest go when there are too many`,
     (t) => {
       const store = open(t)();
       const events = Array.from({ length: maxStoredEvents + 2 }, (_, n) => event(n + 1));
-      store.writeReports({ ...noChange, events: events.toReversed() });
+      store.writeReports({ ...noChange, events });
       const kept = store.events();
       t.equal(kept.length, maxStoredEvents);
       t.equal(kept[0]?.id, 'event-3');
       store.writeReports({ ...noChange, sentEvents: ['event-3'] });
       t.equal(store.events()[0]?.id, 'event-4');
+      store.writeReports({ ...noChange, events: [event(4)] });
+      t.equal(store.events().at(-1)?.id, 'event-4', 'one that is told again is the newest');
       store.close();
       t.end();
     },
@@ -104,43 +131,7 @@ function storeContract(name: string, open: (t: Test) => () => EdgeStore): void {
   });
 }
 
-function temporaryFile(t: Test): string {
-  const dir = mkdtempSync(join(tmpdir(), 'towline-store-'));
-  t.teardown(() => {
-    rmSync(dir, { recursive: true });
-  });
-  return join(dir, 'store.db');
-}
-
 storeContract('SqliteStore', (t) => {
   const file = temporaryFile(t);
-  return () => new SqliteStore(file);
-});
-
-void t.test('a second runner on the same store is refused in one line', (t) => {
-  const file = temporaryFile(t);
-  const store = new SqliteStore(file);
-  t.throws(() => new SqliteStore(file), { code: 'ALREADY_RUNNING', message: /another runner/ });
-  store.close();
-  t.end();
-});
-
-void t.test('a store of a newer version is left alone', (t) => {
-  const file = temporaryFile(t);
-  const database = new DatabaseSync(file);
-  database.exec('PRAGMA user_version = 99');
-  database.close();
-  t.throws(() => new SqliteStore(file), { code: 'STORE_FAILED', message: /newer runner/ });
-  t.end();
-});
-
-void t.test('a folder that cannot be written is named', (t) => {
-  try {
-    new SqliteStore('/proc/store.db').close();
-    t.fail('it opened');
-  } catch (error) {
-    t.ok(error instanceof RunnerError);
-    t.match(error, { code: 'STORE_FAILED', message: /\/proc\/store\.db/ });
-  }
-  t.end();
+  return () => new SqliteStore(file, { sealer: makeSealer() });
 });

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { Pod } from '../../kube/api.ts';
+import type { Pod, PodSpec } from '../../kube/api.ts';
 import { KubeRuleError } from '../../kube/kube-rule-error.ts';
 import { parseQuantity } from '../../kube/quantity.ts';
 
@@ -66,13 +66,17 @@ function quantitiesOf({ spec }: Pod): string[] {
 }
 
 /** What is left of a pod that can't be read: enough to report on it and to end it. */
-export function identityOnly({ metadata }: Pod): Pod {
+export function identityOnly({ metadata, spec }: Pod): Pod {
+  const graceSeconds = (spec as Partial<PodSpec> | undefined)?.terminationGracePeriodSeconds;
   const { name: podName, namespace = '', uid = '', deletionTimestamp } = metadata;
   return {
     metadata: {
       ...{ name: podName, namespace, uid },
       ...(typeof deletionTimestamp === 'string' ? { deletionTimestamp } : {}),
     },
-    spec: { containers: [] },
+    spec: {
+      containers: [],
+      ...(typeof graceSeconds === 'number' ? { terminationGracePeriodSeconds: graceSeconds } : {}),
+    },
   };
 }

@@ -56,7 +56,25 @@ export class PodManager {
     }
     for (const pod of known) orphans.set(pod.uid, pod);
     for (const { metadata } of desired) orphans.delete(metadata.uid ?? '');
-    for (const [uid, orphan] of orphans) this.#start(uid, orphanPod(orphan), true);
+    this.#end(orphans.values());
+  }
+
+  /**
+   * Ends only what certainly isn't desired any more, for another pod has its name: while it isn't
+   * known yet which pods are desired besides these.
+   * @throws CriError
+   */
+  async removeReplaced(desired: readonly Pod[]): Promise<void> {
+    const uids = new Map(
+      desired.map(({ metadata }) => [nameOf(metadata.namespace, metadata.name), metadata.uid]),
+    );
+    const known = await this.#options.context.observer.list();
+    this.#end(
+      known.filter(({ namespace, name, uid }) => {
+        const desiredUid = uids.get(nameOf(namespace, name));
+        return desiredUid !== undefined && desiredUid !== uid;
+      }),
+    );
   }
 
   /** Takes the whole desired state; `changed` are the objects that are new in it. */
@@ -130,6 +148,12 @@ export class PodManager {
     await Promise.all(Array.from(this.#entries.values(), ({ done }) => done));
   }
 
+  #end(orphans: Iterable<RuntimePod>): void {
+    for (const orphan of orphans) {
+      if (!this.#entries.has(orphan.uid)) this.#start(orphan.uid, orphanPod(orphan), true);
+    }
+  }
+
   #start(uid: string, pod: Pod, removed: boolean): void {
     const { context, lastStatus } = this.#options;
     const { namespace = '', name } = pod.metadata;
@@ -181,6 +205,10 @@ export class PodManager {
       if (near.length > 0) worker.objectsChanged(new Set(secrets));
     }
   }
+}
+
+function nameOf(namespace: string | undefined, name: string): string {
+  return `${namespace ?? ''}/${name}`;
 }
 
 /** Enough of a pod to end it by. */

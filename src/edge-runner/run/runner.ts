@@ -12,7 +12,10 @@ import { systemClock } from '../pod/clock.ts';
 import { PodManager } from '../pod/pod-manager.ts';
 import { Outbox } from '../report/outbox.ts';
 import { ReportClient } from '../report/report-client.ts';
-import { SqliteStore } from '../store/sqlite-store.ts';
+import { openStore, setAside } from '../store/open-store.ts';
+import { AesSealer } from '../store/sealer.ts';
+import type { SqliteStore } from '../store/sqlite-store.ts';
+import { DeviceKeySource, storePurpose } from '../store/store-key.ts';
 import { StreamServer } from '../streams/stream-server.ts';
 import { DesiredState } from '../sync/desired-state.ts';
 import { SyncClient } from '../sync/sync-client.ts';
@@ -20,6 +23,7 @@ import { runnerVersion } from '../version.ts';
 import { privateMode } from '../volumes/pod-layout.ts';
 import { checkRuntime } from './check-runtime.ts';
 import { createPodContext } from './create-pod-context.ts';
+import { DesiredPods } from './desired-pods.ts';
 import { ensureFolder } from './ensure-folder.ts';
 import { Link } from './link.ts';
 import type { RunOptions } from './run-options.ts';
@@ -30,6 +34,9 @@ interface RunnerDependencies {
   environment: Record<string, string | undefined>;
   signal: AbortSignal;
 }
+
+/** The store's file in the state directory. */
+const storeName = 'store.db';
 
 /** How often the runtime is asked for its conditions. */
 const nodeCheckIntervalMs = 30_000;
@@ -43,17 +50,22 @@ export async function runRunner(
   dependencies: RunnerDependencies,
 ): Promise<void> {
   const closers: (() => unknown)[] = [];
+  const damage = new AbortController();
+  const signal = AbortSignal.any([dependencies.signal, damage.signal]);
   try {
-    await serve(options, dependencies, closers);
+    await serve(options, { ...dependencies, signal }, damage, closers);
   } finally {
     for (const close of closers.reverse()) await close();
   }
+  // A new start begins a new store, and what runs stays up.
+  if (damage.signal.aborted) throw damage.signal.reason;
 }
 
 /** Tells `closers` how to close what it opens. */
 async function serve(
   options: RunOptions,
   { log, environment, signal }: RunnerDependencies,
+  damage: AbortController,
   closers: (() => unknown)[],
 ): Promise<void> {
   const identity = await loadIdentity(options.stateDir);
@@ -64,9 +76,16 @@ async function serve(
   await checkRuntime(cri, log);
   await ensureFolder('--log-dir', options.logRoot);
   await ensureFolder('--memory-dir', options.memoryDir, privateMode);
-  const store = new SqliteStore(join(options.stateDir, 'store.db'));
+  const storeFile = join(options.stateDir, storeName);
+  const key = new DeviceKeySource(identity.privateKey).derive(storePurpose);
+  const store = openStore(storeFile, {
+    ...{ log, sealer: new AesSealer(key) },
+    onDamage: (error) => {
+      damage.abort(error);
+    },
+  });
   closers.push(() => {
-    store.close();
+    closeStore(store, storeFile, damage.signal.aborted, log);
   });
   const outbox = new Outbox(store, log);
   closers.push(() => {
@@ -99,11 +118,12 @@ async function serve(
     },
   });
   const pods = new PodManager({ context, lastStatus: (uid) => outbox.lastStatus(uid) }, signal);
+  const desired = new DesiredPods({ state, outbox, pods, log });
   const sync = new SyncClient({
     state,
     runnerVersion,
     onChange: (touched) => {
-      pods.setDesired(state.pods(), touched);
+      desired.changed(touched, signal);
     },
     onInSync: () => {
       log.debug({ pods: state.pods().length }, 'the desired state is up to date');
@@ -117,12 +137,18 @@ async function serve(
 
   const site = `${identity.tenant}/${identity.site}`;
   log.info({ site, version: runnerVersion, pods: state.pods().length }, 'the runner is up');
-  await pods.removeOrphans(state.pods(), outbox.podUids());
-  pods.setDesired(state.pods());
+  await desired.start();
   await Promise.all([
     link.run(signal),
     watchRuntime({ events: new ContainerdEvents(channel), pods, node, log }, signal),
     watchNode(node, nodeCheckIntervalMs, signal),
   ]);
+  await desired.stopped();
   await pods.stopped();
+}
+
+function closeStore(store: SqliteStore, file: string, isDamaged: boolean, log: Logger): void {
+  store.close();
+  if (isDamaged) setAside(file);
+  log.info({ storeTransactions: store.transactions }, 'the store is closed');
 }

@@ -1,5 +1,5 @@
 import type { EventReport, PodReport } from '../../protocol/report.ts';
-import type { DesiredObject, HeldObject, RemovedObject } from '../../protocol/sync.ts';
+import type { DesiredObject, RemovedObject } from '../../protocol/sync.ts';
 
 /** A service-account token that was issued to a pod. Times in ms since 1970. */
 export interface StoredToken {
@@ -25,11 +25,24 @@ export interface ReportChange {
  * The edge metadata store: everything a site needs to run its pods without the cloud, and what it
  * still has to tell. Every method is one transaction, on disk when it returns; one that throws
  * RunnerError `STORE_FAILED` (the disk is full, say) has changed nothing and can be tried again.
+ * `STORE_DAMAGED`: the file can't be read any more; the next start replaces it.
  */
 export interface EdgeStore {
-  held(): HeldObject[];
+  /** Transactions that have changed something since the store was opened: flash wears by them. */
+  readonly transactions: number;
+
+  /**
+   * Whether the cloud has told this store all that the site is to hold. A new store has heard
+   * nothing yet: what it lacks may still be desired.
+   */
+  isComplete(): boolean;
   objects(): DesiredObject[];
-  applyDelta(put: readonly DesiredObject[], remove: readonly RemovedObject[]): void;
+  /** `complete`: from now on the store `isComplete`. */
+  applyDelta(
+    put: readonly DesiredObject[],
+    remove: readonly RemovedObject[],
+    complete: boolean,
+  ): void;
 
   podReports(): StoredPodReport[];
   /** Unsent events, oldest first. */

@@ -1,65 +1,65 @@
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { EventReport } from '../../protocol/report.ts';
 import type { DesiredObject, HeldObject, RemovedObject } from '../../protocol/sync.ts';
-import { RunnerError } from '../errors.ts';
 import { maxStoredEvents } from '../limits.ts';
 import type { EdgeStore, ReportChange, StoredPodReport, StoredToken } from './edge-store.ts';
-import { schemaSteps } from './schema.ts';
+import type { Sealer } from './sealer.ts';
+import { SqliteFile, type SqliteFileOptions } from './sqlite-file.ts';
 
-/** `EdgeStore` in one SQLite file: write-ahead log, synced to disk on every transaction. */
+/** `EdgeStore` in one SQLite file; all but names and versions is sealed in it. */
 export class SqliteStore implements EdgeStore {
-  readonly #file: string;
-  readonly #database: DatabaseSync;
-  readonly #statements = new Map<string, StatementSync>();
+  readonly #file: SqliteFile;
+  readonly #sealer: Sealer;
 
   /**
-   * Opens the store for this process alone.
-   * @throws RunnerError `ALREADY_RUNNING` when another process has it open; `STORE_FAILED` when the
-   *   file can't be opened or is of a newer version.
+   * Opens the store for this process alone, and reads all of it once.
+   * @throws RunnerError `ALREADY_RUNNING`, `STORE_FAILED`, `STORE_NEWER`, or `STORE_DAMAGED`, which
+   *   also is what a file under another key looks like.
    */
-  constructor(file: string) {
-    this.#file = file;
-    const database = openDatabase(file);
-    this.#database = database;
+  constructor(file: string, options: SqliteFileOptions) {
+    this.#file = new SqliteFile(file, options);
+    this.#sealer = options.sealer;
     try {
-      this.#database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;');
-      this.#database.exec('PRAGMA synchronous = FULL; BEGIN IMMEDIATE; COMMIT;');
-      this.#migrate(file);
-    } catch (cause) {
-      database.close();
-      throw cause instanceof RunnerError ? cause : openingError(file, cause);
+      this.#checkContents();
+    } catch (error) {
+      this.#file.close();
+      throw error;
     }
   }
 
-  held(): HeldObject[] {
-    return this.#all<HeldObject>('SELECT kind, namespace, name, uid, version FROM object');
+  get transactions(): number {
+    return this.#file.transactions;
+  }
+
+  isComplete(): boolean {
+    return this.#file.all("SELECT 1 FROM meta WHERE name = 'complete'").length > 0;
   }
 
   objects(): DesiredObject[] {
-    return this.#all<HeldObject & { body: string }>('SELECT * FROM object').map(
-      ({ body, ...identity }) => ({
-        ...identity,
-        object: JSON.parse(body) as DesiredObject['object'],
-      }),
-    );
+    const rows = this.#file.all<HeldObject & { body: Uint8Array }>('SELECT * FROM object');
+    return rows.map(({ body, ...identity }) => ({
+      ...identity,
+      object: this.#open(body, placeOf(identity)) as DesiredObject['object'],
+    }));
   }
 
-  applyDelta(put: readonly DesiredObject[], remove: readonly RemovedObject[]): void {
-    this.#transaction(() => {
-      for (const object of remove) {
-        this.#run(
-          'DELETE FROM object WHERE kind = ? AND namespace = ? AND name = ?',
-          object.kind,
-          object.namespace,
-          object.name,
-        );
+  applyDelta(
+    put: readonly DesiredObject[],
+    remove: readonly RemovedObject[],
+    complete: boolean,
+  ): void {
+    this.#file.transaction(() => {
+      for (const { kind, namespace, name } of remove) {
+        const sql = 'DELETE FROM object WHERE kind = ? AND namespace = ? AND name = ?';
+        this.#file.run(sql, kind, namespace, name);
       }
-      for (const { kind, namespace, name, uid, version, object } of put) {
-        this.#run(
+      for (const { object, ...identity } of put) {
+        const { kind, namespace, name, uid, version } = identity;
+        this.#file.run(
           'INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?, ?, ?)',
-          ...[kind, namespace, name, uid, version, JSON.stringify(object)],
+          ...[kind, namespace, name, uid, version, this.#seal(object, placeOf(identity))],
         );
       }
+      if (complete) this.#file.run("INSERT OR IGNORE INTO meta VALUES ('complete', x'01')");
     });
   }
 
@@ -68,169 +68,113 @@ export class SqliteStore implements EdgeStore {
       uid: string;
       namespace: string;
       name: string;
-      status: string;
+      status: Uint8Array;
       gone: number;
       sent: number;
     }
-    return this.#all<Row>('SELECT * FROM pod_report').map((row) => ({
+    return this.#file.all<Row>('SELECT * FROM pod_report').map((row) => ({
       ...row,
-      status: JSON.parse(row.status) as StoredPodReport['status'],
+      status: this.#open(row.status, `pod-report/${row.uid}`) as StoredPodReport['status'],
       gone: row.gone === 1,
       sent: row.sent === 1,
     }));
   }
 
   events(): EventReport[] {
-    return this.#all<{ body: string }>('SELECT body FROM event ORDER BY at_ms').map(
-      ({ body }) => JSON.parse(body) as EventReport,
-    );
+    const sql = 'SELECT id, body FROM event ORDER BY sequence';
+    return this.#file
+      .all<{ id: string; body: Uint8Array }>(sql)
+      .map(({ id, body }) => this.#open(body, `event/${id}`) as EventReport);
   }
 
   writeReports(change: ReportChange): void {
-    this.#transaction(() => {
+    this.#file.transaction(() => {
       for (const { uid, namespace, name, status, gone, sent } of change.pods) {
-        this.#run(
+        this.#file.run(
           'INSERT OR REPLACE INTO pod_report VALUES (?, ?, ?, ?, ?, ?)',
-          ...[uid, namespace, name, JSON.stringify(status), Number(gone), Number(sent)],
+          ...[uid, namespace, name, this.#seal(status, `pod-report/${uid}`)],
+          ...[Number(gone), Number(sent)],
         );
       }
       for (const uid of change.forgottenPods) {
-        this.#run('DELETE FROM pod_report WHERE uid = ?', uid);
+        this.#file.run('DELETE FROM pod_report WHERE uid = ?', uid);
       }
       for (const event of change.events) {
-        this.#run(
-          'INSERT OR REPLACE INTO event VALUES (?, ?, ?)',
-          ...[event.id, Date.parse(event.lastTimestamp), JSON.stringify(event)],
+        this.#file.run(
+          'INSERT OR REPLACE INTO event (id, body) VALUES (?, ?)',
+          ...[event.id, this.#seal(event, `event/${event.id}`)],
         );
       }
-      for (const id of change.sentEvents) this.#run('DELETE FROM event WHERE id = ?', id);
-      this.#run(
-        'DELETE FROM event WHERE id IN (SELECT id FROM event ORDER BY at_ms DESC LIMIT -1 OFFSET ?)',
+      for (const id of change.sentEvents) this.#file.run('DELETE FROM event WHERE id = ?', id);
+      this.#file.run(
+        'DELETE FROM event WHERE sequence IN (SELECT sequence FROM event ORDER BY sequence DESC LIMIT -1 OFFSET ?)',
         maxStoredEvents,
       );
     });
   }
 
   token(podUid: string, request: string): StoredToken | undefined {
-    interface Row {
-      token: string;
-      issued_at_ms: number;
-      expires_at_ms: number;
-    }
-    const [row] = this.#all<Row>(
-      'SELECT token, issued_at_ms, expires_at_ms FROM token WHERE pod_uid = ? AND request = ?',
-      podUid,
-      request,
+    const [row] = this.#file.all<{ body: Uint8Array }>(
+      'SELECT body FROM token WHERE pod_uid = ? AND request = ?',
+      ...[podUid, request],
     );
-    if (row === undefined) return undefined;
-    return { token: row.token, issuedAtMs: row.issued_at_ms, expiresAtMs: row.expires_at_ms };
+    return row && (this.#open(row.body, `token/${podUid}/${request}`) as StoredToken);
   }
 
   writeToken(podUid: string, request: string, token: StoredToken): void {
-    this.#run(
-      'INSERT OR REPLACE INTO token VALUES (?, ?, ?, ?, ?)',
-      ...[podUid, request, token.token, token.issuedAtMs, token.expiresAtMs],
-    );
-  }
-
-  forgetTokens(podUid: string): void {
-    this.#run('DELETE FROM token WHERE pod_uid = ?', podUid);
-  }
-
-  close(): void {
-    this.#database.close();
-  }
-
-  #migrate(file: string): void {
-    const [row] = this.#all<{ user_version: number }>('PRAGMA user_version');
-    const version = row?.user_version ?? 0;
-    if (version > schemaSteps.length) {
-      throw new RunnerError(
-        'STORE_FAILED',
-        `the store ${file} was written by a newer runner (version ${version}, this one knows ${schemaSteps.length}); upgrade the runner`,
-      );
-    }
-    for (const [index, step] of schemaSteps.entries()) {
-      if (index < version) continue;
-      this.#transaction(() => {
-        this.#database.exec(step);
-        this.#database.exec(`PRAGMA user_version = ${index + 1}`);
-      });
-    }
-  }
-
-  #transaction(body: () => void): void {
-    this.#asStoreError(() => {
-      this.#database.exec('BEGIN IMMEDIATE');
-      try {
-        body();
-        this.#database.exec('COMMIT');
-      } catch (error) {
-        // A full disk makes SQLite roll back by itself.
-        if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
-        throw error;
-      }
+    const body = this.#seal(token, `token/${podUid}/${request}`);
+    this.#file.transaction(() => {
+      this.#file.run('INSERT OR REPLACE INTO token VALUES (?, ?, ?)', podUid, request, body);
     });
   }
 
-  #asStoreError<T>(work: () => T): T {
-    try {
-      return work();
-    } catch (cause) {
-      if (!isSqliteError(cause)) throw cause;
-      throw new RunnerError(
-        'STORE_FAILED',
-        `can't use the store ${this.#file}: ${cause.message}; check that the disk has room and works`,
-        { cause },
-      );
-    }
+  forgetTokens(podUid: string): void {
+    this.#file.transaction(() => {
+      this.#file.run('DELETE FROM token WHERE pod_uid = ?', podUid);
+    });
   }
 
-  #all<Row>(sql: string, ...values: (string | number)[]): Row[] {
-    return this.#asStoreError(() => this.#prepared(sql).all(...values) as Row[]);
+  close(): void {
+    this.#file.close();
   }
 
-  #run(sql: string, ...values: (string | number)[]): void {
-    this.#asStoreError(() => this.#prepared(sql).run(...values));
-  }
-
-  #prepared(sql: string): StatementSync {
-    let statement = this.#statements.get(sql);
-    if (statement === undefined) {
-      statement = this.#database.prepare(sql);
-      this.#statements.set(sql, statement);
-    }
-    return statement;
-  }
-}
-
-function openDatabase(file: string): DatabaseSync {
-  try {
-    return new DatabaseSync(file);
-  } catch (cause) {
-    throw openingError(file, cause);
-  }
-}
-
-function openingError(file: string, cause: unknown): RunnerError {
-  if (isSqliteError(cause) && cause.errcode === sqliteBusy) {
-    return new RunnerError(
-      'ALREADY_RUNNING',
-      `another runner uses ${file}: stop it first, for a device needs only one`,
-      { cause },
+  /** Damage within a row shows only when it is opened. */
+  #checkContents(): void {
+    const [key] = this.#file.all<{ value: Uint8Array }>(
+      "SELECT value FROM meta WHERE name = 'key'",
     );
+    if (key === undefined) throw this.#file.damaged('it does not say by which key it is sealed');
+    this.#unseal(key.value, 'meta/key');
+    this.objects();
+    this.podReports();
+    this.events();
+    interface Row {
+      pod_uid: string;
+      request: string;
+    }
+    const tokens = this.#file.all<Row>('SELECT pod_uid, request FROM token');
+    for (const { pod_uid, request } of tokens) this.token(pod_uid, request);
   }
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return new RunnerError(
-    'STORE_FAILED',
-    `can't open the store ${file} (${why}): check the disk and its permissions; if the file is damaged, move it away, and the pods are started anew once the provider is reached`,
-    { cause },
-  );
+
+  #seal(value: unknown, place: string): Uint8Array {
+    return this.#sealer.seal(JSON.stringify(value), place);
+  }
+
+  #open(sealed: Uint8Array, place: string): unknown {
+    return JSON.parse(this.#unseal(sealed, place));
+  }
+
+  #unseal(sealed: Uint8Array, place: string): string {
+    try {
+      return this.#sealer.open(sealed, place);
+    } catch (cause) {
+      const why =
+        place === 'meta/key' ? 'it is sealed by the key of another identity' : `at ${place}`;
+      throw this.#file.damaged(why, cause);
+    }
+  }
 }
 
-/** SQLITE_BUSY: somebody else holds the file. */
-const sqliteBusy = 5;
-
-function isSqliteError(error: unknown): error is Error & { errcode: number } {
-  return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number';
+function placeOf({ kind, namespace, name, uid, version }: HeldObject): string {
+  return ['object', kind, namespace, name, uid, version].join('/');
 }

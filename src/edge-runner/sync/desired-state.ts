@@ -9,16 +9,20 @@ export interface StateDelta {
   put: readonly DesiredObject[];
   remove: readonly RemovedObject[];
   digest?: string;
+  /** More is desired than what this leads to. */
+  partial?: boolean | undefined;
 }
 
 /** The desired state that the site holds: on disk in the store, and here in memory. */
 export class DesiredState {
   readonly #store: EdgeStore;
   #objects: ReadonlyMap<string, DesiredObject>;
+  #isComplete: boolean;
 
   constructor(store: EdgeStore) {
     this.#store = store;
     this.#objects = byKey(store.objects());
+    this.#isComplete = store.isComplete();
   }
 
   /**
@@ -26,15 +30,26 @@ export class DesiredState {
    * @throws ProtocolError `INVALID_MESSAGE` when it doesn't lead to the state that it announced;
    *   RunnerError `STORE_FAILED`
    */
-  apply({ put, remove, digest }: StateDelta): void {
+  apply({ put, remove, digest, partial = false }: StateDelta): void {
     const next = new Map(this.#objects);
     for (const object of remove) next.delete(keyOf(object));
     for (const [key, object] of byKey(put)) next.set(key, object);
     if (digest !== undefined && digestOf(next.values()) !== digest) {
       throw new ProtocolError('INVALID_MESSAGE', 'a delta did not lead to the state it announced');
     }
-    this.#store.applyDelta(put, remove);
+    this.#store.applyDelta(put, remove, !partial);
+    this.#isComplete ||= !partial;
     this.#objects = next;
+  }
+
+  /** The cloud desires exactly what is held. @throws RunnerError `STORE_FAILED` */
+  confirm(): void {
+    if (!this.#isComplete) this.apply({ put: [], remove: [] });
+  }
+
+  /** Whether the cloud has ever told this store everything: only then is what is missing not desired. */
+  get isComplete(): boolean {
+    return this.#isComplete;
   }
 
   held(): HeldObject[] {

@@ -18,7 +18,7 @@ import type { DesiredState } from './desired-state.ts';
 export interface SyncClientOptions {
   state: DesiredState;
   runnerVersion: string;
-  /** Called after a delta is on disk, with the objects it touched; must not throw. */
+  /** Called after a change of the state is on disk, with the objects it touched; must not throw. */
   onChange: (touched: readonly RemovedObject[]) => void;
   /** Called when site and cloud agree for the first time on a connection. */
   onInSync: () => void;
@@ -62,15 +62,23 @@ export class SyncClient {
       const frame = await reader.read(signal);
       if (frame === undefined) return;
       const message = parseMessage(syncFromProvider, frame);
-      if (message.type === 'in-sync') this.#options.onInSync();
+      if (message.type === 'in-sync') this.#confirm();
       else if (message.type === 'list') await send(stream, { type: 'held', objects: state.held() });
       else if (collected.add(message)) await this.#commit(stream, collected);
     }
   }
 
+  #confirm(): void {
+    const { state, onChange, onInSync } = this.#options;
+    const wasComplete = state.isComplete;
+    state.confirm();
+    if (!wasComplete) onChange([]);
+    onInSync();
+  }
+
   async #commit(stream: TunnelStream, delta: CollectedDelta): Promise<void> {
-    const { put, remove, digest } = delta;
-    this.#options.state.apply({ put, remove, digest });
+    const { put, remove, digest, partial } = delta;
+    this.#options.state.apply({ put, remove, digest, partial });
     delta.clear();
     const acknowledged = send(stream, { type: 'ack', digest });
     // It is on disk: it holds even when the link breaks before the acknowledgement is out.
@@ -85,6 +93,7 @@ class CollectedDelta {
   put: DesiredObject[] = [];
   remove: RemovedObject[] = [];
   digest = '';
+  partial = false;
   #bytes = 0;
 
   /** Returns true when the delta is complete. @throws ProtocolError `DELTA_TOO_LARGE` */
@@ -96,6 +105,7 @@ class CollectedDelta {
     this.put.push(...message.put);
     this.remove.push(...message.remove);
     this.digest = message.digest;
+    this.partial = message.partial ?? false;
     return !message.more;
   }
 

@@ -63,7 +63,7 @@ export function planDelta(
   const digest = digestOf(after.values());
   return {
     empty: chunks.empty,
-    messages: chunks.messages(digest),
+    messages: chunks.messages(digest, partial || lacksPods(wanted)),
     after,
     digest,
     oversized,
@@ -79,6 +79,11 @@ export function wantedDigest(wanted: WantedObjects): string | undefined {
 /** The wanted objects as held. */
 export function heldAll(wanted: WantedObjects): HeldObjects {
   return new Map(Array.from(wanted.objects, ([key, object]) => [key, heldOf(object)]));
+}
+
+/** A site that has forgotten a pod which can't be sent now must not take it for deleted. */
+function lacksPods({ unknown }: WantedObjects): boolean {
+  return Array.from(unknown).some((key) => key.startsWith('Pod/'));
 }
 
 function removals(held: HeldObjects, wanted: WantedObjects): RemovedObject[] {
@@ -127,12 +132,13 @@ class Chunks {
     return 'taken';
   }
 
-  messages(digest: string): DeltaMessage[] {
+  messages(digest: string, partial: boolean): DeltaMessage[] {
     return this.#chunks.map(({ put, remove }, i) => ({
       type: 'delta',
       put,
       remove,
       more: i < this.#chunks.length - 1,
+      ...(partial ? { partial } : {}),
       digest,
     }));
   }

@@ -14,8 +14,11 @@ import type { PodContext } from '../../../src/edge-runner/pod/pod-context.ts';
 import { PodManager } from '../../../src/edge-runner/pod/pod-manager.ts';
 import { Outbox } from '../../../src/edge-runner/report/outbox.ts';
 import { createPodContext } from '../../../src/edge-runner/run/create-pod-context.ts';
+import { DesiredPods } from '../../../src/edge-runner/run/desired-pods.ts';
 import { watchRuntime } from '../../../src/edge-runner/run/watch-runtime.ts';
-import { SqliteStore } from '../../../src/edge-runner/store/sqlite-store.ts';
+import { openStore } from '../../../src/edge-runner/store/open-store.ts';
+import { AesSealer } from '../../../src/edge-runner/store/sealer.ts';
+import type { SqliteStore } from '../../../src/edge-runner/store/sqlite-store.ts';
 import { DesiredState } from '../../../src/edge-runner/sync/desired-state.ts';
 import type { Pod, PodSpec, PodStatus } from '../../../src/kube/api.ts';
 import { objectVersion } from '../../../src/protocol/digest.ts';
@@ -28,6 +31,7 @@ export class Engine {
   readonly pods: PodManager;
   readonly context: PodContext;
   readonly #state: DesiredState;
+  readonly #desired: DesiredPods;
   readonly #store: SqliteStore;
   readonly #channel: GrpcChannel;
   readonly #stop: AbortController;
@@ -51,8 +55,10 @@ export class Engine {
     const { context, outbox, channel, node } = parts;
     const signal = this.#stop.signal;
     this.pods = new PodManager({ context, lastStatus: (uid) => outbox.lastStatus(uid) }, signal);
+    const { log } = context;
+    this.#desired = new DesiredPods({ state: parts.state, outbox, pods: this.pods, log });
     const events = new ContainerdEvents(channel);
-    this.#watching = watchRuntime({ events, pods: this.pods, node, log: context.log }, signal);
+    this.#watching = watchRuntime({ events, pods: this.pods, node, log }, signal);
   }
 
   static async start(device: Device): Promise<Engine> {
@@ -60,8 +66,9 @@ export class Engine {
     await mkdir(stateDir, { recursive: true });
     const channel = new GrpcChannel({ socketPath: device.socket });
     const cri = new CriClient(channel);
-    const store = new SqliteStore(join(stateDir, 'store.db'));
     const log = pino({ level: process.env['TOWLINE_TEST_LOG'] ?? 'silent' });
+    const sealer = new AesSealer(Buffer.alloc(32, 1));
+    const store = openStore(join(stateDir, 'store.db'), { log, sealer });
     const outbox = new Outbox(store, log);
     const state = new DesiredState(store);
     const facts = await readHostFacts();
@@ -90,8 +97,7 @@ export class Engine {
       clock: systemClock,
     });
     const engine = new Engine({ context, outbox, state, store, channel, node });
-    await engine.pods.removeOrphans(state.pods(), outbox.podUids());
-    engine.pods.setDesired(state.pods());
+    await engine.#desired.start();
     return engine;
   }
 
@@ -99,6 +105,7 @@ export class Engine {
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#watching;
+    await this.#desired.stopped();
     await this.pods.stopped();
     this.outbox.close();
     this.#store.close();
@@ -107,13 +114,19 @@ export class Engine {
 
   put(...objects: DesiredObject[]): void {
     this.#state.apply({ put: objects, remove: [] });
-    this.pods.setDesired(this.#state.pods(), objects);
+    this.#desired.changed(objects, this.#stop.signal);
+  }
+
+  /** As `put`, and the cloud desires more that it has not said yet. */
+  putSome(...objects: DesiredObject[]): void {
+    this.#state.apply({ put: objects, remove: [], partial: true });
+    this.#desired.changed(objects, this.#stop.signal);
   }
 
   remove(pod: Pod): void {
     const { namespace = '', name } = pod.metadata;
     this.#state.apply({ put: [], remove: [{ kind: 'Pod', namespace, name }] });
-    this.pods.setDesired(this.#state.pods());
+    this.#desired.changed([], this.#stop.signal);
   }
 
   status(pod: Pod): PodStatus | undefined {

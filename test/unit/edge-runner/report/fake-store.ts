@@ -14,17 +14,27 @@ export class FakeStore implements EdgeStore {
   readonly put = new Map<string, DesiredObject>();
   writes = 0;
   isFull = false;
+  hasHeardAll = false;
 
-  held(): DesiredObject[] {
-    return this.objects();
+  get transactions(): number {
+    return this.writes;
+  }
+
+  isComplete(): boolean {
+    return this.hasHeardAll;
   }
 
   objects(): DesiredObject[] {
     return [...this.put.values()];
   }
 
-  applyDelta(put: readonly DesiredObject[], remove: readonly RemovedObject[]): void {
+  applyDelta(
+    put: readonly DesiredObject[],
+    remove: readonly RemovedObject[],
+    complete: boolean,
+  ): void {
     this.#write();
+    this.hasHeardAll ||= complete;
     for (const { kind, name } of remove) this.put.delete(`${kind}/${name}`);
     for (const object of put) this.put.set(`${object.kind}/${object.name}`, object);
   }

@@ -62,13 +62,33 @@ void t.test('a delta in several messages is committed once, as a whole', async (
   const { store, changes, stream } = await bench(t);
   const all = [pod('a'), pod('b')];
   await stream.send(delta([pod('a')], all, true));
-  await stream.send({ type: 'in-sync' });
-  await waitFor(() => changes.length === 1, { what: 'the second message', timeoutMs: 2_000 });
+  await stream.send({ type: 'list' });
+  t.same(await stream.read(), { type: 'held', objects: [] });
   t.equal(store.writes, 0);
   await stream.send(delta([pod('b')], all));
   t.match(await stream.read(), { type: 'ack' });
   t.equal(store.writes, 1);
-  t.same(changes.at(1), ['a', 'b']);
+  t.same(changes[0], ['a', 'b']);
+});
+
+void t.test('a partial delta is not taken for everything', async (t) => {
+  const { state, store, stream } = await bench(t);
+  await stream.send({ ...delta([pod('a')], [pod('a')]), partial: true });
+  t.match(await stream.read(), { type: 'ack' });
+  t.notOk(state.isComplete);
+  t.equal(state.pods().length, 1);
+  await stream.send(delta([pod('b')], [pod('a'), pod('b')]));
+  t.match(await stream.read(), { type: 'ack' });
+  t.ok(state.isComplete);
+  t.ok(store.hasHeardAll);
+});
+
+void t.test('a provider that has nothing to send has told everything', async (t) => {
+  const { state, changes, stream } = await bench(t);
+  await stream.send({ type: 'in-sync' });
+  await waitFor(() => changes.length === 2, { what: 'the change', timeoutMs: 2_000 });
+  t.same(changes, [[], ['in sync']]);
+  t.ok(state.isComplete);
 });
 
 void t.test('nothing is acknowledged that the disk has not taken', async (t) => {
