@@ -7,6 +7,7 @@ import { kubectl, kubectlChecked } from './kubectl.ts';
 import type { Lab } from './lab.ts';
 import { LabError } from './lab-error.ts';
 import type { BackgroundProcess } from './process.ts';
+import { chosenRunner, type RunnerProgram } from './runner-program.ts';
 import { waitFor } from './wait.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -20,6 +21,8 @@ export interface TowlineOptions {
   readonly disconnectGrace?: string;
   /** Address at which the cluster's API server reaches the provider's kubelet ports. */
   readonly nodeAddress?: string;
+  /** The runner of its sites; what {@link chosenRunner} gives by default. */
+  readonly runner?: RunnerProgram;
 }
 
 /** A provider that runs on the host with exactly the rights of `manifests/rbac.yaml`. */
@@ -146,7 +149,10 @@ class LabTowline implements Towline {
     await ensureNamespace(this.kubeconfig, tenant);
     const joinLine = await this.towlinectl('site', 'create', name, '-n', tenant, ...createArgs);
     const device = await this.#options.lab.startDevice({ name: `${name}-${tenant}`.slice(0, 30) });
-    const site = new DeviceSite({ name, tenant, device, joinLine: joinLine.trim() });
+    const site = new DeviceSite({
+      ...{ name, tenant, device, joinLine: joinLine.trim() },
+      program: this.#options.runner ?? chosenRunner(),
+    });
     await site.join();
     await site.startRunner();
     await waitFor(() => this.#isReady(site.nodeName), {
@@ -195,14 +201,18 @@ class DeviceSite implements LabSite {
   readonly nodeName: string;
   readonly device: Device;
   readonly joinLine: string;
+  readonly #program: RunnerProgram;
   #runner: BackgroundProcess | undefined;
 
-  constructor(site: { name: string; tenant: string; device: Device; joinLine: string }) {
+  constructor(
+    site: Pick<LabSite, 'name' | 'tenant' | 'device' | 'joinLine'> & { program: RunnerProgram },
+  ) {
     this.name = site.name;
     this.tenant = site.tenant;
     this.nodeName = `${site.name}.${site.tenant}`;
     this.device = site.device;
     this.joinLine = site.joinLine;
+    this.#program = site.program;
   }
 
   get runner(): BackgroundProcess {
@@ -216,9 +226,8 @@ class DeviceSite implements LabSite {
 
   async join(): Promise<void> {
     const [, ...args] = this.joinLine.replace(/^sudo /, '').split(/\s+/);
-    const script = join(root, 'src/edge-runner/main.ts');
-    const words = [script, ...args, '--state-dir', this.#stateDir];
-    const result = await this.device.run(process.execPath, words, { timeoutMs: 30_000 });
+    const words = [...this.#program.args, ...args, '--state-dir', this.#stateDir];
+    const result = await this.device.run(this.#program.command, words, { timeoutMs: 30_000 });
     if (result.code !== 0) {
       throw new LabError('command-failed', `joining ${this.nodeName} failed: ${result.stderr}`);
     }
@@ -228,9 +237,9 @@ class DeviceSite implements LabSite {
     const dir = this.device.dir;
     this.#runner = await this.device.exec({
       name: 'runner',
-      command: process.execPath,
+      command: this.#program.command,
       args: [
-        ...[join(root, 'src/edge-runner/main.ts'), 'run', '--state-dir', this.#stateDir],
+        ...[...this.#program.args, 'run', '--state-dir', this.#stateDir],
         ...['--memory-dir', join(dir, 'memory'), '--containerd', this.device.socket],
         ...['--log-dir', join(dir, 'pod-logs'), '--cgroup-root', this.device.cgroupRoot],
       ],

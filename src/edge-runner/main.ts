@@ -2,7 +2,7 @@
 import { joinCommand } from './join/join-command.ts';
 import { preflightCommand } from './preflight/preflight-command.ts';
 import { runCommand } from './run/run-command.ts';
-import { runnerVersion } from './version.ts';
+import { runnerBuild } from './version.ts';
 
 const help = `Usage: towline-runner COMMAND [options]
 
@@ -32,7 +32,7 @@ async function main(argv: readonly string[]): Promise<number> {
       return runCommand(rest, io, process.env);
     case 'version':
     case '--version':
-      io.stdout.write(`towline-runner ${runnerVersion}\n`);
+      io.stdout.write(`towline-runner ${runnerBuild}\n`);
       return 0;
     case 'help':
     case '--help':

@@ -68,9 +68,11 @@ export class FrameReader {
     const target = Buffer.allocUnsafe(bytes);
     let filled = 0;
     for (;;) {
-      filled += this.#fill(target, filled);
+      const taken = this.#fill(target, filled);
+      filled += taken;
       if (filled === bytes) return target;
-      if (!(await this.#moreComes(signal))) return target.subarray(0, filled);
+      // A stream says that it is readable again only once it was read until it gave nothing.
+      if (taken === 0 && !(await this.#moreComes(signal))) return target.subarray(0, filled);
     }
   }
 

@@ -128,7 +128,8 @@ function failureOf(target: HttpTarget, error: unknown, signal: AbortSignal): Htt
     return failed(target, words);
   }
   const code = codeOf(error);
-  if (code === 'EPROTO') return failed(target, noTls);
+  // Node says EPROTO of all that TLS finds, Bun names it.
+  if (code === 'EPROTO' || code.startsWith('ERR_SSL')) return failed(target, noTls);
   const address = joinHostPort(target.host, target.port);
   if (code === 'ECONNRESET') return failed(target, 'EOF');
   if (isSystemError(error)) return failed(target, dialProblem(address, error));

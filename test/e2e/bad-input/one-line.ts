@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Test } from 'tap';
 import { run, type CommandOptions, type CommandResult } from '../../../hack/lab/command.ts';
 import type { Device } from '../../../hack/lab/device.ts';
+import { chosenRunner } from '../../../hack/lab/runner-program.ts';
 
 const root = join(import.meta.dirname, '../../..');
 
@@ -36,12 +37,21 @@ export type Run = (args: readonly string[], options: CommandOptions) => Promise<
 
 /** Runs a program on the host. */
 export function onHost(program: string): Run {
-  return (args, options) => run(process.execPath, [program, ...args], options);
+  const [command, ...first] = wordsOf(program);
+  return (args, options) => run(command, [...first, ...args], options);
 }
 
 /** Runs a program on a device. */
 export function onDevice(device: Device, program: string): Run {
-  return (args, options) => device.run(process.execPath, [program, ...args], options);
+  const [command, ...first] = wordsOf(program);
+  return (args, options) => device.run(command, [...first, ...args], options);
+}
+
+/** What is shipped is not always the source. */
+function wordsOf(program: string): [string, ...string[]] {
+  if (program !== programs.runner) return [process.execPath, program];
+  const { command, args } = chosenRunner();
+  return [command, ...args];
 }
 
 /**

@@ -2,6 +2,8 @@ import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import t from 'tap';
 import { FrameReader, writeFrame } from '../../../src/tunnel/json-frame.ts';
+import { ReceiveWindow } from '../../../src/tunnel/receive-window.ts';
+import { TunnelStream } from '../../../src/tunnel/stream.ts';
 
 function frame(json: string): Buffer {
   const length = Buffer.alloc(4);
@@ -29,6 +31,33 @@ void t.test('frames are read one byte at a time', async (t) => {
     await new Promise(setImmediate);
   }
   t.strictSame(await reading, { x: 1 });
+});
+
+void t.test('a frame is read whose pieces arrived at once', async (t) => {
+  const nobody = {
+    schedule: () => undefined,
+    forget: () => undefined,
+    creditDue: () => undefined,
+    unread: () => undefined,
+  };
+  const stream = new TunnelStream({
+    ...{ id: 1, inbound: true, host: nobody, streamClass: 'control' },
+    ...{
+      window: new ReceiveWindow({ initialBytes: 1000, maxBytes: 1000 }),
+      sendWindowBytes: 0,
+      writeBufferBytes: 1,
+    },
+  });
+  const reader = new FrameReader(stream, 200);
+  for (const value of ['one', 'two', 'x'.repeat(100)]) {
+    const reading = reader.read();
+    await new Promise(setImmediate);
+    const bytes = frame(JSON.stringify(value));
+    for (let from = 0; from < bytes.length; from += 40) {
+      stream.receive(bytes.subarray(from, from + 40));
+    }
+    t.equal(await reading, value);
+  }
 });
 
 void t.test('what follows a frame stays on the stream as raw bytes', async (t) => {

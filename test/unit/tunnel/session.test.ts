@@ -1,5 +1,5 @@
-import { once } from 'node:events';
 import { createServer, request } from 'node:http';
+import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { finished, pipeline } from 'node:stream/promises';
 import { PassThrough, Readable } from 'node:stream';
@@ -92,11 +92,21 @@ void t.test('a stream is half-closed by end and open the other way', async (t) =
   const near = client.open('interactive');
   near.end('question');
   const far = await next();
-  t.equal(await text(far), 'question');
+  t.equal(await untilEnd(far), 'question');
   far.write('an ');
   far.end('answer');
-  t.equal(await text(near), 'an answer');
+  t.equal(await untilEnd(near), 'an answer');
 });
+
+/** What can be read; unlike an iterator, which on Bun closes the other direction too. */
+async function untilEnd(stream: TunnelStream): Promise<string> {
+  let read = '';
+  stream.on('data', (chunk: Buffer) => {
+    read += chunk.toString();
+  });
+  await once(stream, 'end');
+  return read;
+}
 
 void t.test('destroying a stream resets it at the peer, for reader and writer', async (t) => {
   const { client, next } = pair();
