@@ -9,6 +9,8 @@ export interface CgroupFacts {
   readonly controllers: readonly string[];
   /** By controller; under version 2 the one mount point has the key ''. */
   readonly mountPoints: Readonly<Record<string, string>>;
+  /** Mount points of all trees, also of those without controllers. */
+  readonly trees: readonly string[];
   /** Whether systemd is the init system, and so owns the tree. */
   readonly systemd: boolean;
 }
@@ -40,6 +42,7 @@ const knownControllers = new Set([
 export async function readCgroupFacts(root: HostRoot = {}): Promise<CgroupFacts> {
   const mounts = parseCgroupMounts(await requireText(root, '/proc/self/mountinfo'));
   const systemd = (await listNames(root, '/run/systemd/system')).length > 0;
+  const trees = mounts.map(({ mountPoint }) => mountPoint);
   const unified = mounts.find(({ controllers }) => controllers === undefined);
   const divided = mounts.flatMap(({ mountPoint, controllers = [] }) =>
     controllers.map((controller) => [controller, mountPoint] as const),
@@ -50,6 +53,7 @@ export async function readCgroupFacts(root: HostRoot = {}): Promise<CgroupFacts>
       hybrid: unified !== undefined,
       controllers: divided.map(([controller]) => controller).sort(),
       mountPoints: Object.fromEntries(divided),
+      trees,
       systemd,
     };
   }
@@ -59,6 +63,7 @@ export async function readCgroupFacts(root: HostRoot = {}): Promise<CgroupFacts>
     hybrid: false,
     controllers: (controllers ?? '').split(/\s+/).filter(Boolean).sort(),
     mountPoints: { '': unified.mountPoint },
+    trees,
     systemd,
   };
 }

@@ -1,5 +1,8 @@
-/** `HOST_FACT_MISSING` a file that every Linux has is not there, `HOST_FACT_MALFORMED` it says nothing usable. */
-export type HostErrorCode = 'HOST_FACT_MISSING' | 'HOST_FACT_MALFORMED';
+/**
+ * `HOST_FACT_MISSING` a file that every Linux has is not there, `HOST_FACT_MALFORMED` it says nothing
+ * usable, `CGROUP_BUSY` something stays in the cgroup of a stopped pod.
+ */
+export type HostErrorCode = 'HOST_FACT_MISSING' | 'HOST_FACT_MALFORMED' | 'CGROUP_BUSY';
 
 export class HostError extends Error {
   override readonly name = 'HostError';

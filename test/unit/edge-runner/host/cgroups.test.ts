@@ -20,6 +20,7 @@ void t.test('reads version 2', async (t) => {
     hybrid: false,
     controllers: ['cpu', 'cpuset', 'hugetlb', 'io', 'memory', 'pids'],
     mountPoints: { '': '/sys/fs/cgroup' },
+    trees: ['/sys/fs/cgroup'],
     systemd: true,
   });
 });
@@ -38,6 +39,10 @@ void t.test('reads version 1, alone and with an empty version 2 beside it', asyn
         cpuacct: '/sys/fs/cgroup/cpu,cpuacct',
         memory: '/sys/fs/cgroup/memory',
       },
+      trees: [
+        ...['/sys/fs/cgroup/cpu,cpuacct', '/sys/fs/cgroup/memory', '/sys/fs/cgroup/systemd'],
+        ...(hybrid ? ['/sys/fs/cgroup/unified'] : []),
+      ],
       systemd: false,
     });
   }
