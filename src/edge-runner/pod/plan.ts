@@ -1,7 +1,12 @@
 import type { Pod } from '../../kube/api.ts';
 import { plainInitContainers } from '../../kube/container-status.ts';
 import { restartPolicyOf, restartsAfter } from '../../kube/restart-policy.ts';
-import { newestContainer, newestSandbox, type ObservedPod } from './observed.ts';
+import {
+  newestContainer,
+  newestSandbox,
+  type ObservedPod,
+  type ObservedSandbox,
+} from './observed.ts';
 import { planContainer, planEphemeralContainer } from './plan-container.ts';
 import { planInitContainers } from './plan-init.ts';
 import { sandboxKey, type PlanInput, type PodPlan } from './pod-plan.ts';
@@ -18,8 +23,12 @@ export function planPod(input: PlanInput): PodPlan {
   for (const container of spec.ephemeralContainers ?? []) {
     planEphemeralContainer(input, plan, container);
   }
-  if (!planInitContainers(input, plan)) return plan;
-  for (const container of spec.containers) planContainer(input, plan, container);
+  if (planInitContainers(input, plan)) {
+    for (const container of spec.containers) planContainer(input, plan, container);
+  }
+  for (const { id } of unusedSandboxes(input.observed)) {
+    plan.steps.push({ type: 'remove-sandbox', id });
+  }
   return plan;
 }
 
@@ -61,6 +70,12 @@ function lostForGood({ pod: { spec }, observed, lastAttempts }: FinishInput): bo
 function hasOneReadySandbox(observed: ObservedPod): boolean {
   const ready = observed.sandboxes.filter((sandbox) => sandbox.ready);
   return ready.length === 1 && observed.sandboxes[0]?.ready === true;
+}
+
+/** Lost ones before the newest that have no container whose log may still be asked for. */
+function unusedSandboxes({ sandboxes, containers }: ObservedPod): ObservedSandbox[] {
+  const used = new Set(containers.map(({ sandboxId }) => sandboxId));
+  return sandboxes.slice(1).filter(({ id }) => !used.has(id));
 }
 
 function hasFailedInitContainer({ spec }: Pod, observed: ObservedPod): boolean {

@@ -10,7 +10,8 @@ export type PodStep =
   | { type: 'start-container'; name: string; attempt: number }
   /** `graceSeconds`: where it isn't the pod's. */
   | { type: 'stop-container'; id: string; message: string; graceSeconds?: number }
-  | { type: 'remove-container'; id: string; logPath: string };
+  | { type: 'remove-container'; id: string; logPath: string }
+  | { type: 'remove-sandbox'; id: string };
 
 /** Key of the sandbox among the names of containers in `PlanInput.notBeforeMs`. */
 export const sandboxKey = '';

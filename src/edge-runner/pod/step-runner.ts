@@ -60,6 +60,8 @@ export class StepRunner {
         return this.#stopContainer(step, scene);
       case 'remove-container':
         return removeContainer(this.#context, step);
+      case 'remove-sandbox':
+        return removeSandbox(this.#context, step);
     }
   }
 

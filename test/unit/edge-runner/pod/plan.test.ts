@@ -55,6 +55,19 @@ void t.test('a sandbox that was lost is replaced by the next attempt', (t) => {
   t.end();
 });
 
+void t.test('a lost sandbox without containers goes once another is there', (t) => {
+  const lost = makeSandbox({ id: 'half', ready: false, attempt: 0 });
+  const sandboxes = [makeSandbox({ id: 's1', attempt: 1 }), lost];
+  const running = makeContainer({ sandboxId: 's1' });
+  const { steps } = plan(makePod(), makeObserved({ sandboxes, containers: [running] }));
+  t.same(steps, [{ type: 'remove-sandbox', id: 'half' }]);
+  const before = makeExited({ sandboxId: 'half', attempt: 0 });
+  const restarted = makeContainer({ sandboxId: 's1', attempt: 1 });
+  const kept = plan(makePod(), makeObserved({ sandboxes, containers: [restarted, before] }));
+  t.same(kept.steps, [], 'its log may be asked for');
+  t.end();
+});
+
 void t.test('two ready sandboxes are replaced by one', (t) => {
   const sandboxes = [makeSandbox({ id: 's1', attempt: 1 }), makeSandbox()];
   const { steps } = plan(makePod(), makeObserved({ sandboxes }));
