@@ -1,5 +1,5 @@
 import type { Site } from '../kube/site.ts';
-import { formatAge, formatTable } from './table.ts';
+import { formatAge, formatTable } from '../kube/table.ts';
 
 /** Sites as a table; `wide` adds what the device says of itself. */
 export function formatSites(

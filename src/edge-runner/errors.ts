@@ -18,6 +18,12 @@ export type RunnerErrorCode =
   | 'STORE_NEWER'
   /** The store holds something else than was written. */
   | 'STORE_DAMAGED'
+  /** No runner answers on its control socket. */
+  | 'RUNNER_UNREACHABLE'
+  /** The runner on this device can't do what was asked; the message says why. */
+  | 'CONTROL_REFUSED'
+  /** The streams of a command in a container broke. */
+  | 'EXEC_FAILED'
   /** The provider can't be asked now. */
   | 'CLOUD_UNREACHABLE'
   /** The provider refused a request. */

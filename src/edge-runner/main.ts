@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+import { controlCommand } from './control/control-command.ts';
+import { controlCommands } from './control/control-options.ts';
 import { joinCommand } from './join/join-command.ts';
 import { preflightCommand } from './preflight/preflight-command.ts';
 import { runCommand } from './run/run-command.ts';
@@ -10,6 +12,14 @@ const help = `Usage: towline-runner COMMAND [options]
   join      make this device the one of a site
   run       keep this device connected and its pods running
   version   show the version
+
+On a device whose runner is running, with or without the cloud:
+
+  status    how the device is, and what the cloud has not heard yet
+  pods      the pods on it
+  describe  one pod, with its containers and events
+  logs      what a container has written
+  exec      run a command in a container
 
 towline-runner COMMAND --help says more of each.
 `;
@@ -23,6 +33,15 @@ async function main(argv: readonly string[]): Promise<number> {
     });
   const io = { stdout: process.stdout, stderr: process.stderr, signal: stop.signal };
   const [command, ...rest] = argv;
+  const control = controlCommands.find((name) => name === command);
+  if (control !== undefined) {
+    return controlCommand(control, rest, {
+      ...io,
+      stdin: process.stdin,
+      stdout: process.stdout,
+      stderr: process.stderr,
+    });
+  }
   switch (command) {
     case 'preflight':
       return preflightCommand(rest, io);

@@ -28,6 +28,11 @@ export class EventRecorder {
     this.#options = options;
   }
 
+  /** What happened lately, oldest first. */
+  get recent(): EventReport[] {
+    return [...this.#recent.values()];
+  }
+
   /** The recorder of one pod. `fieldPathOf` gives a container's path in the spec. */
   forPod(pod: Pod): PodEvents {
     return {

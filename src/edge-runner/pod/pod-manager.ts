@@ -137,6 +137,11 @@ export class PodManager {
     for (const { worker } of this.#entries.values()) worker.cloudIsBack();
   }
 
+  /** Every pod that is on the device, also those that only end. */
+  list(): PodWorker[] {
+    return Array.from(this.#entries.values(), ({ worker }) => worker);
+  }
+
   /** The pod of this name: the one that is desired, before one that only ends. */
   find(namespace: string, name: string): PodWorker | undefined {
     const found = this.#named(namespace, name).map(({ worker }) => worker);

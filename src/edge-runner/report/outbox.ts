@@ -67,6 +67,16 @@ export class Outbox {
     return [...this.#pods.keys()];
   }
 
+  /** Events that the provider doesn't have, oldest first. */
+  get unsentEvents(): EventReport[] {
+    return [...this.#events.values()];
+  }
+
+  /** Of how many pods the provider doesn't have the newest status. */
+  get unsentPodCount(): number {
+    return this.#pods.size - this.#acknowledgedPods.size;
+  }
+
   /** Takes a pod's newest report. `lazily`: nobody waits for it, another follows in a moment. */
   publish(report: PodReport, when: 'now' | 'lazily' = 'now'): void {
     this.#pods.set(report.uid, report);

@@ -16,6 +16,7 @@ interface LinkOptions {
   sync: Pick<SyncClient, 'run'>;
   report: Pick<ReportClient, 'run'>;
   streams: Pick<StreamServer, 'accept'>;
+  onState: (state: LinkState) => void;
   log: Logger;
 }
 
@@ -104,7 +105,8 @@ export class Link {
   }
 
   #tell(state: LinkState): void {
-    const { log } = this.#options;
+    const { log, onState } = this.#options;
+    onState(state);
     switch (state.kind) {
       case 'connecting':
         log.debug('connecting to the provider');

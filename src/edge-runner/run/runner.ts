@@ -22,10 +22,12 @@ import { SyncClient } from '../sync/sync-client.ts';
 import { runnerVersion } from '../version.ts';
 import { privateMode } from '../volumes/pod-layout.ts';
 import { checkRuntime } from './check-runtime.ts';
+import { CloudContact } from './cloud-contact.ts';
 import { createPodContext } from './create-pod-context.ts';
 import { DesiredPods } from './desired-pods.ts';
 import { ensureFolder } from './ensure-folder.ts';
 import { Link } from './link.ts';
+import { openControl } from './open-control.ts';
 import type { RunOptions } from './run-options.ts';
 import { watchNode, watchRuntime } from './watch-runtime.ts';
 
@@ -93,6 +95,13 @@ async function serve(
   });
   const state = new DesiredState(store);
 
+  const cloud = new CloudContact({
+    ...{ file: join(options.stateDir, 'cloud-seen'), log },
+    nowMs: () => systemClock.wallMs(),
+  });
+  closers.push(() => {
+    cloud.close();
+  });
   const facts = await readHostFacts();
   const node = await NodeReporter.create({
     ...{ cri, facts, runnerVersion, stateDir: options.stateDir },
@@ -133,7 +142,16 @@ async function serve(
     ...{ pods, cri, log },
     onCertificate: (head) => credentials.install(head),
   });
-  const link = new Link({ ...{ credentials, environment, sync, report, streams, log } });
+  const link = new Link({
+    ...{ credentials, environment, sync, report, streams, log },
+    onState: (state) => {
+      cloud.tell(state);
+    },
+  });
+  const control = await openControl(options.memoryDir, {
+    ...{ identity, pods, node, outbox, cloud, context, log },
+  });
+  closers.push(() => control?.close());
 
   const site = `${identity.tenant}/${identity.site}`;
   log.info({ site, version: runnerVersion, pods: state.pods().length }, 'the runner is up');

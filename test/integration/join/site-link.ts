@@ -103,6 +103,7 @@ export async function startDevice(t: Test, dir: string): Promise<Device> {
   };
   const stop = new AbortController();
   const link = new Link({
+    onState: () => undefined,
     ...{ credentials, environment: {}, streams, log },
     sync: { run: held },
     report: { run: () => new Promise(() => undefined) },

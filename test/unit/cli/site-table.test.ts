@@ -1,6 +1,6 @@
 import t from 'tap';
 import { formatSites } from '../../../src/cli/site-table.ts';
-import { formatAge } from '../../../src/cli/table.ts';
+import { formatAge } from '../../../src/kube/table.ts';
 import type { Site } from '../../../src/kube/site.ts';
 
 const nowMs = Date.parse('2026-03-01T12:00:00Z');

@@ -1,0 +1,161 @@
+import { pipeline } from 'node:stream/promises';
+import type { Pod } from '../../kube/api.ts';
+import type { EventReport } from '../../protocol/report.ts';
+import { RunnerError } from '../errors.ts';
+import { ControlClient, controlSocket } from './control-client.ts';
+import {
+  checkOutput,
+  controlHelp,
+  onlyName,
+  parseControlArguments,
+  parseCount,
+  parseSince,
+  usageError,
+  type ControlArguments,
+  type ControlCommand,
+} from './control-options.ts';
+import { describePod } from './describe-pod.ts';
+import { runExec, type Terminal } from './exec-session.ts';
+import type { ExecAnswer, ExecRequest, LogsRequest, StatusAnswer } from './messages.ts';
+import { formatPods } from './pod-table.ts';
+import { formatStatus } from './status-text.ts';
+
+export interface ControlIo extends Terminal {
+  signal: AbortSignal;
+}
+
+/**
+ * `towline-runner status|pods|describe|logs|exec`: asks the runner on this device. `argv` begins after
+ * the command's name. @returns the exit status; every failure has been told in one line.
+ */
+export async function controlCommand(
+  command: ControlCommand,
+  argv: readonly string[],
+  io: ControlIo,
+): Promise<number> {
+  try {
+    const { values } = parseControlArguments(command, argv);
+    if (values.help) {
+      io.stdout.write(controlHelp[command]);
+      return 0;
+    }
+    const client = new ControlClient(controlSocket(values['memory-dir']), io.signal);
+    switch (command) {
+      case 'status':
+        return await status(parseControlArguments(command, argv), client, io);
+      case 'pods':
+        return await pods(parseControlArguments(command, argv), client, io);
+      case 'describe':
+        return await describe(parseControlArguments(command, argv), client, io);
+      case 'logs':
+        return await logs(parseControlArguments(command, argv), client, io);
+      case 'exec':
+        return await exec(parseControlArguments(command, argv), client, io);
+    }
+  } catch (error) {
+    if (!(error instanceof RunnerError)) throw error;
+    io.stderr.write(`towline-runner ${command}: ${error.message}\n`);
+    return 1;
+  }
+}
+
+async function status(
+  { values }: ControlArguments<'status'>,
+  client: ControlClient,
+  { stdout }: ControlIo,
+): Promise<number> {
+  checkOutput('status', values.output, ['json']);
+  const answer = await client.get<StatusAnswer>('/status');
+  stdout.write(values.output === 'json' ? asJson(answer) : formatStatus(answer, Date.now()));
+  return 0;
+}
+
+async function pods(
+  { values, names }: ControlArguments<'pods'>,
+  client: ControlClient,
+  { stdout, stderr }: ControlIo,
+): Promise<number> {
+  const { output, namespace } = values;
+  checkOutput('pods', output, ['wide', 'json']);
+  const name = names.length === 0 ? undefined : onlyName('pods', names);
+  const all = await client.get<{ items: Pod[] }>('/pods');
+  const items = chosen(all.items, namespace, name);
+  if (name !== undefined && items.length === 0) throw noSuchPod(name);
+  if (output === 'json') {
+    stdout.write(asJson(name !== undefined && items.length === 1 ? items[0] : { ...all, items }));
+  } else if (items.length === 0) {
+    stderr.write('No pods found on this device.\n');
+  } else {
+    stdout.write(formatPods(items, { wide: output === 'wide', nowMs: Date.now() }));
+  }
+  return 0;
+}
+
+async function describe(
+  { values, names }: ControlArguments<'describe'>,
+  client: ControlClient,
+  { stdout }: ControlIo,
+): Promise<number> {
+  const name = onlyName(
+    'describe',
+    names[0] === 'pod' && names.length > 1 ? names.slice(1) : names,
+  );
+  const { items } = await client.get<{ items: Pod[] }>('/pods');
+  const found = chosen(items, values.namespace, name);
+  if (found.length === 0) throw noSuchPod(name);
+  const events = await client.get<EventReport[]>('/events');
+  const texts = found.map((pod) => {
+    const own = events.filter((event) => event.pod.uid === pod.metadata.uid);
+    return describePod(pod, own, Date.now());
+  });
+  stdout.write(texts.join('\n\n'));
+  return 0;
+}
+
+async function logs(
+  { values, names }: ControlArguments<'logs'>,
+  client: ControlClient,
+  { stdout, signal }: ControlIo,
+): Promise<number> {
+  const { namespace, container, follow, previous, timestamps, tail, since } = values;
+  const request: LogsRequest = {
+    ...{ pod: onlyName('logs', names), namespace, container, follow, previous, timestamps },
+    ...(tail === undefined ? {} : { tailLines: parseCount('logs', '--tail', tail) }),
+    ...(since === undefined ? {} : { sinceSeconds: parseSince('logs', since) }),
+  };
+  try {
+    await pipeline(client.stream('/logs', request), stdout, { end: false });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+  return 0;
+}
+
+async function exec(
+  { values, names, rest }: ControlArguments<'exec'>,
+  client: ControlClient,
+  { signal, ...terminal }: ControlIo,
+): Promise<number> {
+  const { namespace, container, stdin } = values;
+  const pod = onlyName('exec', names);
+  if (rest.length === 0) throw usageError('exec', 'say behind -- what to run');
+  const tty = values.tty && terminal.stdin.isTTY === true;
+  if (values.tty && !tty) terminal.stderr.write('there is no terminal: -t is ignored\n');
+  const request: ExecRequest = { pod, namespace, container, command: rest, stdin, tty };
+  const { url } = await client.post<ExecAnswer>('/exec', request);
+  return runExec({ url, stdin, tty, terminal, signal });
+}
+
+function chosen(pods: readonly Pod[], namespace: string | undefined, name?: string): Pod[] {
+  return pods
+    .filter(({ metadata }) => namespace === undefined || metadata.namespace === namespace)
+    .filter(({ metadata }) => name === undefined || metadata.name === name);
+}
+
+function noSuchPod(name: string): RunnerError {
+  return new RunnerError('CONTROL_REFUSED', `there is no pod "${name}" on this device`);
+}
+
+function asJson(value: unknown): string {
+  return `${JSON.stringify(value, undefined, 2)}\n`;
+}

@@ -1,0 +1,152 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import type { CommandOptions, CommandResult } from '../../../hack/lab/command.ts';
+import type { Device } from '../../../hack/lab/device.ts';
+import type { BackgroundProcess } from '../../../hack/lab/process.ts';
+import { waitFor } from '../../../hack/lab/wait.ts';
+import { IdentityDraft } from '../../../src/edge-runner/join/identity-dir.ts';
+import { openStore } from '../../../src/edge-runner/store/open-store.ts';
+import { AesSealer } from '../../../src/edge-runner/store/sealer.ts';
+import type { SqliteStore } from '../../../src/edge-runner/store/sqlite-store.ts';
+import { DeviceKeySource, storePurpose } from '../../../src/edge-runner/store/store-key.ts';
+import type { Pod } from '../../../src/kube/api.ts';
+import type { DesiredObject } from '../../../src/protocol/sync.ts';
+import { CertificateAuthority, createCa } from '../../../src/provider/pki/authority.ts';
+
+const program = join(import.meta.dirname, '../../../src/edge-runner/main.ts');
+
+/** A device that has joined a site whose cloud nobody can reach: the runner as it is shipped, and a store. */
+export class CutOffSite {
+  readonly device: Device;
+  readonly #name: string;
+  readonly #privateKey: string;
+  #runner: BackgroundProcess | undefined;
+
+  private constructor(device: Device, name: string, privateKey: string) {
+    this.device = device;
+    this.#name = name;
+    this.#privateKey = privateKey;
+  }
+
+  /** Several sites on one device take turns, each with a store of its own. */
+  static async create(device: Device, name = 'berlin'): Promise<CutOffSite> {
+    const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const privateKey = keys.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+    const site = new CutOffSite(device, name, privateKey);
+    await mkdir(site.stateDir, { recursive: true });
+    const trustDomain = 'test.example';
+    const keyPair = createCa({ trustDomain, nowMs: Date.now() });
+    const authority = new CertificateAuthority({ keyPair, trustDomain });
+    const draft = await IdentityDraft.begin(site.stateDir, { replace: false });
+    await draft.commit({
+      ...{ tenant: 'acme', site: name, addresses: [`wss://${device.hostAddress}:1`] },
+      certificate: authority.issueSite({ name, tenant: 'acme' }, keys.publicKey),
+      privateKey,
+      ca: authority.certificatePem,
+    });
+    return site;
+  }
+
+  get stateDir(): string {
+    return join(this.device.dir, this.#name);
+  }
+
+  get memoryDir(): string {
+    return join(this.device.dir, `${this.#name}-memory`);
+  }
+
+  get runner(): BackgroundProcess {
+    if (this.#runner === undefined) throw new TypeError('the runner was not started');
+    return this.#runner;
+  }
+
+  /** Writes what the cloud once sent; the runner must not run. */
+  seed(...objects: DesiredObject[]): void {
+    const store = this.#openStore();
+    store.applyDelta(objects, [], true);
+    store.close();
+  }
+
+  async start(...flags: readonly string[]): Promise<void> {
+    await this.startBy([], flags);
+  }
+
+  /** Starts the runner by another program, `faketime` for example. */
+  async startBy(by: readonly string[], flags: readonly string[] = []): Promise<void> {
+    const [command, ...before] = [...by, process.execPath];
+    this.#runner = await this.device.exec({
+      name: this.#name,
+      command: command ?? process.execPath,
+      args: [
+        ...[...before, program, 'run', '--state-dir', this.stateDir],
+        ...['--memory-dir', this.memoryDir, '--containerd', this.device.socket],
+        ...['--log-dir', join(this.device.dir, 'pod-logs')],
+        ...['--cgroup-root', this.device.cgroupRoot, ...flags],
+      ],
+    });
+  }
+
+  /** `towline-runner …` on the device. */
+  cli(args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
+    const [command = '', ...rest] = args;
+    const words = [program, command, '--memory-dir', this.memoryDir, ...rest];
+    return this.device.run(process.execPath, words, { timeoutMs: 30_000, ...options });
+  }
+
+  async pods(): Promise<Pod[]> {
+    const { stdout, stderr, code } = await this.cli(['pods', '-o', 'json']);
+    if (code !== 0) throw new TypeError(stderr);
+    return (JSON.parse(stdout) as { items: Pod[] }).items;
+  }
+
+  async until(
+    what: string,
+    condition: (pods: Pod[]) => boolean,
+    timeoutMs = 30_000,
+  ): Promise<Pod[]> {
+    let last: Pod[] = [];
+    return this.runner.readyWhen(
+      async () => {
+        last = await this.pods();
+        return condition(last) && last;
+      },
+      { what: `${what}, but ${JSON.stringify(last.map(({ status }) => status))}`, timeoutMs },
+    );
+  }
+
+  #openStore(): SqliteStore {
+    const key = new DeviceKeySource(this.#privateKey).derive(storePurpose);
+    return openStore(join(this.stateDir, 'store.db'), {
+      log: pino({ level: 'silent' }),
+      sealer: new AesSealer(key),
+    });
+  }
+
+  /** SIGTERM, and the runner's end. */
+  async stop(limitMs = 60_000): Promise<void> {
+    if (this.#runner?.isRunning() === true) await this.#runner.stop(limitMs);
+  }
+
+  /** Removes every pod that is left on the device, as a test's end. */
+  async clear(): Promise<void> {
+    await this.stop();
+    const store = this.#openStore();
+    const all = store.objects().map(({ kind, namespace, name }) => ({ kind, namespace, name }));
+    store.applyDelta([], all, true);
+    store.close();
+    await this.start();
+    await waitFor(async () => (await this.pods()).length === 0, {
+      what: 'no pod to be left',
+      timeoutMs: 60_000,
+    });
+    await this.stop();
+  }
+}
+
+export function isReady({ status }: Pod): boolean {
+  return (
+    status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') === true
+  );
+}
