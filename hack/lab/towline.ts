@@ -19,6 +19,8 @@ export interface TowlineOptions {
   readonly plane: Pick<ControlPlane, 'adminKubeconfig' | 'kubeconfigForToken'>;
   /** Go duration; how long a site may be away before its node says so. */
   readonly disconnectGrace?: string;
+  /** Go duration; how long the certificates of sites are valid. */
+  readonly siteCertificateLifetime?: string;
   /** Address at which the cluster's API server reaches the provider's kubelet ports. */
   readonly nodeAddress?: string;
   /** The runner of its sites; what {@link chosenRunner} gives by default. */
@@ -54,6 +56,8 @@ export interface LabSite {
   /** What was run on the device to join it, as towlinectl printed it. */
   readonly joinLine: string;
   readonly runner: BackgroundProcess;
+  /** Joins the device once more, by another line that towlinectl printed. */
+  joinAgain(joinLine: string): Promise<void>;
   startRunner(): Promise<void>;
   stopRunner(): Promise<void>;
   /** SIGKILL. */
@@ -112,6 +116,7 @@ class LabTowline implements Towline {
 
   async startProvider(): Promise<void> {
     const { lab, nodeAddress = lab.hostAddress, disconnectGrace = '40s' } = this.#options;
+    const { siteCertificateLifetime = '720h' } = this.#options;
     const provider = await lab.startProcess({
       name: 'provider',
       command: process.execPath,
@@ -121,6 +126,7 @@ class LabTowline implements Towline {
         ...['--public-address', `wss://${lab.hostAddress}:${tunnelPort}`],
         ...['--node-address', nodeAddress, '--kubelet-listen', nodeAddress],
         ...['--kubelet-ports', '0', '--disconnect-grace', disconnectGrace],
+        ...['--site-certificate-lifetime', siteCertificateLifetime],
       ],
     });
     this.#provider = provider;
@@ -224,9 +230,17 @@ class DeviceSite implements LabSite {
     return join(this.device.dir, 'towline');
   }
 
-  async join(): Promise<void> {
-    const [, ...args] = this.joinLine.replace(/^sudo /, '').split(/\s+/);
-    const words = [...this.#program.args, ...args, '--state-dir', this.#stateDir];
+  join(): Promise<void> {
+    return this.#join(this.joinLine);
+  }
+
+  joinAgain(joinLine: string): Promise<void> {
+    return this.#join(joinLine.trim(), '--force');
+  }
+
+  async #join(joinLine: string, ...flags: readonly string[]): Promise<void> {
+    const [, ...args] = joinLine.replace(/^sudo /, '').split(/\s+/);
+    const words = [...this.#program.args, ...args, '--state-dir', this.#stateDir, ...flags];
     const result = await this.device.run(this.#program.command, words, { timeoutMs: 30_000 });
     if (result.code !== 0) {
       throw new LabError('command-failed', `joining ${this.nodeName} failed: ${result.stderr}`);

@@ -58,8 +58,15 @@ export class Cluster {
     });
   }
 
-  /** Changes a site's spec: RFC 7396 merge patch. */
-  patchSite(ref: SiteRef, spec: Partial<SiteSpec>): Promise<Site> {
+  site(ref: SiteRef): Promise<Site> {
+    return this.#do(`read site ${ref.namespace}/${ref.name}`, async () => {
+      const found: unknown = await this.#objects.getNamespacedCustomObject({ ...siteApi, ...ref });
+      return found as Site;
+    });
+  }
+
+  /** Changes a site's spec: RFC 7396 merge patch; `null` removes a field. */
+  patchSite(ref: SiteRef, spec: { [K in keyof SiteSpec]?: SiteSpec[K] | null }): Promise<Site> {
     return this.#do(`change site ${ref.namespace}/${ref.name}`, async () => {
       const patched: unknown = await this.#objects.patchNamespacedCustomObject(
         { ...siteApi, ...ref, body: { spec } },

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { CliError } from './errors.ts';
 import type { CliIo } from './output.ts';
+import { revokeSite, type RevokeFlags } from './revoke-site.ts';
 import { createSite, deleteSite, listSites, renewToken } from './site-commands.ts';
 import type { ListFlags, TokenFlags } from './site-commands.ts';
 import type { ClusterFlags } from './kube-config.ts';
@@ -44,10 +45,11 @@ function createProgram(name: string, io: CliIo): Command {
     .showSuggestionAfterError();
   const site = program
     .command('site')
-    .description('create, list and delete sites, and let devices join them');
+    .description('create, list, revoke and delete sites, and let devices join them');
   addCreate(site, io);
   addToken(site, io);
   addList(site, io);
+  addRevoke(site, io);
   addDelete(site, io);
   program
     .command('version')
@@ -84,6 +86,16 @@ function addList(site: Command, io: CliIo): void {
     .option('-A, --all-namespaces', 'of all namespaces', false)
     .option('-o, --output <format>', 'table, wide, json or yaml', 'table')
     .action((_options, command: Command) => listSites(command.opts<ListFlags>(), io));
+}
+
+function addRevoke(site: Command, io: CliIo): void {
+  withCluster(site.command('revoke').argument('<name>', 'name of the site'))
+    .description("close a site's connection, and let its device in no more")
+    .option('--every-key', 'any device, also with a certificate of another authority', false)
+    .option('--undo', 'let the device that joined last in again', false)
+    .action((name: string, _options, command: Command) =>
+      revokeSite(name, command.opts<RevokeFlags>(), io),
+    );
 }
 
 function addDelete(site: Command, io: CliIo): void {

@@ -1,7 +1,7 @@
 import type { Site } from '../kube/site.ts';
-import { Cluster } from './cluster.ts';
 import { joinLine, newJoinToken, parseTokenTtl } from './join-token.ts';
-import { loadKubeConfig, namespaceFor, type ClusterFlags } from './kube-config.ts';
+import type { ClusterFlags } from './kube-config.ts';
+import { openCluster } from './open-cluster.ts';
 import { formatObject, requireFormat, type CliIo } from './output.ts';
 import { readProviderInfo, type ProviderFlags } from './provider-info.ts';
 import { requireNamespace, siteRef } from './site-ref.ts';
@@ -21,7 +21,7 @@ export async function createSite(
 ): Promise<void> {
   const token = newJoinToken(parseTokenTtl(flags.tokenTtl), io.nowMs());
   const format = requireFormat(flags.output, ['join', 'json', 'yaml']);
-  const { cluster, namespace } = open(flags, io);
+  const { cluster, namespace } = openCluster(flags, io);
   const ref = siteRef(namespace, name);
   const wanted = siteOf(ref, flags, token.stored);
   const provider = await readProviderInfo(cluster, flags);
@@ -34,12 +34,15 @@ export async function createSite(
 export async function renewToken(name: string, flags: TokenFlags, io: CliIo): Promise<void> {
   const token = newJoinToken(parseTokenTtl(flags.tokenTtl), io.nowMs());
   const format = requireFormat(flags.output, ['join', 'json', 'yaml']);
-  const { cluster, namespace } = open(flags, io);
+  const { cluster, namespace } = openCluster(flags, io);
   const ref = siteRef(namespace, name);
   const provider = await readProviderInfo(cluster, flags);
-  const site = await cluster.patchSite(ref, { join: token.stored });
+  const { spec } = await cluster.site(ref);
+  // What shuts every key out would shut out the one of this token, too.
+  const revoked = spec?.revokedKey === '*' ? { revokedKey: null } : {};
+  const site = await cluster.patchSite(ref, { join: token.stored, ...revoked });
   const line = joinLine(provider, ref, token.token);
-  const what = `site ${namespace}/${name} has a new join token; a device that joined before stays until another one uses it`;
+  const what = `site ${namespace}/${name} has a new join token; a device that joined before stays until another one uses it, unless it is revoked`;
   writeJoin({ format, site, line, what, token, flags }, io);
 }
 
@@ -50,7 +53,7 @@ export interface ListFlags extends ClusterFlags {
 
 export async function listSites(flags: ListFlags, io: CliIo): Promise<void> {
   const format = requireFormat(flags.output, ['table', 'wide', 'json', 'yaml']);
-  const { cluster, namespace } = open(flags, io);
+  const { cluster, namespace } = openCluster(flags, io);
   requireNamespace(namespace);
   const sites = await cluster.listSites(flags.allNamespaces ? undefined : namespace);
   if (format === 'json' || format === 'yaml') {
@@ -72,19 +75,10 @@ export async function listSites(flags: ListFlags, io: CliIo): Promise<void> {
 }
 
 export async function deleteSite(name: string, flags: ClusterFlags, io: CliIo): Promise<void> {
-  const { cluster, namespace } = open(flags, io);
+  const { cluster, namespace } = openCluster(flags, io);
   const ref = siteRef(namespace, name);
   await cluster.deleteSite(ref);
   io.stdout.write(`site ${namespace}/${name} deleted\n`);
-}
-
-function open(flags: ClusterFlags, io: CliIo): { cluster: Cluster; namespace: string } {
-  const config = loadKubeConfig(flags);
-  const cluster = new Cluster(config, (server) => {
-    // Only for somebody who watches: a script gets the one line that counts.
-    if (io.stderr.isTTY === true) io.stderr.write(`waiting for the API server at ${server} ...\n`);
-  });
-  return { cluster, namespace: namespaceFor(config, flags) };
 }
 
 /** The line alone goes to standard output, so that it can be piped to the device. */

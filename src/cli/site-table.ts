@@ -42,10 +42,14 @@ const wideColumns: Column[] = [
   { head: 'DISCONNECTION', cell: (site) => site.spec?.disconnection?.policy ?? 'Keep' },
 ];
 
-/** A site that no device has joined yet says whether its token still works. */
+/** A site that no device has joined yet says whether its token still works; a revoked one that it is. */
 function connection(site: Site, nowMs: number): string {
   const status = (type: string): string | undefined =>
     site.status?.conditions?.find((condition) => condition.type === type)?.status;
+  const revoked = site.spec?.revokedKey;
+  if (revoked === '*' || (revoked !== undefined && revoked === site.status?.publicKeyHash)) {
+    return 'revoked';
+  }
   const connected = status('Connected');
   if (connected !== undefined) return connected;
   if (status('Joined') === 'True') return 'False';

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { ClusterCaches } from './cluster-caches.ts';
 import { ConfigMapSource } from './desired/config-map-source.ts';
 import { SecretSource } from './desired/secret-source.ts';
+import { KubeJoinSites } from './join/kube-join-sites.ts';
 import type { KubeClient } from './kube-client/kube-client.ts';
 import type { Runnable } from './lifecycle.ts';
 import { LeaseKeeper } from './node/lease-keeper.ts';
@@ -17,6 +18,7 @@ import type { EventRecorder } from './report/event-recorder.ts';
 import type { EventWriter } from './report/event-writer.ts';
 import { PodStatusController } from './report/pod-status-controller.ts';
 import { SiteReports } from './report/site-reports.ts';
+import { KeyWatch } from './site/key-watch.ts';
 import { SiteCertificates } from './site/site-certificates.ts';
 import type { SiteDirectory } from './site/site-directory.ts';
 import type { SiteRegistry } from './site/site-registry.ts';
@@ -100,7 +102,12 @@ export class SiteControllers implements Runnable {
       },
     });
     const certificates = new SiteCertificates({ authority: options.authority, registry, log });
-    this.#parts = [nodes, siteStatus, leases, statuses, tolerations, secrets, certificates];
+    const kubeSites = new KubeJoinSites(client);
+    const keys = new KeyWatch({
+      ...{ sites, registry, log },
+      read: (site, signal) => kubeSites.read(site, signal),
+    });
+    this.#parts = [nodes, siteStatus, leases, statuses, tolerations, secrets, certificates, keys];
   }
 
   async run(signal: AbortSignal): Promise<void> {

@@ -30,6 +30,7 @@ const stableAfterMs = 30_000;
 
 const rejections = new Set<TunnelErrorCode>([
   'ADDRESS_INVALID',
+  'DISMISSED',
   'HTTP_REJECTED',
   'PROXY_REJECTED',
   'REPLACED',

@@ -17,6 +17,7 @@ export const tunnelErrorCodes = [
   'PEER_ERROR',
   'PEER_SILENT',
   'REPLACED',
+  'DISMISSED',
   'SESSION_CLOSED',
   // The peer broke the protocol; each of these ends its session
   'CONTROL_FLOOD',

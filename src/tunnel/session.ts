@@ -304,7 +304,7 @@ export class Session {
 
   #fail(reason: TunnelError): void {
     if (this.#ended !== undefined) return;
-    const orderly = reason.code === 'SESSION_CLOSED' || reason.code === 'REPLACED';
+    const orderly = ['SESSION_CLOSED', 'REPLACED', 'DISMISSED'].includes(reason.code);
     this.#sender.finish(orderly ? undefined : goAwayCode.protocolError);
     this.#end(reason);
     this.#carrier.close(reason);

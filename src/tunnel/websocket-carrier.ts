@@ -6,13 +6,14 @@ import { messageOf, nodeErrorCode, TunnelError } from './errors.ts';
 import { defaultLimits, maxPooledBuffers, type TunnelLimits } from './limits.ts';
 import { TokenBucket } from './token-bucket.ts';
 
-/** Close codes of RFC 6455, section 7.4, and one of our own. */
+/** Close codes of RFC 6455, section 7.4, and two of our own. */
 const closeCode = {
   normal: 1000,
   goingAway: 1001,
   protocolError: 1002,
   internal: 1011,
   replaced: 4001,
+  dismissed: 4003,
 };
 
 /** Smaller messages come out of the pool that Node keeps for all. */
@@ -112,6 +113,7 @@ export class WebSocketCarrier implements Carrier {
 function codeFor(reason: TunnelError): number {
   if (reason.code === 'SESSION_CLOSED') return closeCode.normal;
   if (reason.code === 'REPLACED') return closeCode.replaced;
+  if (reason.code === 'DISMISSED') return closeCode.dismissed;
   return closeCode.protocolError;
 }
 
@@ -127,6 +129,8 @@ function closeError(code: number, reason: string, cause: Error | undefined): Tun
       return new TunnelError('PEER_CLOSED', `the peer closed the tunnel${why}`);
     case closeCode.replaced:
       return new TunnelError('REPLACED', `another connection took over${why}`);
+    case closeCode.dismissed:
+      return new TunnelError('DISMISSED', `the other end lets this one in no more${why}`);
     case closeCode.protocolError:
     case closeCode.internal:
       return new TunnelError('PEER_ERROR', `the peer ended the tunnel over an error${why}`);

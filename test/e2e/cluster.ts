@@ -7,7 +7,12 @@ import { kubectl, kubectlChecked } from '../../hack/lab/kubectl.ts';
 import { createLab, type Lab } from '../../hack/lab/lab.ts';
 import { ensurePackages } from '../../hack/lab/packages.ts';
 import { sweepLabs } from '../../hack/lab/remove-lab.ts';
-import { startTowline, type LabSite, type Towline } from '../../hack/lab/towline.ts';
+import {
+  startTowline,
+  type LabSite,
+  type Towline,
+  type TowlineOptions,
+} from '../../hack/lab/towline.ts';
 import { waitFor } from '../../hack/lab/wait.ts';
 import type { Pod } from '../../src/kube/api.ts';
 
@@ -41,6 +46,7 @@ export const disconnectGraceMs = 4_000;
 /** Runs the tests of a file against every control plane that is found. */
 export async function onEveryControlPlane(
   test: (t: Test, cluster: Cluster) => Promise<void>,
+  options: Pick<TowlineOptions, 'siteCertificateLifetime'> = {},
 ): Promise<void> {
   t.setTimeout(840_000);
   const progress = (line: string): void => {
@@ -64,7 +70,12 @@ export async function onEveryControlPlane(
           ],
         },
       });
-      const towline = await startTowline({ lab, plane, disconnectGrace: `${disconnectGraceMs}ms` });
+      const towline = await startTowline({
+        lab,
+        plane,
+        disconnectGrace: `${disconnectGraceMs}ms`,
+        ...options,
+      });
       const namespace = `t-${randomBytes(3).toString('hex')}`;
       const site = await towline.addSite({ name: 'berlin', tenant: namespace });
       await test(t, new LabCluster({ lab, plane, towline, site, namespace }));

@@ -4,7 +4,7 @@ import type { TunnelTls } from '../../tunnel/dial.ts';
 import { publicPemOf } from './device-key.ts';
 import { JoinError } from './errors.ts';
 import { certificateFault, type Identity } from './identity.ts';
-import { IdentityDraft } from './identity-dir.ts';
+import { IdentityDraft, loadIdentity } from './identity-dir.ts';
 
 /** What this device proves its site by, renewed while it runs. */
 export class SiteCredentials {
@@ -34,6 +34,24 @@ export class SiteCredentials {
   }
 
   /**
+   * Takes what the state directory has, when this device has joined the same site anew since.
+   * @returns whether anything is new. @throws JoinError as `loadIdentity`
+   */
+  async reload(): Promise<boolean> {
+    const found = await loadIdentity(this.#dir);
+    const { tenant, site, certificate } = this.#identity;
+    if (found.certificate === certificate) return false;
+    if (found.tenant !== tenant || found.site !== site) {
+      throw new JoinError(
+        'IDENTITY_INVALID',
+        `this device has joined site ${found.tenant}/${found.site} since: restart the runner`,
+      );
+    }
+    this.#identity = found;
+    return true;
+  }
+
+  /**
    * Takes a new certificate for the same key, and the CAs to trust from now on. It counts for the
    * next connection, even when it can't be stored.
    * @throws JoinError `RESPONSE_INVALID` when it doesn't fit, `STATE_DIR_UNUSABLE`
@@ -52,6 +70,13 @@ export class SiteCredentials {
   }
 
   async #store(identity: Identity): Promise<void> {
+    const stored = await loadIdentity(this.#dir);
+    if (stored.privateKey !== identity.privateKey) {
+      throw new JoinError(
+        'IDENTITY_INVALID',
+        'this device has joined anew since, with another key',
+      );
+    }
     const draft = await IdentityDraft.begin(this.#dir, { replace: true });
     try {
       await draft.commit(identity);

@@ -10,10 +10,14 @@ interface KeyRenewalOptions {
   log: Logger;
 }
 
-/** HTTP status with which a provider says that it doesn't take the certificate. */
+/** HTTP statuses with which a provider says that it doesn't take the certificate, or the key. */
 const unauthorized = 401;
+const forbidden = 403;
 
-/** Asks for a new certificate by the key once the provider takes the old one no more. */
+/**
+ * Helps itself once the provider takes the certificate no more: uses the identity of a new join, or
+ * asks for a new certificate by the key.
+ */
 export class KeyRenewal {
   readonly #options: KeyRenewalOptions;
   #running = false;
@@ -24,10 +28,16 @@ export class KeyRenewal {
 
   /** Hears why a dial failed; the dial after a renewal has the new certificate. Never rejects. */
   async dialFailed({ code, detail }: TunnelError, signal: AbortSignal): Promise<void> {
-    if (code !== 'HTTP_REJECTED' || detail.status !== unauthorized || this.#running) return;
+    if (code !== 'HTTP_REJECTED' || this.#running) return;
+    if (detail.status !== unauthorized && detail.status !== forbidden) return;
     this.#running = true;
     const { credentials, environment, log } = this.#options;
     try {
+      if (await credentials.reload()) {
+        log.info('this device has joined anew: its new identity is used from now on');
+        return;
+      }
+      if (detail.status === forbidden) return;
       const { identity } = credentials;
       await credentials.install(await renewSite({ identity, environment, signal }));
       log.info("the site's certificate was renewed by its key");

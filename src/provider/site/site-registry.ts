@@ -134,7 +134,7 @@ export class SiteRegistry {
 
   /** Ends a site's connection and forgets it. */
   forget(nodeName: string): void {
-    this.#sessions.get(nodeName)?.close();
+    this.#sessions.get(nodeName)?.dismiss(`the site of node ${nodeName} was deleted`);
     this.#sessions.delete(nodeName);
     clearTimeout(this.#away.get(nodeName)?.timer);
     this.#away.delete(nodeName);

@@ -83,8 +83,9 @@ export class SiteSession {
     });
   }
 
-  close(): void {
-    this.#session.close();
+  /** Ends this connection for good: the site is not let in any more. `text` tells the device why. */
+  dismiss(text: string): void {
+    this.#session.close(new TunnelError('DISMISSED', text));
   }
 
   /** Ends this connection in favour of a newer one. */

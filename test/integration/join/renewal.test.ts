@@ -9,7 +9,7 @@ import { CertificateAuthority, createCa } from '../../../src/provider/pki/author
 import { FrameReader } from '../../../src/tunnel/json-frame.ts';
 import { publicKeyHashOf } from '../../../src/provider/pki/public-key.ts';
 import { MemorySites, type ProviderFixture } from './provider-fixture.ts';
-import { joinNew, startCloud, startDevice, until } from './site-link.ts';
+import { joinAnew, joinNew, startCloud, startDevice, until } from './site-link.ts';
 
 const node = 'shop.acme';
 const shop = { tenant: 'acme', name: 'shop' };
@@ -63,7 +63,7 @@ void t.test('a certificate is renewed in time, and the connection goes on', asyn
   t.equal(cloud.registry.get(node), session, 'and in the cloud');
   t.equal(device.sessions.length, 1);
 
-  session.close();
+  await device.hangUp();
   const next = await until(() => cloud.tunnels.length === 2 && cloud.tunnels[1]);
   t.not(next.peer.certificate.toString(), first, 'the next connection has a new one');
 });
@@ -117,6 +117,41 @@ void t.test('a revoked site is told so, and does not get back in', async (t) => 
   const device = await startDevice(t, dir);
   await until(() => device.lines.some(({ code }) => code === 'SITE_REVOKED'));
   t.equal(cloud.registry.get(node), undefined);
+});
+
+void t.test('a device that joins anew after a revocation connects without a restart', async (t) => {
+  const cloud = await startCloud(t);
+  const dir = await joinNew(t, cloud);
+  const device = await startDevice(t, dir);
+  const session = await until(() => cloud.registry.get(node));
+  await until(() => device.sessions.length === 1);
+  const site = cloud.sites.get('shop');
+  if (site?.spec === undefined) throw new TypeError('there is no site');
+  site.spec.revokedKey = site.status?.publicKeyHash ?? '';
+  session.dismiss('site acme/shop was revoked');
+  await until(() => device.lines.some(({ msg }) => /answered 403: .* was revoked/.test(msg)));
+  t.match(
+    device.lines.find(({ code }) => code === 'DISMISSED'),
+    { msg: /lets this one in no more .*site acme\/shop was revoked/ },
+  );
+  await joinAnew(cloud, dir);
+  await until(() => device.sessions.length === 2);
+  t.equal(device.identity().privateKey, (await loadIdentity(dir)).privateKey);
+});
+
+void t.test('a renewal does not undo a new join', async (t) => {
+  const cloud = await startCloud(t);
+  const dir = await joinNew(t, cloud);
+  const device = await startDevice(t, dir);
+  const session = await until(() => cloud.registry.get(node));
+  const { publicKey } = new X509Certificate(device.identity().certificate);
+  await joinAnew(cloud, dir);
+  const joined = await loadIdentity(dir);
+  const certificate = cloud.authority.issueSite(shop, publicKey);
+  const head = { type: 'certificate', certificate, ca: cloud.authority.trustPem } as const;
+  const stream = session.open(head, 'control');
+  t.match(await new FrameReader(stream, 65_536).read(), { ok: false, message: /joined anew/ });
+  t.strictSame(await loadIdentity(dir), joined);
 });
 
 void t.test(

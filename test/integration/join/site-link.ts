@@ -9,6 +9,7 @@ import { SiteCredentials } from '../../../src/edge-runner/join/site-credentials.
 import type { PodManager } from '../../../src/edge-runner/pod/pod-manager.ts';
 import { Link } from '../../../src/edge-runner/run/link.ts';
 import { StreamServer } from '../../../src/edge-runner/streams/stream-server.ts';
+import { tokenHashOf } from '../../../src/provider/join/token.ts';
 import { SiteCertificates } from '../../../src/provider/site/site-certificates.ts';
 import { SiteRegistry } from '../../../src/provider/site/site-registry.ts';
 import { acceptTunnel } from '../../../src/tunnel/accept.ts';
@@ -60,21 +61,40 @@ export async function startCloud(t: Test, options: FixtureOptions = {}): Promise
 export async function joinNew(t: Test, cloud: ProviderFixture, site = 'shop'): Promise<string> {
   const dir = t.testdir({});
   cloud.sites.add(site, `token of ${site}`);
+  await join(cloud, dir, site, `token of ${site}`);
+  return dir;
+}
+
+/** Joins `shop` with a new token, from the same state directory. */
+export async function joinAnew(cloud: ProviderFixture, dir: string): Promise<void> {
+  const spec = cloud.sites.get('shop')?.spec;
+  if (spec?.join === undefined) throw new TypeError('there is no site');
+  spec.join = { ...spec.join, tokenHash: tokenHashOf('another token') };
+  await join(cloud, dir, 'shop', 'another token');
+}
+
+async function join(
+  cloud: ProviderFixture,
+  dir: string,
+  site: string,
+  token: string,
+): Promise<void> {
   await joinSite({
     addresses: parseProviderAddresses(cloud.url),
-    ...{ tenant: 'acme', site, token: `token of ${site}`, dir },
+    ...{ tenant: 'acme', site, token, dir },
     caHash: cloud.authority.caHash,
     force: true,
     environment: {},
     signal: AbortSignal.timeout(20_000),
   });
-  return dir;
 }
 
 export interface Device {
   sessions: Session[];
   identity(): Identity;
   lines: { level: number; code?: string; msg: string }[];
+  /** Ends the connection at the device's end. */
+  hangUp(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -113,6 +133,10 @@ export async function startDevice(t: Test, dir: string): Promise<Device> {
   const device = {
     ...{ sessions, lines },
     identity: () => credentials.identity,
+    hangUp: async (): Promise<void> => {
+      sessions.at(-1)?.close();
+      await sessions.at(-1)?.closed;
+    },
     stop: (): Promise<void> => {
       stop.abort();
       return Promise.resolve();

@@ -26,6 +26,18 @@ function waiting(name: string, expiresAt: string): Site {
   };
 }
 
+void t.test('a site whose device is shut out says so', (t) => {
+  const key = `sha256:${'a'.repeat(64)}`;
+  const cell = (spec: NonNullable<Site['spec']>): string => {
+    const site = { ...connected, spec, status: { ...connected.status, publicKeyHash: key } };
+    return formatSites([site], { withNamespace: false, wide: false, nowMs });
+  };
+  t.match(cell({ revokedKey: key }), / revoked /);
+  t.match(cell({ revokedKey: '*' }), / revoked /);
+  t.match(cell({ revokedKey: `sha256:${'b'.repeat(64)}` }), / True /);
+  t.end();
+});
+
 void t.test('sites are shown with what they are, in columns', (t) => {
   const sites = [
     connected,

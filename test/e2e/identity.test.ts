@@ -1,0 +1,87 @@
+import { X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { spawnKubectl } from '../../hack/lab/kubectl.ts';
+import { waitFor } from '../../hack/lab/wait.ts';
+import { isRunning, onEveryControlPlane, shellPod, type Cluster } from './cluster.ts';
+
+/** Renewed after 8 s. */
+const siteCertificateLifetime = '12s';
+
+async function certificateOf({ site }: Cluster): Promise<X509Certificate> {
+  return new X509Certificate(
+    await readFile(join(site.device.dir, 'towline/identity/certificate.pem')),
+  );
+}
+
+function runnerLog({ site }: Cluster): Promise<string> {
+  return readFile(site.runner.logFile, 'utf8');
+}
+
+async function untilRunnerSays(cluster: Cluster, words: RegExp, timeoutMs = 40_000): Promise<void> {
+  await waitFor(async () => words.test(await runnerLog(cluster)), {
+    ...{ what: `the runner to say ${String(words)}`, timeoutMs },
+  });
+}
+
+async function connections(cluster: Cluster): Promise<number> {
+  return (await runnerLog(cluster)).split('"connected to the provider"').length - 1;
+}
+
+await onEveryControlPlane(
+  async (t, cluster) => {
+    const { site, towline } = cluster;
+    await cluster.apply(shellPod(cluster, 'steady', 'sleep 3600'));
+    const steady = await cluster.untilPod('steady', 'Running', isRunning);
+    const container = steady.status?.containerStatuses?.[0]?.containerID;
+
+    await t.test('a certificate is renewed under a running exec', async (t) => {
+      const before = (await certificateOf(cluster)).serialNumber;
+      const script = 'while :; do echo tick; sleep 0.2; done';
+      const { adminKubeconfig } = cluster.plane;
+      const args = ['-n', cluster.namespace, 'exec', 'steady', '--', 'sh', '-c', script];
+      const exec = spawnKubectl(adminKubeconfig, args);
+      let ticks = 0;
+      exec.stdout.on('data', () => (ticks += 1));
+      await waitFor(() => ticks > 2, { what: 'the exec to run', timeoutMs: 20_000 });
+      await waitFor(async () => (await certificateOf(cluster)).serialNumber !== before, {
+        ...{ what: 'a new certificate on the device', timeoutMs: 40_000 },
+      });
+      const seen = ticks;
+      await waitFor(() => ticks > seen + 5, { what: 'the exec to go on', timeoutMs: 20_000 });
+      t.equal(exec.exitCode, null);
+      exec.kill('SIGKILL');
+      t.equal(await connections(cluster), 1, 'the connection is still the first');
+    });
+
+    await t.test('a site whose certificate expired while it was away is let in', async (t) => {
+      await site.device.blackhole();
+      await waitFor(
+        async () => (await certificateOf(cluster)).validToDate.getTime() + 1_000 < Date.now(),
+        { what: 'the certificate to expire', timeoutMs: 40_000 },
+      );
+      await site.killRunner();
+      await site.device.unblackhole();
+      await site.startRunner();
+      await untilRunnerSays(cluster, /renewed by its key[^]*connected to the provider"/);
+      await cluster.untilPod('steady', 'Running again', isRunning);
+      t.match(await cluster.kubectl('exec', 'steady', '--', 'echo', 'here'), /here/);
+    });
+
+    await t.test('a revoked site is shut out at once, and comes back by a new join', async (t) => {
+      const said = await towline.towlinectl('site', 'revoke', site.name, '-n', site.tenant);
+      t.match(said, /is revoked/);
+      await untilRunnerSays(cluster, /DISMISSED[^]* was revoked/);
+      await untilRunnerSays(cluster, /answered 403: site .* was revoked/);
+      t.match(await towline.towlinectl('site', 'list', '-n', site.tenant), /revoked/);
+      const before = await connections(cluster);
+      await site.joinAgain(await towline.towlinectl('site', 'token', site.name, '-n', site.tenant));
+      await waitFor(async () => (await connections(cluster)) > before, {
+        ...{ what: 'the runner to connect with its new key', timeoutMs: 60_000 },
+      });
+      const again = await cluster.untilPod('steady', 'Running again', isRunning);
+      t.equal(again.status?.containerStatuses?.[0]?.containerID, container, 'nothing restarted');
+    });
+  },
+  { siteCertificateLifetime },
+);
