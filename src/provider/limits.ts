@@ -39,8 +39,8 @@ export const lastSeenIntervalMs = 5 * 60_000;
 /** Default of how long a site may be away before its Node says so, in ms. */
 export const disconnectGraceMs = 40_000;
 
-/** How long the sites may take to finish their streams when the provider stops, in ms. */
-export const drainGraceMs = 2_000;
+/** Default of how long running streams may take to finish when the provider stops, in ms. */
+export const drainGraceMs = 10_000;
 
 /** First delay before a failed write is tried again, in ms; it doubles up to `maxRetryDelayMs`. */
 export const minRetryDelayMs = 200;

@@ -52,6 +52,11 @@ function parseFlags(argv: string[]): ProviderFlags {
     .option('--kubelet-listen <ip>', "address that the nodes' kubelet APIs listen on", '0.0.0.0')
     .option('--kubelet-client-ca <file>', 'CA of the API server (default: as the cluster says)')
     .option('--disconnect-grace <duration>', 'how long a site may be away unnoticed', '40s')
+    .option(
+      '--drain-grace <duration>',
+      'how long exec, logs and the like may go on at the end',
+      '10s',
+    )
     .option('--trust-domain <name>', "SPIFFE trust domain of the sites' identities", 'towline')
     .option('--site-certificate-lifetime <duration>', "lifetime of the sites' certificates", '720h')
     .option('--log-level <level>', levels.join(', '), 'info')

@@ -17,6 +17,7 @@ export interface ProviderFlags {
   kubeletListen: string;
   kubeletClientCa?: string;
   disconnectGrace: string;
+  drainGrace: string;
   trustDomain: string;
   siteCertificateLifetime: string;
   logLevel: string;
@@ -33,6 +34,7 @@ export interface ProviderOptions {
   kubeletListen: string;
   kubeletClientCa: string | undefined;
   disconnectGraceMs: number;
+  drainGraceMs: number;
   trustDomain: string;
   siteLifetimeMs: number;
 }
@@ -57,6 +59,7 @@ export function providerOptions(flags: ProviderFlags, around: Surroundings): Pro
     kubeletListen: ipAddress('--kubelet-listen', flags.kubeletListen),
     kubeletClientCa: flags.kubeletClientCa,
     disconnectGraceMs: duration('--disconnect-grace', flags.disconnectGrace),
+    drainGraceMs: duration('--drain-grace', flags.drainGrace),
     trustDomain: trustDomain(flags.trustDomain),
     siteLifetimeMs: siteLifetime(flags.siteCertificateLifetime),
   };

@@ -16,7 +16,7 @@ import { type ClientCa, ClientCaFile, PublishedClientCa } from './kubelet-api/cl
 import { KubeletApi } from './kubelet-api/kubelet-api.ts';
 import { ProviderError } from './errors.ts';
 import { Lifecycle } from './lifecycle.ts';
-import { drainGraceMs, syncTimeoutMs } from './limits.ts';
+import { syncTimeoutMs } from './limits.ts';
 import { defaultPublicAddress, type ProviderOptions } from './options.ts';
 import { CertificateAuthority } from './pki/authority.ts';
 import { loadOrCreateCa } from './pki/ca-secret.ts';
@@ -213,7 +213,10 @@ export class Provider {
     this.#lifecycle.onStop('tunnel listener', () => tunnels.close());
     const { port } = await tunnels.listen(listen);
     registry.start(nodeNames);
-    this.#lifecycle.onStop('tunnels', () => registry.stop(drainGraceMs));
+    this.#lifecycle.onStop('tunnels', () => {
+      tunnels.refuseNew();
+      return registry.stop(this.#options.drainGraceMs);
+    });
     const given = this.#options.publicAddresses;
     const addresses = given.length > 0 ? given : [defaultPublicAddress(this.#options, port)];
     const { caHash } = authority;

@@ -12,6 +12,9 @@ const minProbeBytes = 2048;
 /** What the bound grows by in a round trip: doubling at first, carefully after a queue was seen. */
 const maxGrowth = 2;
 const minGrowth = 1.25;
+/** Time without use after which half of the bound is forgotten, at least and in round trips. */
+const minUnusedMs = 100;
+const unusedRoundTrips = 4;
 /** Time that one piece may take on the wire, so that what is urgent finds a gap soon. */
 const pieceMs = 10;
 
@@ -30,7 +33,9 @@ interface Probe {
  *
  * The bound grows while it is made use of and no queue builds up, and shrinks to what the link was
  * seen to carry as soon as one does. The rate seen keeps it from shrinking further and further
- * where answers are late for another reason, such as a peer that is short of processor time. What counts as a queue is measured against the shortest round
+ * where answers are late for another reason, such as a peer that is short of processor time. While
+ * it isn't made use of it is halved again and again (as RFC 7661 does with TCP's window), for the
+ * link may have become slower since. What counts as a queue is measured against the shortest round
  * trip; when that is old, sending pauses for about one round trip so that it can be measured
  * without a queue of this end's own making.
  */
@@ -48,6 +53,7 @@ export class InFlight {
   #rttMs: number | undefined;
   #minRttMs: number | undefined;
   #minRttAtMs = 0;
+  #usedAtMs: number;
   readonly #arrivals = new ArrivalRate();
   #growth = maxGrowth;
   #adjustedAtMs = Number.NEGATIVE_INFINITY;
@@ -56,6 +62,7 @@ export class InFlight {
     this.#limits = limits;
     this.#clock = clock;
     this.#limitBytes = limits.initialInFlightBytes;
+    this.#usedAtMs = clock.now();
   }
 
   /** The latest round trip, with whatever queues it met. */
@@ -93,8 +100,11 @@ export class InFlight {
   }
 
   sent(bytes: number): void {
-    if (this.#inFlightBytes === 0) this.#arrivals.begin(this.#clock.now());
+    const nowMs = this.#clock.now();
+    if (this.#inFlightBytes === 0) this.#arrivals.begin(nowMs);
+    this.#forgetUnused(nowMs);
     this.#sentBytes += bytes;
+    if (this.#inFlightBytes >= this.#limitBytes / 2) this.#usedAtMs = nowMs;
   }
 
   /** Whether a ping should follow what was sent. Small traffic needs none. */
@@ -129,7 +139,7 @@ export class InFlight {
     this.#arrivals.add(probe.position - this.#arrivedBytes, nowMs);
     this.#arrivedBytes = probe.position;
     const minRttMs = this.#updateMinRtt(rttMs, probe);
-    if (!this.#draining) this.#adjust(rttMs, minRttMs, probe);
+    this.#adjust(rttMs, minRttMs, probe);
     return rttMs;
   }
 
@@ -144,6 +154,16 @@ export class InFlight {
   /** So little under way that it makes no queue worth mentioning. */
   get #cleanBytes(): number {
     return this.#limits.minInFlightBytes / 4;
+  }
+
+  #forgetUnused(nowMs: number): void {
+    const periodMs = Math.max(minUnusedMs, unusedRoundTrips * (this.#minRttMs ?? 0));
+    const periods = Math.floor((nowMs - this.#usedAtMs) / periodMs);
+    const { initialInFlightBytes } = this.#limits;
+    if (periods < 1 || this.#limitBytes <= initialInFlightBytes) return;
+    this.#limitBytes = Math.max(initialInFlightBytes, this.#limitBytes / 2 ** periods);
+    this.#usedAtMs = nowMs;
+    this.#growth = maxGrowth;
   }
 
   #updateMinRtt(rttMs: number, probe: Probe): number {
@@ -174,10 +194,15 @@ export class InFlight {
       const fitting = bytesPerMs * (minRttMs + maxQueueDelayMs);
       this.#limitBytes = Math.max(minInFlightBytes, Math.min(before, fitting));
       this.#growth = minGrowth;
-    } else if (probe.inFlightBytes >= before * 0.9 && queueMs < maxQueueDelayMs / 2) {
+    } else if (this.#hasRoomToGrow(queueMs, probe)) {
       this.#limitBytes = Math.min(before * this.#growth, Number.MAX_SAFE_INTEGER);
       this.#growth = Math.min(maxGrowth, this.#growth * 1.1);
     }
     if (this.#limitBytes !== before) this.#adjustedAtMs = this.#clock.now();
+  }
+
+  #hasRoomToGrow(queueMs: number, probe: Probe): boolean {
+    if (this.#draining || queueMs >= this.#limits.maxQueueDelayMs / 2) return false;
+    return probe.inFlightBytes >= this.#limitBytes * 0.9;
   }
 }

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { spawnKubectl } from '../../hack/lab/kubectl.ts';
 import { waitFor } from '../../hack/lab/wait.ts';
 import type { Condition, Pod } from '../../src/kube/api.ts';
 import {
@@ -170,6 +172,35 @@ await onEveryControlPlane(async (t, cluster) => {
       await cluster.kubectl('get', 'site', site.name, '-o', 'jsonpath={.status.kubeletPort}'),
       port,
     );
+  });
+
+  await t.test('a provider that is stopped lets an exec finish, and no pod notices', async (t) => {
+    const script = 'echo begun; while [ ! -f /tmp/finish ]; do sleep 0.1; done; echo done';
+    const args = ['-n', cluster.namespace, 'exec', 'steady', '--', 'sh', '-c', script];
+    const running = spawnKubectl(cluster.plane.adminKubeconfig, args);
+    let said = '';
+    running.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    const ended = once(running, 'close');
+    await waitFor(() => said === 'begun\n', { what: 'the exec to run', timeoutMs: 20_000 });
+    const stopped = towline.provider.stop(30_000);
+    await waitFor(() => towline.provider.logTail().includes('stopping'), {
+      what: 'the provider to stop',
+      timeoutMs: 10_000,
+    });
+    const task = (await cluster.pod('steady'))?.status?.containerStatuses?.[0]?.containerID ?? '';
+    const id = task.replace('containerd://', '');
+    await site.device.ctr('tasks', 'exec', '--exec-id', 'finish', id, 'touch', '/tmp/finish');
+    const [code] = (await ended) as [number | null];
+    t.same({ code, said }, { code: 0, said: 'begun\ndone\n' });
+    t.equal((await stopped).code, 0, 'it ends when the last stream has');
+    t.ok(await isSteady());
+    await towline.startProvider();
+    await untilReady(cluster, 'True', mendMs);
+    await waitFor(
+      async () => (await cluster.tryKubectl(['exec', 'steady', '--', 'true'])).code === 0,
+      { what: 'exec to work again', timeoutMs: 40_000 },
+    );
+    t.ok(await isSteady());
   });
 
   await t.test('after a reboot without the cloud pods start again', async (t) => {

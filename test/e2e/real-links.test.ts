@@ -4,6 +4,7 @@ import type { Test } from 'tap';
 import { spawnKubectl } from '../../hack/lab/kubectl.ts';
 import { waitFor } from '../../hack/lab/wait.ts';
 import { isRunning, onEveryControlPlane, shellPod, type Cluster } from './cluster.ts';
+import { slowLink } from './real-links/slow-link.ts';
 
 /** Bytes of payload, TLS included, that the device's tunnel has sent and received. */
 async function tunnelBytes({ site }: Cluster): Promise<number> {
@@ -86,6 +87,7 @@ async function bulkTest(t: Test, cluster: Cluster): Promise<void> {
 
 await onEveryControlPlane(async (t, cluster) => {
   await t.test('much output arrives whole, again and again', (t) => bulkTest(t, cluster));
+  await t.test('a slow uplink is shared fairly', (t) => slowLink(t, cluster));
   await t.test('a black hole is noticed, and its end too', (t) => blackHoleTest(t, cluster));
   await t.test('ten quiet pods cost next to nothing', (t) => idleTest(t, cluster));
 });

@@ -79,6 +79,11 @@ export class TunnelServer {
     return this.#app.server.address() as AddressInfo;
   }
 
+  /** Takes no new connections, so that sites that are sent away go elsewhere; those there are stay. */
+  refuseNew(): void {
+    this.#app.server.close();
+  }
+
   /** Ends the listener, and the connections that are still open. */
   async close(): Promise<void> {
     this.#detach();

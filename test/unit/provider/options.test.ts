@@ -11,6 +11,7 @@ const flags: ProviderFlags = {
   kubeletPorts: '10350-14350',
   kubeletListen: '0.0.0.0',
   disconnectGrace: '40s',
+  drainGrace: '10s',
   trustDomain: 'towline',
   siteCertificateLifetime: '720h',
   logLevel: 'info',
@@ -35,6 +36,7 @@ void t.test('without flags it listens everywhere and is reached at its first add
     nodeAddress: '10.0.0.7',
     kubeletPorts: { from: 10_350, to: 14_350 },
     disconnectGraceMs: 40_000,
+    drainGraceMs: 10_000,
   });
   t.equal(defaultPublicAddress(options, 8443), 'wss://10.0.0.7:8443');
   t.end();
@@ -72,6 +74,7 @@ void t.test('a flag that cannot be used is named', (t) => {
     [{ kubeletPorts: '20-10' }, '--kubelet-ports'],
     [{ kubeletListen: 'x' }, '--kubelet-listen'],
     [{ disconnectGrace: '40' }, '--disconnect-grace'],
+    [{ drainGrace: 'soon' }, '--drain-grace'],
     [{ disconnectGrace: '-1s' }, '--disconnect-grace'],
     [{ trustDomain: 'A B' }, '--trust-domain'],
     [{ siteCertificateLifetime: '2s' }, '--site-certificate-lifetime'],

@@ -97,6 +97,47 @@ void t.test('a link that becomes slow is noticed, and one that becomes fast too'
   t.end();
 });
 
+void t.test('what a fast link carried is forgotten while little is sent', (t) => {
+  const link = new Link(100_000, 0.3);
+  link.run(3_000);
+  t.ok(link.inFlight.limitBytes > 1_000_000, `${link.inFlight.limitBytes} bytes`);
+  for (let second = 0; second < 3; second += 1) {
+    link.run(1_000, 'nothing');
+    link.inFlight.sent(100);
+  }
+  t.equal(link.inFlight.limitBytes, defaultLimits.initialInFlightBytes);
+  link.bytesPerMs = 125;
+  link.run(60_000);
+  t.ok(link.maxQueueMs < 200, `queue of ${link.maxQueueMs} ms`);
+  t.end();
+});
+
+void t.test('a flow that uses half of the bound keeps it', (t) => {
+  const link = new Link(12_500, 200);
+  link.run(5_000);
+  const before = link.carriedBytes;
+  for (let n = 0; n < 100; n += 1) {
+    link.run(60);
+    link.run(40, 'nothing');
+  }
+  const share = (link.carriedBytes - before) / (10_000 * 12_500);
+  t.ok(share > 0.5, `${Math.round(share * 100)} % of the link`);
+  t.end();
+});
+
+void t.test(
+  'a queue that was found while the shortest round trip is old leaves no big bound',
+  (t) => {
+    const link = new Link(100_000, 0.3);
+    link.run(3_000);
+    link.bytesPerMs = 125;
+    link.run(40_000);
+    link.run(20_000);
+    t.ok(link.maxQueueMs < 200, `queue of ${link.maxQueueMs} ms`);
+    t.end();
+  },
+);
+
 void t.test('a path that becomes longer is not taken for a queue for ever', (t) => {
   const link = new Link(1_250, 20);
   link.run(2_000);
