@@ -1,7 +1,5 @@
 import type { Clock } from './clock.ts';
-
-/** Buffers that nobody took for so long are given up. */
-const trimAfterMs = 2_000;
+import { poolTrimAfterMs } from './limits.ts';
 
 /**
  * Buffers of one size that are used again and again: at full speed that saves the allocator, the
@@ -37,7 +35,7 @@ export class BufferPool {
   #trimLater(): void {
     this.#trimming = true;
     this.#taken = false;
-    this.#clock.after(trimAfterMs, () => {
+    this.#clock.after(poolTrimAfterMs, () => {
       this.#trimming = false;
       if (this.#taken) this.#trimLater();
       else this.#free = [];

@@ -3,6 +3,13 @@ import { systemClock, type Clock } from './clock.ts';
 import { dialTunnel, type Dialled, type DialOptions } from './dial.ts';
 import { dialError } from './dial-error.ts';
 import { TunnelError, type TunnelErrorCode } from './errors.ts';
+import {
+  maxDrainMs,
+  minReconnectDelayMs,
+  maxReconnectDelayMs,
+  maxRejectedDelayMs,
+  stableAfterMs,
+} from './limits.ts';
 import type { Session } from './session.ts';
 
 export type LinkState =
@@ -17,16 +24,6 @@ export interface ConnectOptions extends DialOptions {
   /** A number in [0, 1), for the jitter. */
   readonly random?: () => number;
 }
-
-/** Time that the streams of a session may take to end once its peer has said that it goes away. */
-const drainMs = 3_600_000;
-const baseDelayMs = 500;
-/** Ceiling of the delay while there is no road: short, so that a site is back soon after its link. */
-const maxDelayMs = 4_000;
-/** Ceiling of the delay when somebody answers and says no, which time alone seldom changes. */
-const maxRejectedDelayMs = 30_000;
-/** A session that lasted so long was stable: the next failure begins with a short delay again. */
-const stableAfterMs = 30_000;
 
 const rejections = new Set<TunnelErrorCode>([
   'ADDRESS_INVALID',
@@ -58,7 +55,7 @@ class Link {
     this.#options = options;
     this.#clock = options.session.clock ?? systemClock;
     this.#backOff = new BackOff({
-      baseMs: baseDelayMs,
+      baseMs: minReconnectDelayMs,
       random: options.random ?? Math.random,
     });
     this.#preferred = options.addresses;
@@ -68,7 +65,7 @@ class Link {
     while (!this.#isOver()) {
       const error = await this.#oneSession();
       if (error === undefined || this.#isOver()) continue;
-      const maxMs = rejections.has(error.code) ? maxRejectedDelayMs : maxDelayMs;
+      const maxMs = rejections.has(error.code) ? maxRejectedDelayMs : maxReconnectDelayMs;
       const retryInMs = Math.round(this.#backOff.next(maxMs));
       this.#options.onState?.({ kind: 'disconnected', error, retryInMs });
       await this.#sleep(retryInMs);
@@ -95,7 +92,7 @@ class Link {
     const stable = this.#clock.now() - startedAtMs >= stableAfterMs;
     if (stable) this.#backOff.reset();
     if (ended !== undefined) return ended;
-    void session.drain(drainMs);
+    void session.drain(maxDrainMs);
     return stable ? undefined : new TunnelError('GOING_AWAY', `${address} goes away`);
   }
 

@@ -6,6 +6,7 @@ import { parseAddress, type TunnelAddress } from './address.ts';
 import { dialError } from './dial-error.ts';
 import { TunnelError } from './errors.ts';
 import { Deadline } from './deadline.ts';
+import { connectTimeoutMs, handshakeTimeoutMs } from './limits.ts';
 import { connectThroughProxy } from './proxy-connect.ts';
 import { proxyFor, type Proxy, type ProxyEnvironment } from './proxy-environment.ts';
 import { Session, type SessionOptions } from './session.ts';
@@ -51,9 +52,6 @@ export interface Dialled {
   readonly address: string;
 }
 
-const defaultConnectTimeoutMs = 4_000;
-const defaultHandshakeTimeoutMs = 6_000;
-
 /**
  * Dials a tunnel once: every address in order, and every IP address that a name has, until one
  * ends in a session. Rejects with the TunnelError of the last one that failed, or ABORTED.
@@ -96,7 +94,7 @@ async function connectAny(
   first: { readonly host: string; readonly port: number },
   options: DialOptions,
 ): Promise<Connected> {
-  const timeoutMs = options.connectTimeoutMs ?? defaultConnectTimeoutMs;
+  const timeoutMs = options.connectTimeoutMs ?? connectTimeoutMs;
   const what = `${first.host} port ${first.port} did not answer within ${timeoutMs / 1000} s`;
   using deadline = new Deadline(options.signal, timeoutMs, what);
   return await connectFirst(targets, deadline.signal);
@@ -108,7 +106,7 @@ async function handshake(
   address: TunnelAddress,
   options: DialOptions,
 ): Promise<Session> {
-  const timeoutMs = options.handshakeTimeoutMs ?? defaultHandshakeTimeoutMs;
+  const timeoutMs = options.handshakeTimeoutMs ?? handshakeTimeoutMs;
   const what = `${address.text} did not complete its greeting within ${timeoutMs / 1000} s`;
   using deadline = new Deadline(options.signal, timeoutMs, what);
   try {

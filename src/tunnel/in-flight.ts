@@ -1,22 +1,18 @@
 import { ArrivalRate } from './arrival-rate.ts';
 import type { Clock } from './clock.ts';
-import type { TunnelLimits } from './limits.ts';
+import {
+  maxGrowth,
+  minGrowth,
+  minProbeBytes,
+  minRttMemoryMs,
+  minUnusedMs,
+  pieceMs,
+  probeIntervalMs,
+  probesUnderWay,
+  type TunnelLimits,
+  unusedRoundTrips,
+} from './limits.ts';
 import type { StreamClass } from './stream.ts';
-
-/** Age at which the shortest round trip is measured anew, as the path may have changed. */
-const minRttMemoryMs = 10_000;
-const probeIntervalMs = 5;
-/** Pings that are on their way at once while data flows. */
-const probesUnderWay = 8;
-const minProbeBytes = 2048;
-/** What the bound grows by in a round trip: doubling at first, carefully after a queue was seen. */
-const maxGrowth = 2;
-const minGrowth = 1.25;
-/** Time without use after which half of the bound is forgotten, at least and in round trips. */
-const minUnusedMs = 100;
-const unusedRoundTrips = 4;
-/** Time that one piece may take on the wire, so that what is urgent finds a gap soon. */
-const pieceMs = 10;
 
 interface Probe {
   readonly sentAtMs: number;

@@ -83,3 +83,38 @@ export const maxRejectionBytes = 4 * kib;
 export const maxProxyHeadBytes = 16 * kib;
 /** Buffers of the size of a batch that a session keeps for sending while it sends. */
 export const maxPooledBuffers = 32;
+/** A pool that nobody took a buffer from for so long gives them up. */
+export const poolTrimAfterMs = 2_000;
+
+/** Time for one address to take a TCP connection. */
+export const connectTimeoutMs = 4_000;
+/** Time from there to an open WebSocket. */
+export const handshakeTimeoutMs = 6_000;
+/** Head start of one address before the next is tried beside it (RFC 8305, section 5). */
+export const headStartMs = 300;
+/** Bounds of the delay before a reconnect while there is no road: a site is back soon after its link. */
+export const minReconnectDelayMs = 500;
+export const maxReconnectDelayMs = 4_000;
+/** Ceiling of the delay when somebody answers and says no, which time alone seldom changes. */
+export const maxRejectedDelayMs = 30_000;
+/** A session that lasted so long was stable: the next failure begins with a short delay again. */
+export const stableAfterMs = 30_000;
+/** Time that the streams of a session may take to end once its peer has said that it goes away. */
+export const maxDrainMs = 3_600_000;
+/** The accepting end waits this much longer with its ping, so that normally only one end pings. */
+export const acceptorPingDelayMs = 4_000;
+
+/** Age at which the shortest round trip is measured anew, as the path may have changed. */
+export const minRttMemoryMs = 10_000;
+export const probeIntervalMs = 5;
+/** Pings that are on their way at once while data flows. */
+export const probesUnderWay = 8;
+export const minProbeBytes = 2048;
+/** What the bound grows by in a round trip: doubling at first, carefully after a queue was seen. */
+export const maxGrowth = 2;
+export const minGrowth = 1.25;
+/** Time without use after which half of the bound is forgotten, at least and in round trips. */
+export const minUnusedMs = 100;
+export const unusedRoundTrips = 4;
+/** Time that one piece may take on the wire, so that what is urgent finds a gap soon. */
+export const pieceMs = 10;

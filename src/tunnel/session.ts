@@ -3,7 +3,7 @@ import { systemClock, type Clock } from './clock.ts';
 import { TunnelError } from './errors.ts';
 import { FrameDecoder } from './frame-decoder.ts';
 import { frameFlag, frameType, goAwayCode, type FrameHeader } from './frame.ts';
-import { defaultLimits, type TunnelLimits } from './limits.ts';
+import { acceptorPingDelayMs, defaultLimits, type TunnelLimits } from './limits.ts';
 import { Liveness } from './liveness.ts';
 import { Sender } from './sender.ts';
 import { StreamTable } from './stream-table.ts';
@@ -21,9 +21,6 @@ export interface SessionOptions {
   readonly clock?: Clock;
   readonly limits?: Partial<TunnelLimits>;
 }
-
-/** The accepting end waits this much longer with its ping, so that normally only one end pings. */
-const acceptorPingDelayMs = 4_000;
 
 /**
  * A yamux session over a carrier: streams both ways, with flow control, order of sending and

@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { connect, isIP, type Socket } from 'node:net';
 import { dialError } from './dial-error.ts';
 import { TunnelError } from './errors.ts';
+import { headStartMs } from './limits.ts';
 
 export interface TcpTarget {
   /** An IP address. */
@@ -13,9 +14,6 @@ export interface Connected {
   readonly socket: Socket;
   readonly target: TcpTarget;
 }
-
-/** Head start of one address before the next is tried beside it (RFC 8305, section 5). */
-const headStartMs = 300;
 
 /** All addresses of a host, IPv6 and IPv4 in turn. Rejects with TunnelError DNS_FAILED. */
 export async function resolveTargets(
