@@ -46,7 +46,7 @@ const envFromRule = fields({
 
 const resourcesRule = fields({
   requests: fields({ cpu: quantity, memory: quantity, 'ephemeral-storage': quantity }),
-  limits: fields({ cpu: quantity, memory: quantity }),
+  limits: fields({ cpu: quantity, memory: quantity, 'ephemeral-storage': quantity }),
 });
 
 const portRule = fields(

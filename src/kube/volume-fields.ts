@@ -1,5 +1,14 @@
 import { fieldRefRule, resourceFieldRefRule } from './container-fields.ts';
-import { fields, flag, listOf, number, oneOf, text, type FieldRule } from './field-rules.ts';
+import {
+  fields,
+  flag,
+  listOf,
+  number,
+  oneOf,
+  quantity,
+  text,
+  type FieldRule,
+} from './field-rules.ts';
 
 const items = listOf(fields({ key: text, path: text, mode: number }, ['key', 'path']));
 
@@ -31,7 +40,7 @@ const hostPathType = oneOf(
 export const volumeRule: FieldRule = fields(
   {
     name: text,
-    emptyDir: fields({ medium: oneOf('Memory'), sizeLimit: text }),
+    emptyDir: fields({ medium: oneOf('Memory'), sizeLimit: quantity }),
     configMap: fields({ name: text, items, defaultMode: number, optional: flag }),
     secret: fields({ secretName: text, items, defaultMode: number, optional: flag }),
     downwardAPI: fields({ items: downwardItems, defaultMode: number }),

@@ -68,12 +68,40 @@ const certificate = v.object({
   ca: v.string(),
 });
 
+/** What a kubelet's read-only endpoints tell of a node; each has the path that it has there. */
+const stats = v.object({
+  type: v.literal('stats'),
+  path: v.picklist([
+    '/stats/summary',
+    '/metrics',
+    '/metrics/resource',
+    '/metrics/cadvisor',
+    '/metrics/probes',
+    '/runningpods',
+    '/configz',
+    '/healthz',
+  ]),
+  /** Of `/stats/summary`: nothing that must be looked for on disks. */
+  onlyCpuAndMemory: v.boolean(),
+});
+
+/** A file or folder of the device's own logs, below `/var/log`. */
+const hostLog = v.object({ type: v.literal('host-log'), path: v.string() });
+
 /** Heads of the streams that a runner opens. */
 export const runnerStreamHead = v.variant('type', [sync, report]);
 export type RunnerStreamHead = v.InferOutput<typeof runnerStreamHead>;
 
 /** Heads of the streams that a provider opens. */
-export const providerStreamHead = v.variant('type', [logs, exec, attach, portForward, certificate]);
+export const providerStreamHead = v.variant('type', [
+  logs,
+  exec,
+  attach,
+  portForward,
+  certificate,
+  stats,
+  hostLog,
+]);
 export type ProviderStreamHead = v.InferOutput<typeof providerStreamHead>;
 
 export type LogsHead = v.InferOutput<typeof logs>;
@@ -81,11 +109,14 @@ export type ExecHead = v.InferOutput<typeof exec>;
 export type AttachHead = v.InferOutput<typeof attach>;
 export type CertificateHead = v.InferOutput<typeof certificate>;
 export type PortForwardHead = v.InferOutput<typeof portForward>;
+export type StatsHead = v.InferOutput<typeof stats>;
+export type HostLogHead = v.InferOutput<typeof hostLog>;
 export type Upgrade = v.InferOutput<typeof upgrade>;
 
 /**
  * First message back on a stream that the provider opened. After `ok: true` raw bytes follow:
- * the log for `logs`, the HTTP response of the runtime's streaming server for the others.
+ * the log for `logs`, the body compressed by gzip for `stats` and `host-log`, the HTTP response of
+ * the runtime's streaming server for the others.
  * A refusal carries the HTTP status and text that a kubelet would answer.
  */
 export const providerStreamReply = v.variant('ok', [

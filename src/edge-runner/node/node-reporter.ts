@@ -5,6 +5,7 @@ import { CriError } from '../cri/cri-error.ts';
 import type { HostFacts } from '../host/host-facts.ts';
 import { nodeCapacity } from '../host/node-capacity.ts';
 import { readFilesystemUsage } from '../host/pressure.ts';
+import { allocatableOf, type Reservation } from './allocatable.ts';
 
 interface NodeReporterOptions {
   cri: CriClient;
@@ -12,6 +13,7 @@ interface NodeReporterOptions {
   /** Folder on the file system whose size is the node's ephemeral storage. */
   stateDir: string;
   runnerVersion: string;
+  reservation: Reservation;
   onChange: () => void;
 }
 
@@ -21,11 +23,14 @@ const statusTimeoutMs = 10_000;
 /** Keeps the facts about the device that its Node object shows. */
 export class NodeReporter {
   readonly #options: NodeReporterOptions;
+  #pressure: NodeReport['conditions'] = [];
   #report: NodeReport;
+  #runtime: NodeReport['conditions'];
 
   private constructor(options: NodeReporterOptions, report: NodeReport) {
     this.#options = options;
     this.#report = report;
+    this.#runtime = report.conditions;
   }
 
   /** @throws CriError when the runtime can't be asked for its version. */
@@ -34,9 +39,9 @@ export class NodeReporter {
     const version = await cri.version({});
     const disk = await readFilesystemUsage(options.stateDir);
     const capacity = nodeCapacity(facts, disk);
+    const allocatable = allocatableOf(capacity, options.reservation);
     return new NodeReporter(options, {
-      capacity,
-      allocatable: capacity,
+      ...{ capacity, allocatable },
       nodeInfo: {
         machineID: facts.machineId,
         systemUUID: facts.systemUuid,
@@ -60,7 +65,18 @@ export class NodeReporter {
 
   /** Looks at the runtime again and tells when something is different. */
   async refresh(): Promise<void> {
-    const conditions = await runtimeConditions(this.#options.cri);
+    this.#runtime = await runtimeConditions(this.#options.cri);
+    this.#update();
+  }
+
+  /** Takes the conditions that say what the device runs out of. */
+  setPressure(conditions: NodeReport['conditions']): void {
+    this.#pressure = conditions;
+    this.#update();
+  }
+
+  #update(): void {
+    const conditions = [...this.#pressure, ...this.#runtime];
     if (isDeepStrictEqual(conditions, this.#report.conditions)) return;
     this.#report = { ...this.#report, conditions };
     this.#options.onChange();

@@ -36,7 +36,7 @@ export class ImagePuller {
   async ensure(request: ImageRequest): Promise<Image> {
     const { container, events } = request;
     const image = container.image ?? '';
-    if (!imageReference.test(image)) {
+    if (!isImageReference(image)) {
       const message = `Failed to apply default image tag "${image}": couldn't parse image name "${image}": invalid reference format`;
       events.record('Warning', 'InspectFailed', message, container.name);
       throw new PodProblem('InvalidImageName', message);
@@ -122,6 +122,11 @@ function defaultPolicy(image: string): 'Always' | 'IfNotPresent' {
 
 function alreadyPresent(image: string): string {
   return `Container image "${image}" already present on machine`;
+}
+
+/** Whether a runtime can make anything of an image's name. */
+export function isImageReference(name: string): boolean {
+  return imageReference.test(name);
 }
 
 /** Reference grammar of the OCI distribution specification, with an optional host. */

@@ -1,10 +1,14 @@
 import type { Pod } from '../../kube/api.ts';
 import { needsAppArmor } from '../../kube/app-armor.ts';
 import { nodeMisfit, type Misfit } from '../../kube/node-fit.ts';
+import { mayPreempt } from '../../kube/priority.ts';
+import { qosClassOf } from '../../kube/qos.ts';
 import { forbiddenSysctl } from '../../kube/sysctls.ts';
 
 /** What the device can give and allows. */
 export interface NodeRules {
+  /** Why the device takes no new pod of this kind now, if it doesn't. */
+  admission: (pod: Pod) => Misfit | undefined;
   allocatable: Record<string, string>;
   /** Names of sysctls, or prefixes that end in `*`. */
   allowedUnsafeSysctls: readonly string[];
@@ -24,11 +28,34 @@ export class PlacedPods {
 
   /** Gives a new pod its place, or returns why it gets none. The pod must be well-formed. */
   place(pod: Pod): Misfit | undefined {
-    const { allocatable } = this.#rules;
+    const { admission, allocatable } = this.#rules;
     const misfit =
-      this.#forbidden(pod) ?? nodeMisfit(pod, { allocatable, pods: [...this.#pods.values()] });
+      admission(pod) ??
+      this.#forbidden(pod) ??
+      nodeMisfit(pod, { allocatable, pods: [...this.#pods.values()] });
     if (misfit === undefined) this.keep(pod);
     return misfit;
+  }
+
+  /**
+   * The pods whose places a critical pod without one would need: the fewest of those that matter
+   * least. Undefined when not even all lesser pods together leave it room.
+   * Source of the order: kubelet, pkg/kubelet/preemption, getPodsToPreempt.
+   */
+  victimsOf(pod: Pod): Pod[] | undefined {
+    const { allocatable } = this.#rules;
+    const others = [...this.#pods.values()];
+    const victims = new Set(others.filter((other) => mayPreempt(pod, other)));
+    const fits = (): boolean => {
+      const left = others.filter((other) => !victims.has(other));
+      return nodeMisfit(pod, { allocatable, pods: left }) === undefined;
+    };
+    if (!fits()) return undefined;
+    for (const spared of [...victims].sort(byWorth).reverse()) {
+      victims.delete(spared);
+      if (!fits()) victims.add(spared);
+    }
+    return [...victims].sort(byWorth);
   }
 
   /** A pod that has its place, as it is now. */
@@ -57,4 +84,14 @@ export class PlacedPods {
     const message = 'SupplementalGroupsPolicy=Strict is not supported in this node';
     return { reason: 'SupplementalGroupsPolicyNotSupported', message };
   }
+}
+
+const worthOfClass = { BestEffort: 0, Burstable: 1, Guaranteed: 2 } as const;
+
+/** The least worth first: by QoS class, then by priority. */
+function byWorth(a: Pod, b: Pod): number {
+  return (
+    worthOfClass[qosClassOf(a)] - worthOfClass[qosClassOf(b)] ||
+    (a.spec.priority ?? 0) - (b.spec.priority ?? 0)
+  );
 }

@@ -1,6 +1,7 @@
 import type { Pod, PodStatus } from '../../kube/api.ts';
 import { allStatuses } from '../../kube/container-status.ts';
 import { systemClock as timers, type Clock as TimerClock } from '../../tunnel/clock.ts';
+import type { ProbeCount } from '../probes/probe-counts.ts';
 import { PodProbes, type FailedProbe, type ProbeResults } from '../probes/pod-probes.ts';
 import { PreStopHooks } from '../probes/pre-stop-hooks.ts';
 import { createRunHook, type HookProblem, type RunHook } from '../probes/run-hook.ts';
@@ -50,6 +51,10 @@ export class PodHealth {
 
   get results(): ProbeResults {
     return this.#probes;
+  }
+
+  get probeCounts(): readonly ProbeCount[] {
+    return this.#probes.counts.all;
   }
 
   /** Takes what the runtime says now, and the pod's first address. */

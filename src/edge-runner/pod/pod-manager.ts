@@ -1,5 +1,6 @@
 import type { Pod, PodStatus } from '../../kube/api.ts';
 import type { Misfit } from '../../kube/node-fit.ts';
+import { isCritical } from '../../kube/priority.ts';
 import type { PodContext } from './pod-context.ts';
 import { formProblem, hasUsableIdentity } from './pod-form.ts';
 import { hasEnded } from './pod-status.ts';
@@ -39,12 +40,15 @@ export class PodManager {
   }
 
   /**
-   * Ends what was left of pods that nobody desires any more when the runner last stopped. Comes
-   * before the first `setDesired`, so that no pod starts beside the one whose name it has taken.
-   * `reported`: pods about which reports are kept.
+   * Ends what was left of pods that nobody desires any more. Comes before the first `setDesired`, so
+   * that no pod starts beside the one whose name it has taken; later it is a safety net, and then
+   * every desired pod has its worker already. `reported`: pods about which reports are kept.
    * @throws CriError
    */
-  async removeOrphans(desired: readonly Pod[], reported: readonly string[]): Promise<void> {
+  async removeOrphans(
+    desired: readonly Pod[] = [],
+    reported: readonly string[] = [],
+  ): Promise<void> {
     const { context } = this.#options;
     const [known, onDisk] = await Promise.all([
       context.observer.list(),
@@ -137,6 +141,11 @@ export class PodManager {
     for (const { worker } of this.#entries.values()) worker.cloudIsBack();
   }
 
+  /** Whether a pod is desired, or still ends. */
+  has(podUid: string): boolean {
+    return this.#entries.has(podUid);
+  }
+
   /** Every pod that is on the device, also those that only end. */
   list(): PodWorker[] {
     return Array.from(this.#entries.values(), ({ worker }) => worker);
@@ -173,9 +182,24 @@ export class PodManager {
   #place(pod: Pod, last: PodStatus | undefined): Misfit | undefined {
     const { placed } = this.#options.context;
     if (hasEnded(last) || formProblem(pod) !== undefined) return undefined;
-    if (last === undefined) return placed.place(pod);
+    if (last === undefined) return placed.place(pod) && this.#preempt(pod);
     placed.keep(pod);
     return undefined;
+  }
+
+  /** A critical pod takes the places of lesser ones; returns why a pod still gets none. */
+  #preempt(pod: Pod): Misfit | undefined {
+    const { placed } = this.#options.context;
+    const victims = isCritical(pod) ? placed.victimsOf(pod) : undefined;
+    for (const { metadata } of victims ?? []) {
+      const uid = metadata.uid ?? '';
+      this.#entries.get(uid)?.worker.evict({
+        ...{ reason: 'Preempting', message: 'Preempted in order to admit critical pod' },
+        disruption: 'TerminationByKubelet',
+      });
+      placed.release(uid);
+    }
+    return placed.place(pod);
   }
 
   /** Never two pods with one name at a time, not even while the first is still ending. */

@@ -1,4 +1,10 @@
-import type { ContainerStateWaiting, ContainerStatus, Pod, PodStatus } from '../../kube/api.ts';
+import type {
+  Condition,
+  ContainerStateWaiting,
+  ContainerStatus,
+  Pod,
+  PodStatus,
+} from '../../kube/api.ts';
 import { hasRegularContainerStarted } from '../../kube/container-status.ts';
 import { podConditions } from '../../kube/pod-conditions.ts';
 import { podPhase } from '../../kube/pod-status.ts';
@@ -31,6 +37,10 @@ export interface PodRejection {
   message: string;
   /** What its event says, where that is shorter than `message`. */
   event?: string;
+  /** In how many seconds it must have ended, where it runs and that is less than its own grace. */
+  graceSeconds?: number;
+  /** It gives way to something else: the reason of its condition DisruptionTarget. */
+  disruption?: string;
 }
 
 /**
@@ -61,7 +71,7 @@ export function podStatus(input: PodStatusInput): PodStatus {
       sandboxReady: observed.sandboxes[0]?.ready === true,
       ...(previous?.conditions === undefined ? {} : { previous: previous.conditions }),
       now,
-    }),
+    }).concat(rejection === undefined ? [] : disruptionTarget(rejection, now)),
     ...(hostIP === undefined ? {} : { hostIP }),
     ...(podIP === undefined ? {} : { podIP, podIPs: input.podIPs.map((ip) => ({ ip })) }),
     ...begin,
@@ -69,6 +79,12 @@ export function podStatus(input: PodStatusInput): PodStatus {
     containerStatuses: main,
     ...(ephemeral.length === 0 ? {} : { ephemeralContainerStatuses: ephemeral }),
   };
+}
+
+function disruptionTarget({ disruption, message }: PodRejection, now: string): Condition[] {
+  if (disruption === undefined) return [];
+  const condition = { type: 'DisruptionTarget', status: 'True', reason: disruption } as const;
+  return [{ ...condition, message, lastTransitionTime: now }];
 }
 
 /** Whether a status says that the pod is over for good. */

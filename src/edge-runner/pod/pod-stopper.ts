@@ -3,6 +3,7 @@ import type { Pod } from '../../kube/api.ts';
 import { sidecars } from '../../kube/container-status.ts';
 import { hasCriCode } from '../cri/cri-error.ts';
 import type { PodEvents } from './event-recorder.ts';
+import { listLogFiles } from '../logs/log-files.ts';
 import { liveContainers, type ObservedContainer, type ObservedPod } from './observed.ts';
 import type { PodContext } from './pod-context.ts';
 import type { PodHealth } from './pod-health.ts';
@@ -88,7 +89,8 @@ export async function removeContainer(
 ): Promise<void> {
   await ignoreMissing(context.cri.removeContainer({ containerId: container.id }));
   context.observer.forget(container.id);
-  if (container.logPath !== '') await rm(container.logPath, { force: true });
+  if (container.logPath === '') return;
+  for (const file of await listLogFiles(container.logPath)) await rm(file, { force: true });
 }
 
 /** Removes a stopped sandbox. @throws CriError */

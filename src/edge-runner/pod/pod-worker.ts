@@ -3,6 +3,7 @@ import type { Misfit } from '../../kube/node-fit.ts';
 import { ActiveDeadline, deadlineExceeded } from './active-deadline.ts';
 import { ContainerEnds } from './container-ends.ts';
 import { podAddresses } from './container-starter.ts';
+import type { ProbeCount } from '../probes/probe-counts.ts';
 import type { PodEvents } from './event-recorder.ts';
 import { newestSandbox, type ObservedPod } from './observed.ts';
 import { isFinished } from './plan.ts';
@@ -47,6 +48,7 @@ export class PodWorker {
   readonly #bringUp = new AbortController();
   #pod: Pod;
   #removed: boolean;
+  #eviction: PodRejection | undefined;
   #life: Life;
   #observed: ObservedPod = { sandboxes: [], containers: [], settling: false };
 
@@ -82,6 +84,11 @@ export class PodWorker {
     return !this.#removed;
   }
 
+  /** Whether the pod is being brought up or runs, and nobody has asked for its end yet. */
+  get isActive(): boolean {
+    return this.#life.kind === 'running' && !this.#unwanted && this.#eviction === undefined;
+  }
+
   /** What the runtime last said of the pod. */
   get observed(): ObservedPod {
     return this.#observed;
@@ -90,6 +97,10 @@ export class PodWorker {
   /** The status that was reported last. */
   get status(): PodStatus | undefined {
     return this.#status.last;
+  }
+
+  get probeCounts(): readonly ProbeCount[] {
+    return this.#health.probeCounts;
   }
 
   /** Calls back once when a container is known to have ended. Returns how to stop it. */
@@ -109,6 +120,14 @@ export class PodWorker {
   /** The pod is no longer desired: it is stopped, and the worker ends. */
   remove(): void {
     this.#removed = true;
+    this.#bringUp.abort();
+    this.#wakeUp.wake();
+  }
+
+  /** The pod must give way: it is stopped, and has failed. */
+  evict(rejection: PodRejection): void {
+    if (!this.isActive) return;
+    this.#eviction = rejection;
     this.#bringUp.abort();
     this.#wakeUp.wake();
   }
@@ -234,6 +253,7 @@ export class PodWorker {
   }
 
   #rejection(): PodRejection | undefined {
+    if (this.#eviction !== undefined) return this.#eviction;
     if (this.#deadline.remainingMs(this.#pod, this.#status.last) === 0) return deadlineExceeded;
     return this.#admission.rejection(this.#pod, this.#observed, this.#events);
   }
@@ -253,7 +273,8 @@ export class PodWorker {
 
   get #graceSeconds(): number {
     const { deletionGracePeriodSeconds } = this.#pod.metadata;
-    return deletionGracePeriodSeconds ?? this.#pod.spec.terminationGracePeriodSeconds ?? 30;
+    const own = deletionGracePeriodSeconds ?? this.#pod.spec.terminationGracePeriodSeconds ?? 30;
+    return Math.min(own, this.#eviction?.graceSeconds ?? own);
   }
 
   #complain(error: unknown, failures: number): void {

@@ -2,6 +2,7 @@ import type { Container, Pod } from '../../kube/api.ts';
 import { isSidecar } from '../../kube/container-status.ts';
 import type { Probe } from '../../kube/probe.ts';
 import type { Cancel, Clock } from '../../tunnel/clock.ts';
+import { ProbeCounts } from './probe-counts.ts';
 import { recordOutcome, type ContainerEvents } from './probe-event.ts';
 import {
   afterProbe,
@@ -65,6 +66,7 @@ interface Watch {
  * probes.
  */
 export class PodProbes implements ProbeResults {
+  readonly counts = new ProbeCounts();
   readonly #options: PodProbesOptions;
   #watches: Watch[] = [];
   #containers = new Map<string, Container>();
@@ -208,6 +210,7 @@ export class PodProbes implements ProbeResults {
     const { result, output } = await run(probe, target, underWay.signal);
     if (underWay.signal.aborted) return;
     watch.underWay = undefined;
+    this.counts.add(kind, container.name, result);
     const before = watch.state;
     const outcome = { result, beganAtMs, nowMs: clock.now() };
     watch.state = afterProbe(before, watch, outcome);

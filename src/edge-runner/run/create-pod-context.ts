@@ -12,7 +12,7 @@ import { CriObserver } from '../pod/cri-observer.ts';
 import { EventRecorder } from '../pod/event-recorder.ts';
 import { ImagePuller } from '../pod/image-puller.ts';
 import type { NodeFacts, ObjectSource, PodContext } from '../pod/pod-context.ts';
-import { PlacedPods } from '../pod/placed-pods.ts';
+import { PlacedPods, type NodeRules } from '../pod/placed-pods.ts';
 import { ServiceAccountTokens, type RequestToken } from '../pod/service-account-tokens.ts';
 import type { Outbox } from '../report/outbox.ts';
 import type { EdgeStore } from '../store/edge-store.ts';
@@ -33,6 +33,8 @@ export interface PodContextOptions {
   outbox: Outbox;
   objects: ObjectSource;
   requestToken: RequestToken;
+  /** Why the device takes no new pod of this kind now, if it doesn't. */
+  admission: NodeRules['admission'];
   node: NodeFacts;
   log: Logger;
   clock: Clock;
@@ -55,6 +57,7 @@ export async function createPodContext(options: PodContextOptions): Promise<PodC
     clusterDns: options.clusterDns,
     seccompRoot: join(options.stateDir, 'seccomp'),
     placed: new PlacedPods({
+      admission: options.admission,
       allocatable: node.allocatable,
       allowedUnsafeSysctls: options.allowedUnsafeSysctls,
       hasAppArmor: await hasAppArmor(),

@@ -44,6 +44,15 @@ export class DesiredPods {
     else this.#catchingUp = this.#catchingUp.then(() => this.#catchUp(touched, signal));
   }
 
+  /**
+   * Ends what the runtime and the disk have of pods that nobody desires: a safety net, for every pod
+   * has its worker. False while it isn't known yet which pods are desired. @throws CriError
+   */
+  async removeLeftovers(): Promise<boolean> {
+    if (this.#orphansAreGone) await this.#options.pods.removeOrphans();
+    return this.#orphansAreGone;
+  }
+
   /** Resolves when nothing is under way; abort the signal first. */
   stopped(): Promise<void> {
     return this.#catchingUp;

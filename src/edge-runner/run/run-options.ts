@@ -5,6 +5,12 @@ import { parseFlags } from './parse-flags.ts';
 
 export const defaultContainerdSocket = '/run/containerd/containerd.sock';
 export const defaultLogRoot = '/var/log/pods';
+import {
+  parseUpkeepOptions,
+  upkeepHelp,
+  upkeepOptionTypes,
+  type UpkeepOptions,
+} from './upkeep-options.ts';
 
 export interface RunOptions {
   stateDir: string;
@@ -15,6 +21,9 @@ export interface RunOptions {
   clusterDns: ClusterDns;
   allowedUnsafeSysctls: string[];
   logLevel: string;
+  /** Where containerd serves its own metrics, if it does. */
+  containerdMetrics: string | undefined;
+  upkeep: UpkeepOptions;
 }
 
 export const runHelp = `Usage: towline-runner run [options]
@@ -31,9 +40,12 @@ Keeps this device connected and its pods running. The device must have joined a 
   --allowed-unsafe-sysctls NAMES
                        sysctls besides the safe ones that pods may set, with commas;
                        a * at the end stands for anything (default none)
+  --containerd-metrics HOST:PORT
+                       where containerd serves its own metrics ([metrics] in its config.toml);
+                       shown with the runner's at the node's /metrics (default: not asked)
   --log-level LEVEL    trace, debug, info, warn, error or fatal (default info)
   -h, --help           show this text
-
+${upkeepHelp}
 HTTPS_PROXY and NO_PROXY are honoured.
 `;
 
@@ -47,6 +59,8 @@ const optionTypes = {
   'cluster-domain': { type: 'string', default: 'cluster.local' },
   'allowed-unsafe-sysctls': { type: 'string', default: '' },
   'log-level': { type: 'string', default: 'info' },
+  'containerd-metrics': { type: 'string' },
+  ...upkeepOptionTypes,
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
 
@@ -71,6 +85,8 @@ export function parseRunOptions(argv: readonly string[]): RunOptions | 'help' {
     clusterDns: { servers: addressList(values['cluster-dns']), domain: values['cluster-domain'] },
     allowedUnsafeSysctls: list(values['allowed-unsafe-sysctls']),
     logLevel: values['log-level'],
+    containerdMetrics: values['containerd-metrics'],
+    upkeep: parseUpkeepOptions(values),
   };
 }
 

@@ -23,9 +23,12 @@ import { runnerVersion } from '../version.ts';
 import { privateMode } from '../volumes/pod-layout.ts';
 import { checkRuntime } from './check-runtime.ts';
 import { CloudContact } from './cloud-contact.ts';
+import { createNodeEndpoints } from './create-node-endpoints.ts';
 import { createPodContext } from './create-pod-context.ts';
+import { createUpkeep } from './create-upkeep.ts';
 import { DesiredPods } from './desired-pods.ts';
 import { ensureFolder } from './ensure-folder.ts';
+import { keepInOrder } from './keep-in-order.ts';
 import { Link } from './link.ts';
 import { openControl } from './open-control.ts';
 import type { RunOptions } from './run-options.ts';
@@ -42,6 +45,9 @@ const storeName = 'store.db';
 
 /** How often the runtime is asked for its conditions. */
 const nodeCheckIntervalMs = 30_000;
+
+/** Kubelet: what `/logs/` shows. */
+const hostLogRoot = '/var/log';
 
 /**
  * Constructs the runner, wires it, and keeps it going until the signal aborts. Pods stay up.
@@ -105,6 +111,10 @@ async function serve(
   const facts = await readHostFacts();
   const node = await NodeReporter.create({
     ...{ cri, facts, runnerVersion, stateDir: options.stateDir },
+    reservation: {
+      system: options.upkeep.systemReserved,
+      thresholds: options.upkeep.evictionHard,
+    },
     onChange: () => {
       report.nodeChanged();
     },
@@ -118,6 +128,7 @@ async function serve(
   const context = await createPodContext({
     ...{ ...options, cri, store, outbox, log, clock: systemClock, objects: state },
     requestToken: (pod, projection) => report.requestToken(pod, projection),
+    admission: (pod) => upkeep.eviction.admission(pod),
     node: {
       nodeName: nodeNameOf({ name: identity.site, tenant: identity.tenant }),
       hostname: facts.hostname,
@@ -138,8 +149,12 @@ async function serve(
       log.debug({ pods: state.pods().length }, 'the desired state is up to date');
     },
   });
+  const upkeep = await createUpkeep({ options, cri, pods, node, clock: systemClock, log });
+  const endpoints = createNodeEndpoints({
+    ...{ options, facts, context, pods, outbox, upkeep },
+  });
   const streams = new StreamServer({
-    ...{ pods, cri, log },
+    ...{ pods, cri, endpoints, hostLogRoot, log },
     onCertificate: (head) => credentials.install(head),
   });
   const link = new Link({
@@ -155,11 +170,13 @@ async function serve(
 
   const site = `${identity.tenant}/${identity.site}`;
   log.info({ site, version: runnerVersion, pods: state.pods().length }, 'the runner is up');
+  await upkeep.eviction.look();
   await desired.start();
   await Promise.all([
     link.run(signal),
     watchRuntime({ events: new ContainerdEvents(channel), pods, node, log }, signal),
     watchNode(node, nodeCheckIntervalMs, signal),
+    keepInOrder({ ...upkeep, cri, pods, desired, logRoot: options.logRoot, log }, signal),
   ]);
   await desired.stopped();
   await pods.stopped();

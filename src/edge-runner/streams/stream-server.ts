@@ -15,10 +15,13 @@ import type { TunnelStream } from '../../tunnel/stream.ts';
 import { CriError } from '../cri/cri-error.ts';
 import type { CriClient } from '../cri/cri-client.ts';
 import { JoinError } from '../join/errors.ts';
+import { HostError } from '../host/host-error.ts';
 import { LogError } from '../logs/log-error.ts';
 import type { PodManager } from '../pod/pod-manager.ts';
+import type { NodeEndpoints } from '../stats/node-endpoints.ts';
 import { relayStreaming } from './relay-streaming.ts';
 import { serveLogs } from './serve-logs.ts';
+import { serveHostLog, serveStats } from './serve-stats.ts';
 import { StreamRefusal } from './stream-refusal.ts';
 
 export interface StreamServerOptions {
@@ -26,10 +29,13 @@ export interface StreamServerOptions {
   cri: CriClient;
   /** Takes a new certificate. Rejects with JoinError. */
   onCertificate: (head: CertificateHead) => Promise<void>;
+  endpoints: NodeEndpoints;
+  /** The folder of the device's own logs. */
+  hostLogRoot: string;
   log: Logger;
 }
 
-/** Answers the streams that the provider opens: logs, exec, attach and port-forward, and a new certificate. */
+/** Answers the streams that the provider opens. */
 export class StreamServer {
   readonly #options: StreamServerOptions;
 
@@ -73,6 +79,10 @@ export class StreamServer {
         return relayStreaming(stream, head, this.#options);
       case 'certificate':
         return this.#takeCertificate(stream, head);
+      case 'stats':
+        return serveStats(stream, head, this.#options);
+      case 'host-log':
+        return serveHostLog(stream, head, this.#options);
     }
   }
 
@@ -93,6 +103,7 @@ function refusalOf(error: unknown): { status: number; message: string } | undefi
     return { status: error.code === 'LOG_BAD_OPTION' ? 400 : 500, message: error.message };
   }
   if (error instanceof JoinError) return { status: 500, message: error.message };
+  if (error instanceof HostError) return { status: 500, message: error.message };
   if (error instanceof CriError) {
     return { status: error.code === 'NOT_FOUND' ? 404 : 500, message: error.detail };
   }

@@ -1,4 +1,5 @@
 import type { ConfigMap, Pod, Secret } from '../../kube/api.ts';
+import { configSourceAnnotation } from '../../kube/priority.ts';
 import { digestOf } from '../../protocol/digest.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
 import type { DesiredObject, HeldObject, RemovedObject } from '../../protocol/sync.ts';
@@ -90,8 +91,14 @@ function byKey(objects: readonly DesiredObject[]): Map<string, DesiredObject> {
 /** Whatever the object itself says, it is the one that it was announced as. */
 function withIdentity(desired: DesiredObject): DesiredObject {
   const { namespace, name, uid, object } = desired;
-  return {
-    ...desired,
-    object: { ...object, metadata: { ...object.metadata, namespace, name, uid } },
-  };
+  const metadata = { ...object.metadata, namespace, name, uid };
+  return { ...desired, object: { ...object, metadata: fromApi(metadata) } };
+}
+
+/** Only the device itself makes static pods: what comes from the cloud can't say that it is one. */
+function fromApi<Metadata extends Record<string, unknown>>(metadata: Metadata): Metadata {
+  const { annotations } = metadata;
+  if (typeof annotations !== 'object' || annotations === null) return metadata;
+  if (!(configSourceAnnotation in annotations)) return metadata;
+  return { ...metadata, annotations: { ...annotations, [configSourceAnnotation]: 'api' } };
 }

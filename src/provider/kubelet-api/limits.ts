@@ -56,3 +56,6 @@ export const maxTokenLength = 16 * 1024;
 
 /** How often the file with the client CA is read again. */
 export const clientCaFileIntervalMs = 60_000;
+
+/** Most bytes, unpacked, of what a site says of itself in one answer. */
+export const maxStatsBytes = 32 * 1024 * 1024;

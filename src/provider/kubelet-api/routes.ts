@@ -3,7 +3,16 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { openContainerLog, sendLog } from './container-logs.ts';
 import { KubeletApiError } from './kubelet-api-error.ts';
+import type { StatsHead } from '../../protocol/stream-head.ts';
 import type { NodeDirectory } from './node-directory.ts';
+import {
+  hostLogHead,
+  hostLogType,
+  openNodeEndpoint,
+  sendNodeBody,
+  statsEndpoints,
+  statsHead,
+} from './node-endpoints.ts';
 import { refusalOf } from './refusal.ts';
 import { parseTarget, type RequestTarget } from './request-target.ts';
 import { parseStreamingRequest } from './streaming-request.ts';
@@ -43,8 +52,31 @@ export function addRoutes(app: FastifyInstance, options: RouteOptions): void {
     await sendText(reply, 404, '404: Page Not Found');
   });
 
-  app.get('/healthz', async (_request, reply) => {
-    await sendText(reply, 200, 'ok');
+  const serveStats = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    path: StatsHead['path'],
+  ): Promise<void> => {
+    const { nodeName, target } = visitOf(request);
+    const head = statsHead(path, target.query);
+    const body = await openNodeEndpoint(nodes, nodeName, head, goneSignal(reply.raw));
+    reply.hijack();
+    await sendNodeBody(body, reply.raw, statsEndpoints[path]);
+  };
+  for (const path of Object.keys(statsEndpoints) as StatsHead['path'][]) {
+    app.get(path, (request, reply) => serveStats(request, reply, path));
+  }
+  for (const part of ['ping', 'log', 'syncloop']) {
+    app.get(`/healthz/${part}`, (request, reply) => serveStats(request, reply, '/healthz'));
+  }
+  app.get('/logs', (_request, reply) => reply.redirect('logs/', 301));
+  app.get('/logs/*', async (request, reply) => {
+    const { nodeName, target } = visitOf(request);
+    const path = target.path.slice('/logs/'.length);
+    const head = hostLogHead(path);
+    const body = await openNodeEndpoint(nodes, nodeName, head, goneSignal(reply.raw));
+    reply.hijack();
+    await sendNodeBody(body, reply.raw, hostLogType(path), Infinity);
   });
   app.get('/pods', (request) => ({
     kind: 'PodList',

@@ -10,6 +10,7 @@ import { GrpcChannel } from '../../../src/edge-runner/cri/grpc-channel.ts';
 import { readHostFacts } from '../../../src/edge-runner/host/host-facts.ts';
 import { NodeReporter } from '../../../src/edge-runner/node/node-reporter.ts';
 import { systemClock } from '../../../src/edge-runner/pod/clock.ts';
+import type { NodeRules } from '../../../src/edge-runner/pod/placed-pods.ts';
 import type { PodContext } from '../../../src/edge-runner/pod/pod-context.ts';
 import { PodManager } from '../../../src/edge-runner/pod/pod-manager.ts';
 import { Outbox } from '../../../src/edge-runner/report/outbox.ts';
@@ -61,7 +62,10 @@ export class Engine {
     this.#watching = watchRuntime({ events, pods: this.pods, node, log }, signal);
   }
 
-  static async start(device: Device): Promise<Engine> {
+  static async start(
+    device: Device,
+    options: Partial<Pick<NodeRules, 'admission' | 'allocatable'>> = {},
+  ): Promise<Engine> {
     const stateDir = join(device.dir, 'towline');
     await mkdir(stateDir, { recursive: true });
     const channel = new GrpcChannel({ socketPath: device.socket });
@@ -74,6 +78,7 @@ export class Engine {
     const facts = await readHostFacts();
     const node = await NodeReporter.create({
       ...{ cri, facts, stateDir, runnerVersion: 'test' },
+      reservation: { system: {}, thresholds: [] },
       onChange: () => undefined,
     });
     const context = await createPodContext({
@@ -83,6 +88,7 @@ export class Engine {
       cgroupRoot: device.cgroupRoot,
       allowedUnsafeSysctls: ['net.core.*'],
       clusterDns: { servers: ['10.96.0.10'], domain: 'cluster.local' },
+      admission: options.admission ?? (() => undefined),
       requestToken: () =>
         Promise.resolve({
           token: `token-${randomUUID()}`,
@@ -91,7 +97,7 @@ export class Engine {
       node: {
         ...{ nodeName: `${device.name}.test`, hostname: 'device' },
         ...{ hostIPs: ['192.168.77.2'], memoryBytes: facts.memoryBytes },
-        allocatable: node.report.allocatable,
+        allocatable: options.allocatable ?? node.report.allocatable,
       },
       log,
       clock: systemClock,

@@ -8,6 +8,7 @@ import { parseProviderAddresses } from '../../../src/edge-runner/join/provider-a
 import { SiteCredentials } from '../../../src/edge-runner/join/site-credentials.ts';
 import type { PodManager } from '../../../src/edge-runner/pod/pod-manager.ts';
 import { Link } from '../../../src/edge-runner/run/link.ts';
+import type { NodeEndpoints } from '../../../src/edge-runner/stats/node-endpoints.ts';
 import { StreamServer } from '../../../src/edge-runner/streams/stream-server.ts';
 import { tokenHashOf } from '../../../src/provider/join/token.ts';
 import { SiteCertificates } from '../../../src/provider/site/site-certificates.ts';
@@ -110,6 +111,7 @@ export async function startDevice(t: Test, dir: string): Promise<Device> {
   const nothing: unknown = undefined;
   const streams = new StreamServer({
     ...{ pods: nothing as PodManager, cri: nothing as CriClient, log },
+    ...{ endpoints: nothing as NodeEndpoints, hostLogRoot: '' },
     onCertificate: (head) => credentials.install(head),
   });
   const sessions: Session[] = [];

@@ -36,7 +36,7 @@ export const everyValue = new Set([
 /** What is not done of a field that is honoured. */
 export const partlyNotes: Partial<Record<string, string>> = {
   'spec.containers[].resources.requests': 'CPU, memory and ephemeral storage',
-  'spec.containers[].resources.limits': 'CPU and memory',
+  'spec.containers[].resources.limits': 'CPU, memory and ephemeral storage',
   'spec.containers[].resizePolicy[]': 'resources of a running container are not changed',
   'spec.enableServiceLinks': 'a site has no Services yet, so there are no variables for them',
   'spec.containers[].restartPolicyRules[].action': 'not `RestartAllContainers`',
@@ -53,7 +53,6 @@ export const partlyNotes: Partial<Record<string, string>> = {
   'spec.securityContext.seLinuxChangePolicy': 'volumes are labelled by the runtime',
   'spec.readinessGates[]': 'as far as the conditions reach the site',
   'spec.volumes[].emptyDir.medium': 'on disk and `Memory`, not huge pages',
-  'spec.volumes[].emptyDir.sizeLimit': 'binds with `Memory`; on disk it is not watched',
 };
 
 /** Why a field is not honoured: the first pattern that matches. */

@@ -167,7 +167,7 @@ const honoured: Record<string, Parameters<typeof storedPod>[0]> = {
         { secretRef: { name: 'x', optional: true } },
       ],
       resources: {
-        limits: { cpu: '1', memory: '1Gi' },
+        limits: { cpu: '1', memory: '1Gi', 'ephemeral-storage': '1Gi' },
         requests: { cpu: '1', memory: '1Gi', 'ephemeral-storage': '1Gi' },
       },
       resizePolicy: [{ resourceName: 'cpu', restartPolicy: 'NotRequired' }],
@@ -266,10 +266,6 @@ const neglected: [parts: Parameters<typeof storedPod>[0], path: string][] = [
   [
     { container: { restartPolicyRules: [{ action: 'RestartAllContainers' }] } },
     'spec.containers[0].restartPolicyRules[0].action',
-  ],
-  [
-    { container: { resources: { limits: { 'ephemeral-storage': '1Gi' } } } },
-    'spec.containers[0].resources.limits.ephemeral-storage',
   ],
   [
     { container: { resources: { limits: { 'example.com/gpu': '1' } } } },

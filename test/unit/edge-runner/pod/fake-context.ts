@@ -79,7 +79,7 @@ export class FakeContext {
       },
       seccompRoot: '/nowhere/seccomp',
       placed: new PlacedPods({
-        ...{ allocatable: {}, allowedUnsafeSysctls: [] },
+        ...{ admission: () => undefined, allocatable: {}, allowedUnsafeSysctls: [] },
         ...{ hasAppArmor: false, hasStrictGroups: false },
       }),
       clusterDns: { servers: [], domain: 'cluster.local' },

@@ -3,6 +3,7 @@ import { PlacedPods } from '../../../../src/edge-runner/pod/placed-pods.ts';
 import type { Pod, PodSpec } from '../../../../src/kube/api.ts';
 
 const rules = {
+  admission: () => undefined,
   allocatable: { cpu: '1', pods: '10' },
   allowedUnsafeSysctls: [],
   hasAppArmor: false,
@@ -28,6 +29,44 @@ void t.test('a pod that was there before keeps its place, room or not', (t) => {
   const placed = new PlacedPods(rules);
   for (const uid of ['a', 'b']) placed.keep(podOf(uid));
   t.match(placed.place(podOf('c')), { message: /used: 1200, capacity: 1000/ });
+  t.end();
+});
+
+void t.test('a pod is refused while the device takes none of its kind', (t) => {
+  const refusal = { reason: 'Evicted', message: 'The node had condition: [DiskPressure]. ' };
+  const placed = new PlacedPods({ ...rules, admission: () => refusal });
+  t.same(placed.place(podOf('a')), refusal);
+  t.equal(placed.has('a'), false);
+  t.end();
+});
+
+void t.test('a critical pod takes as few places as it can, of those who matter least', (t) => {
+  const room = { ...rules, allocatable: { cpu: '2', pods: '10' } };
+  const placed = new PlacedPods(room);
+  const cpu = (requests: string, limits?: string): Partial<PodSpec> => ({
+    containers: [
+      {
+        name: 'web',
+        resources: {
+          requests: { cpu: requests, memory: '1' },
+          ...(limits === undefined ? {} : { limits: { cpu: limits, memory: '1' } }),
+        },
+      },
+    ],
+  });
+  placed.keep(podOf('idle', { containers: [{ name: 'web' }] }));
+  placed.keep(podOf('low', { ...cpu('500m'), priority: 1 }));
+  placed.keep(podOf('high', { ...cpu('500m'), priority: 9 }));
+  placed.keep(podOf('guaranteed', cpu('500m', '500m')));
+  placed.keep(podOf('system', { ...cpu('500m'), priority: 2_000_000_000 }));
+  const victims = (requests: string): (string | undefined)[] | undefined =>
+    placed
+      .victimsOf(podOf('critical', { ...cpu(requests), priority: 2_000_000_000 }))
+      ?.map(({ metadata }) => metadata.uid);
+  t.same(victims('400m'), ['low']);
+  t.same(victims('1'), ['low', 'high']);
+  t.same(victims('1500m'), ['low', 'high', 'guaranteed']);
+  t.equal(victims('1600m'), undefined, 'not even without all of them');
   t.end();
 });
 

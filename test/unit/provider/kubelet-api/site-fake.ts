@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type Duplex, duplexPair } from 'node:stream';
+import { gzipSync } from 'node:zlib';
 import type { Pod } from '../../../../src/kube/api.ts';
 import type {
   ProviderStreamHead,
@@ -28,6 +29,8 @@ export class SiteFake implements NodeDirectory {
   failure: Error | undefined;
   /** What the site answers at once to every stream, if anything. */
   answer: ProviderStreamReply | undefined;
+  /** What it says to `stats` and `host-log` where `answer` isn't set. */
+  endpointBody: Buffer = gzipSync('ok');
   readonly #events = new EventTarget();
 
   async open(nodeName: string, head: ProviderStreamHead, streamClass: string): Promise<Duplex> {
@@ -45,6 +48,10 @@ export class SiteFake implements NodeDirectory {
     this.opened.push({ nodeName, head, streamClass, site });
     this.#events.dispatchEvent(new Event('open'));
     if (this.answer !== undefined) await writeFrame(site, this.answer);
+    else if (head.type === 'stats' || head.type === 'host-log') {
+      await writeFrame(site, { ok: true });
+      site.end(this.endpointBody);
+    }
     return provider;
   }
 

@@ -1,0 +1,14 @@
+/** How often the device is looked at, as a kubelet's monitoring interval. */
+export const pressureIntervalMs = 10_000;
+
+/** How often pods with limits on local storage are measured. */
+export const storageIntervalMs = 30_000;
+
+/** How long pressure is reported after it was last seen (kubelet's `evictionPressureTransitionPeriod`). */
+export const pressureTransitionMs = 300_000;
+
+/** The grace of an evicted pod (kubelet's). */
+export const evictionGraceSeconds = 1;
+
+/** How long an evicted pod may take to end before the next one is evicted (kubelet's). */
+export const evictionWaitMs = 30_000;

@@ -1,0 +1,71 @@
+import type { Logger } from 'pino';
+import type { CriClient } from '../cri/cri-client.ts';
+import { EvictionManager } from '../eviction/eviction-manager.ts';
+import { observeSignals } from '../eviction/observe-signals.ts';
+import { ImageCollector } from '../garbage/image-collector.ts';
+import { minImageAgeMs } from '../garbage/limits.ts';
+import { LogRotator } from '../garbage/log-rotator.ts';
+import { neededImages } from '../garbage/needed-images.ts';
+import { readFilesystemUsage } from '../host/pressure.ts';
+import type { NodeReporter } from '../node/node-reporter.ts';
+import type { Clock } from '../pod/clock.ts';
+import type { PodManager } from '../pod/pod-manager.ts';
+import { imageFilesystem, UsageCollector } from '../stats/usage-collector.ts';
+import { DiskMeter } from '../stats/volume-usage.ts';
+import { PodLayout } from '../volumes/pod-layout.ts';
+import type { RunOptions } from './run-options.ts';
+
+export interface UpkeepParts {
+  options: Pick<RunOptions, 'stateDir' | 'memoryDir' | 'upkeep'>;
+  cri: CriClient;
+  pods: PodManager;
+  node: Pick<NodeReporter, 'setPressure'>;
+  clock: Clock;
+  log: Logger;
+}
+
+/** What measures the device and keeps it in order. */
+export interface Upkeep {
+  usage: UsageCollector;
+  meter: DiskMeter;
+  images: ImageCollector;
+  logs: LogRotator;
+  eviction: EvictionManager;
+}
+
+/** Constructs it; nothing is measured yet but where the runtime keeps images. */
+export async function createUpkeep(parts: UpkeepParts): Promise<Upkeep> {
+  const { options, cri, pods, node, clock, log } = parts;
+  const { stateDir, memoryDir, upkeep } = options;
+  const nowMs = (): number => clock.monotonicMs();
+  const imagePath = (await imageFilesystem(cri))?.path ?? stateDir;
+  const meter = new DiskMeter(new PodLayout({ rootDir: stateDir, memoryDir }), nowMs);
+  const usage = new UsageCollector({
+    ...{ cri, stateDir, pods: () => pods.list(), nowMs: () => clock.wallMs() },
+  });
+  const images = new ImageCollector({
+    policy: { ...upkeep.images, minAgeMs: minImageAgeMs },
+    neededNames: () => neededImages(pods.list()),
+    disk: () => readFilesystemUsage(imagePath),
+    ...{ cri, nowMs, log },
+  });
+  return {
+    ...{ usage, meter, images },
+    logs: new LogRotator({
+      reopen: (containerId) => cri.reopenContainerLog({ containerId }),
+      ...{ maxBytes: upkeep.logMaxBytes, maxFiles: upkeep.logMaxFiles },
+      ...{ nowMs: () => clock.wallMs(), log },
+    }),
+    eviction: new EvictionManager({
+      ...{ thresholds: upkeep.evictionHard, transitionMs: upkeep.pressureTransitionMs },
+      observe: () => observeSignals({ stateDir, imagePath }),
+      pods: () => pods.list(),
+      measure: (known) => usage.measure(known),
+      reclaimDisk: (signal) => images.removeUnused(signal),
+      onConditions: (conditions) => {
+        node.setPressure(conditions);
+      },
+      ...{ meter, nowMs, log },
+    }),
+  };
+}

@@ -1,0 +1,114 @@
+import { waitFor } from '../../hack/lab/wait.ts';
+import { isRunning, onEveryControlPlane, shellPod } from './cluster.ts';
+
+/** As in `kubectl get --raw`, and what metrics-server asks a node for. */
+await onEveryControlPlane(async (t, cluster) => {
+  const { namespace, site } = cluster;
+  const ask = (path: string): Promise<string> =>
+    cluster.kubectl('get', '--raw', `/api/v1/nodes/${site.nodeName}/proxy${path}`);
+  const sample = (text: string, name: string, container = 'main'): number =>
+    Number(
+      new RegExp(
+        `^${name}\\{container="${container}",namespace="${namespace}",pod="busy"\\} (\\S+)`,
+        'm',
+      ).exec(text)?.[1],
+    );
+
+  await cluster.apply(
+    shellPod(
+      cluster,
+      'busy',
+      'dd if=/dev/zero of=/d/file bs=1M count=3; while :; do :; done',
+      { volumes: [{ name: 'd', emptyDir: {} }] },
+      {
+        volumeMounts: [{ name: 'd', mountPath: '/d' }],
+        livenessProbe: { exec: { command: ['true'] }, periodSeconds: 1 },
+      },
+    ),
+  );
+  await cluster.untilPod('busy', 'Running', isRunning);
+
+  await t.test(
+    '/metrics/resource: two answers give the use that `kubectl top` shows',
+    async (t) => {
+      const first = await ask('/metrics/resource');
+      t.match(first, /^node_cpu_usage_seconds_total \d+(\.\d+)? \d{13}$/m);
+      t.match(first, /^node_memory_working_set_bytes \d{7,} \d{13}$/m);
+      t.match(first, /^resource_scrape_error 0$/m);
+      t.ok(sample(first, 'container_memory_working_set_bytes') > 100_000);
+      t.ok(Math.abs(sample(first, 'container_start_time_seconds') - Date.now() / 1000) < 120);
+      const before = sample(first, 'container_cpu_usage_seconds_total');
+      await waitFor(
+        async () =>
+          sample(await ask('/metrics/resource'), 'container_cpu_usage_seconds_total') >
+          before + 0.2,
+        { what: 'the busy loop to be seen', timeoutMs: 20_000 },
+      );
+      t.pass('the CPU of the busy loop is counted');
+    },
+  );
+
+  await t.test('/stats/summary names pod, container, volume and disk', async (t) => {
+    const summary = JSON.parse(await ask('/stats/summary')) as {
+      node: { nodeName: string; fs: { capacityBytes: number } };
+      pods: {
+        podRef: { name: string };
+        containers: { name: string; memory: { workingSetBytes: number } }[];
+        volume: { name: string; usedBytes: number }[];
+        network: { rxBytes: number };
+      }[];
+    };
+    t.equal(summary.node.nodeName, site.nodeName);
+    t.ok(summary.node.fs.capacityBytes > 1e9);
+    const pod = summary.pods.find(({ podRef }) => podRef.name === 'busy');
+    t.match(pod, { containers: [{ name: 'main' }], network: { name: 'eth0' } });
+    const used = pod?.volume.find(({ name }) => name === 'd')?.usedBytes ?? 0;
+    t.ok(used >= 3 * 1024 * 1024 && used < 4 * 1024 * 1024, String(used));
+  });
+
+  await t.test(
+    'the other metrics, the runtime’s pods, configuration, health and logs',
+    async (t) => {
+      t.match(
+        await ask('/metrics/cadvisor'),
+        /^container_network_receive_bytes_total\{.*pod="busy"\} \d+/m,
+      );
+      t.match(await ask('/metrics'), `kubelet_node_name{node="${site.nodeName}"} 1\n`);
+      await waitFor(
+        async () =>
+          /prober_probe_total\{.*pod="busy".*successful"\} [1-9]/.test(
+            await ask('/metrics/probes'),
+          ),
+        { what: 'a probe to be counted', timeoutMs: 20_000 },
+      );
+      t.match(JSON.parse(await ask('/runningpods')), {
+        kind: 'PodList',
+        items: [{ metadata: { name: 'busy', namespace } }],
+      });
+      t.match(JSON.parse(await ask('/configz')), {
+        kubeletconfig: { kind: 'KubeletConfiguration' },
+      });
+      t.equal(await ask('/healthz'), 'ok');
+      t.match(await ask('/logs/'), /^<pre>\n/);
+      const missing = await cluster.tryKubectl([
+        ...['get', '--raw', `/api/v1/nodes/${site.nodeName}/proxy/logs/nope`],
+      ]);
+      t.match(missing.stderr, /could not find the requested resource|not found/i);
+    },
+  );
+
+  await t.test('a site that is away is a clear error, and its pods are still listed', async (t) => {
+    await site.stopRunner();
+    const result = await waitFor(
+      async () => {
+        const path = `/api/v1/nodes/${site.nodeName}/proxy/metrics/resource`;
+        const tried = await cluster.tryKubectl(['get', '--raw', path], { timeoutMs: 20_000 });
+        return tried.code !== 0 && tried;
+      },
+      { what: 'the endpoint to fail', timeoutMs: 20_000 },
+    );
+    t.match(result.stderr, /disconnected/);
+    t.match(JSON.parse(await ask('/pods')), { items: [{ metadata: { name: 'busy' } }] });
+    await site.startRunner();
+  });
+});

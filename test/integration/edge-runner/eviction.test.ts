@@ -1,0 +1,180 @@
+import { join } from 'node:path';
+import t from 'tap';
+import { busyboxImage } from '../../../hack/lab/images.ts';
+import { createLab, type Lab } from '../../../hack/lab/lab.ts';
+import { ensurePackages } from '../../../hack/lab/packages.ts';
+import { sweepLabs } from '../../../hack/lab/remove-lab.ts';
+import { waitFor } from '../../../hack/lab/wait.ts';
+import type { EvictionManager } from '../../../src/edge-runner/eviction/eviction-manager.ts';
+import type { Threshold } from '../../../src/edge-runner/eviction/thresholds.ts';
+import { systemClock } from '../../../src/edge-runner/pod/clock.ts';
+import { createUpkeep } from '../../../src/edge-runner/run/create-upkeep.ts';
+import { parseUpkeepOptions } from '../../../src/edge-runner/run/upkeep-options.ts';
+import type { Container, Pod, PodSpec } from '../../../src/kube/api.ts';
+import type { NodeReport } from '../../../src/protocol/report.ts';
+import { asDesired, Engine, makePod } from './engine.ts';
+
+const progress = (line: string): void => {
+  t.comment(line);
+};
+
+t.setTimeout(180_000);
+await ensurePackages(progress);
+await sweepLabs({ progress });
+const lab: Lab = await createLab({ name: `eviction-${process.pid}`, progress });
+const device = await lab.startDevice({ name: 'd' });
+let conditions: NodeReport['conditions'] = [];
+let admission: EvictionManager['admission'] = () => undefined;
+const engine = await Engine.start(device, {
+  admission: (pod) => admission(pod),
+  allocatable: { cpu: '1', memory: '64Gi', 'ephemeral-storage': '64Gi', pods: '110' },
+});
+const signal = new AbortController().signal;
+t.teardown(async () => {
+  await engine.stop();
+  await lab.stop();
+});
+
+/** The part of the runner that evicts, with thresholds of the test. */
+async function managerWith(thresholds: readonly Threshold[]): Promise<EvictionManager> {
+  const upkeep = await createUpkeep({
+    options: {
+      stateDir: join(device.dir, 'towline'),
+      memoryDir: join(device.dir, 'memory'),
+      upkeep: { ...parseUpkeepOptions({}), evictionHard: thresholds, pressureTransitionMs: 0 },
+    },
+    node: { setPressure: (now) => (conditions = now) },
+    ...{ cri: engine.cri, pods: engine.pods, clock: systemClock, log: engine.context.log },
+  });
+  return upkeep.eviction;
+}
+
+async function run(
+  name: string,
+  script: string,
+  more: Partial<PodSpec> = {},
+  container: Partial<Container> = {},
+): Promise<Pod> {
+  const main = { name: 'main', image: busyboxImage, command: ['sh', '-c', script], ...container };
+  const pod = makePod(name, { containers: [main], ...more });
+  engine.put(asDesired('Pod', pod));
+  await engine.until(pod, 'Running', ({ phase }) => phase === 'Running');
+  return pod;
+}
+
+function eventsOf(pod: Pod): string[] {
+  const { events } = engine.outbox.take();
+  const own = events.filter((event) => event.pod.uid === pod.metadata.uid);
+  return own.map(({ type, reason, message }) => `${type} ${reason}: ${message}`);
+}
+
+await t.test('out of memory, the pod that uses most beyond its request goes', async (t) => {
+  const hold = 'dd if=/dev/zero of=/m/file bs=1M count=40; sleep 1000';
+  const spec: Partial<PodSpec> = { volumes: [{ name: 'm', emptyDir: { medium: 'Memory' } }] };
+  const mount: Partial<Container> = { volumeMounts: [{ name: 'm', mountPath: '/m' }] };
+  const modest = await run('modest', 'sleep 1000');
+  const critical = await run('critical', hold, { ...spec, priority: 2_000_000_000 }, mount);
+  const hungry = await run('hungry', hold, spec, mount);
+  await waitFor(
+    async () => {
+      const { stats } = await engine.cri.listContainerStats();
+      const large = stats.filter(
+        ({ memory }) => (memory?.workingSetBytes?.value ?? 0) > 30_000_000,
+      );
+      return large.length === 2;
+    },
+    { what: 'the memory to be taken', timeoutMs: 30_000 },
+  );
+  const manager = await managerWith([{ signal: 'memory.available', limit: { percent: 99.99 } }]);
+  await manager.relieve(signal);
+  const status = await engine.until(hungry, 'evicted', ({ phase }) => phase === 'Failed');
+  t.equal(status.reason, 'Evicted');
+  t.match(
+    status.message,
+    /^The node was low on resource: memory\. Threshold quantity: \S+, available: \S+\. Container main was using \S+, request is 0, has larger consumption of memory\. $/,
+  );
+  t.match(
+    status.conditions?.find(({ type }) => type === 'DisruptionTarget'),
+    { status: 'True', reason: 'TerminationByKubelet' },
+  );
+  t.match(eventsOf(hungry).join('\n'), /Warning Evicted: The node was low on resource: memory\./);
+  t.match(conditions, [{ type: 'MemoryPressure', status: 'True' }, {}, {}]);
+  t.same([...manager.counts], [['memory.available', 1]]);
+  t.equal(engine.status(modest)?.phase, 'Running', 'one at a time');
+
+  admission = (pod) => manager.admission(pod);
+  const late = makePod('late', { containers: [{ name: 'main', image: busyboxImage }] });
+  engine.put(asDesired('Pod', late));
+  const refused = await engine.until(late, 'refused', ({ phase }) => phase === 'Failed');
+  t.match(refused, {
+    reason: 'Evicted',
+    message: 'Pod was rejected: The node had condition: [MemoryPressure]. ',
+  });
+  admission = () => undefined;
+
+  await manager.relieve(signal);
+  await engine.until(modest, 'evicted', ({ reason }) => reason === 'Evicted');
+  await manager.relieve(signal);
+  t.equal(engine.status(critical)?.phase, 'Running', 'a critical pod stays');
+  for (const pod of [modest, critical, hungry, late]) engine.remove(pod);
+});
+
+await t.test('a pod that exceeds its own limits on storage goes, another stays', async (t) => {
+  const write = (megabytes: number): string =>
+    `dd if=/dev/zero of=/d/file bs=1M count=${megabytes}; sleep 1000`;
+  const spec: Partial<PodSpec> = { volumes: [{ name: 'd', emptyDir: { sizeLimit: '2Mi' } }] };
+  const mount: Partial<Container> = { volumeMounts: [{ name: 'd', mountPath: '/d' }] };
+  const large = await run('large', write(4), spec, mount);
+  const small = await run('small', write(1), spec, mount);
+  const layer = await run(
+    'layer',
+    write(8).replaceAll('/d/', '/'),
+    {},
+    {
+      resources: { limits: { 'ephemeral-storage': '3Mi' } },
+    },
+  );
+  const manager = await managerWith([]);
+  const evicted = async (pod: Pod): Promise<boolean> => {
+    const fresh = await managerWith([]);
+    await fresh.enforceLimits(signal);
+    return engine.status(pod)?.reason === 'Evicted';
+  };
+  await waitFor(() => evicted(large), { what: 'the volume to be too large', timeoutMs: 20_000 });
+  t.match(engine.status(large), {
+    phase: 'Failed',
+    message: 'Usage of EmptyDir volume "d" exceeds the limit "2Mi". ',
+  });
+  // containerd looks at what containers have written every 10 s.
+  await waitFor(() => evicted(layer), { what: 'the writable layer', timeoutMs: 40_000 });
+  t.match(
+    engine.status(layer)?.message,
+    /^Pod ephemeral local storage usage exceeds the total limit of containers 3Mi\. $/,
+  );
+  t.equal(engine.status(small)?.phase, 'Running');
+  await manager.relieve(signal);
+  t.match(conditions, [{ status: 'False' }, { status: 'False' }, { status: 'False' }]);
+  for (const pod of [large, small, layer]) engine.remove(pod);
+});
+
+await t.test('a critical pod that doesn’t fit takes the place of a lesser one', async (t) => {
+  const cpu = (request: string): Partial<Container> => ({
+    resources: { requests: { cpu: request } },
+  });
+  const lesser = await run('lesser', 'sleep 1000', {}, cpu('700m'));
+  const tiny = await run('tiny', 'sleep 1000', {}, cpu('100m'));
+  const vain = makePod('vain', {
+    containers: [{ name: 'main', image: busyboxImage, ...cpu('600m') }],
+    priority: 1000,
+  });
+  engine.put(asDesired('Pod', vain));
+  await engine.until(vain, 'refused', ({ reason }) => reason === 'OutOfcpu');
+  await run('system', 'sleep 1000', { priority: 2_000_000_000 }, cpu('600m'));
+  const status = await engine.until(lesser, 'preempted', ({ phase }) => phase === 'Failed');
+  t.match(status, { reason: 'Preempting', message: 'Preempted in order to admit critical pod' });
+  t.match(
+    eventsOf(lesser).join('\n'),
+    'Warning Preempting: Preempted in order to admit critical pod',
+  );
+  t.equal(engine.status(tiny)?.phase, 'Running', 'no more than is needed');
+});

@@ -1,0 +1,115 @@
+import { pino } from 'pino';
+import t from 'tap';
+import { ImageCollector } from '../../../../src/edge-runner/garbage/image-collector.ts';
+import { neededImages } from '../../../../src/edge-runner/garbage/needed-images.ts';
+import {
+  bytesToFree,
+  imagesToRemove,
+  type StoredImage,
+} from '../../../../src/edge-runner/garbage/plan-images.ts';
+import { Image } from '../../../../src/edge-runner/cri/image-messages.ts';
+import { makePod, web } from '../pod/make-observed.ts';
+
+const signal = new AbortController().signal;
+const percent = { highPercent: 85, lowPercent: 80 };
+
+void t.test('nothing is freed below the high mark, and down to the low one above it', (t) => {
+  t.equal(bytesToFree({ capacityBytes: 1000, availableBytes: 160 }, percent), 0);
+  t.equal(bytesToFree({ capacityBytes: 1000, availableBytes: 150 }, percent), 50);
+  t.equal(bytesToFree({ capacityBytes: 1000, availableBytes: 0 }, percent), 200);
+  t.equal(bytesToFree({ capacityBytes: 0, availableBytes: 0 }, percent), 0);
+  t.end();
+});
+
+void t.test('what was not used for longest goes first, and never what is needed or new', (t) => {
+  const image = (id: string, fields: Partial<StoredImage> = {}): StoredImage => ({
+    ...{ id, sizeBytes: 10, isNeeded: false, firstSeenMs: 0, lastUsedMs: 0 },
+    ...fields,
+  });
+  const images = [
+    image('newer', { lastUsedMs: 5 }),
+    image('needed', { isNeeded: true }),
+    image('young', { firstSeenMs: 950 }),
+    image('oldest'),
+  ];
+  const ids = (bytes: number): string[] =>
+    imagesToRemove(images, bytes, { minAgeMs: 100, nowMs: 1000 }).map(({ id }) => id);
+  t.same(ids(5), ['oldest']);
+  t.same(ids(11), ['oldest', 'newer']);
+  t.same(ids(Infinity), ['oldest', 'newer']);
+  t.end();
+});
+
+void t.test('pods need the images of all their containers until they have ended', (t) => {
+  const pod = makePod({ initContainers: [{ name: 'init', image: 'init:1' }], containers: [web] });
+  const other = makePod({ containers: [{ name: 'x', image: 'x:1' }] });
+  const users = [
+    { pod, isDesired: true, status: undefined },
+    { pod: other, isDesired: true, status: { phase: 'Failed' as const } },
+    { pod: other, isDesired: false, status: undefined },
+  ];
+  t.same([...neededImages(users)].sort(), ['init:1', 'web:1']);
+  t.end();
+});
+
+/** A runtime with images of 100 bytes each, on a disk of 1000. */
+class Runtime {
+  images = new Map<string, string>();
+  containers: { imageRef: string }[] = [];
+  needed: string[] = [];
+  nowMs = 0;
+  readonly collector = new ImageCollector({
+    cri: {
+      listImages: () =>
+        Promise.resolve({
+          images: Array.from(this.images, ([id, tag]) => {
+            return { ...Image.decode(new Uint8Array()), id, repoTags: [tag], size: 100 };
+          }),
+        }),
+      listContainers: () => Promise.resolve({ containers: this.containers as never }),
+      imageStatus: ({ image }) => {
+        const full = `docker.io/library/${image?.image ?? ''}:latest`;
+        const id = Array.from(this.images).find(([, tag]) => tag === full)?.[0];
+        return Promise.resolve({
+          image: id === undefined ? undefined : { ...Image.decode(new Uint8Array()), id },
+          info: {},
+        });
+      },
+      removeImage: ({ image }) => {
+        this.images.delete(image?.image ?? '');
+        return Promise.resolve({});
+      },
+      status: () =>
+        Promise.resolve({
+          status: undefined,
+          info: { config: '{"sandboxImage":"pause:1"}' },
+        } as never),
+    },
+    policy: { ...percent, minAgeMs: 1000 },
+    neededNames: () => this.needed,
+    disk: () =>
+      Promise.resolve({ capacityBytes: 1000, availableBytes: 1000 - 100 * this.images.size }),
+    nowMs: () => this.nowMs,
+    log: pino({ level: 'silent' }),
+  });
+}
+
+void t.test('a full disk loses only what neither container, pod nor sandbox needs', async (t) => {
+  const runtime = new Runtime();
+  const fill = ['pause:1', 'run:1', 'docker.io/library/short:latest', 'a:1', 'b:1'];
+  fill.forEach((tag, index) => runtime.images.set(`id${index}`, tag));
+  runtime.containers = [{ imageRef: 'id1' }, { imageRef: 'id4' }];
+  runtime.needed = ['short'];
+  await runtime.collector.collect(signal);
+  t.equal(runtime.images.size, 5, 'half full');
+  for (const id of ['id5', 'id6', 'id7', 'id8']) runtime.images.set(id, `${id}:1`);
+  runtime.containers = [{ imageRef: 'id1' }];
+  runtime.nowMs = 5000;
+  await runtime.collector.collect(signal);
+  t.same([...runtime.images.keys()].includes('id3'), false, 'a:1 was there, and never used');
+  t.ok(runtime.images.has('id4'), 'the low mark is reached with one');
+  t.equal(runtime.images.size, 8);
+  runtime.nowMs = 10_000;
+  await runtime.collector.removeUnused(signal);
+  t.same([...runtime.images.keys()].sort(), ['id0', 'id1', 'id2']);
+});
