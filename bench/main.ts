@@ -8,6 +8,7 @@ interface Benchmark {
 }
 
 const benchmarks: Record<string, () => Promise<Benchmark>> = {
+  exec: () => import('./exec.ts'),
   'pod-start': () => import('./pod-start.ts'),
   tunnel: () => import('./tunnel.ts'),
 };
