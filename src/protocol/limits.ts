@@ -11,3 +11,12 @@ export const maxDeltaBytes = 64 * 1024 * 1024;
 
 /** Most environment-independent command words of one exec. */
 export const maxCommandWords = 4096;
+
+/** Longest fact about a device, in characters: a version, a name, an amount. */
+export const maxFactLength = 256;
+
+/** Most resources, conditions and addresses of a device, each. */
+export const maxFacts = 64;
+
+/** Longest message of a condition of a device, in characters; the API's own bound. */
+export const maxConditionMessageLength = 32 * 1024;

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { maxConditionMessageLength, maxFactLength, maxFacts } from './limits.ts';
 
 /**
  * The report stream brings the provider what happened on a site. Every message from the runner has
@@ -26,32 +27,40 @@ export const podReport = v.object({
 });
 export type PodReport = v.InferOutput<typeof podReport>;
 
+/** What people are shown of a device: one line, without what a terminal would take for a command. */
+const fact = v.pipe(v.string(), v.maxLength(maxFactLength), v.regex(/^\P{Cc}*$/u));
+
+const resources = v.pipe(v.record(fact, fact), v.maxEntries(maxFacts));
+
 /** Facts about the device for its Node object. */
 export const nodeReport = v.object({
-  capacity: v.record(v.string(), v.string()),
-  allocatable: v.record(v.string(), v.string()),
+  capacity: resources,
+  allocatable: resources,
   nodeInfo: v.object({
-    machineID: v.string(),
-    systemUUID: v.string(),
-    bootID: v.string(),
-    kernelVersion: v.string(),
-    osImage: v.string(),
-    containerRuntimeVersion: v.string(),
-    operatingSystem: v.string(),
-    architecture: v.string(),
+    machineID: fact,
+    systemUUID: fact,
+    bootID: fact,
+    kernelVersion: fact,
+    osImage: fact,
+    containerRuntimeVersion: fact,
+    operatingSystem: fact,
+    architecture: fact,
   }),
-  conditions: v.array(
-    v.object({
-      type: v.string(),
-      status: v.picklist(['True', 'False', 'Unknown']),
-      reason: v.string(),
-      message: v.string(),
-    }),
+  conditions: v.pipe(
+    v.array(
+      v.object({
+        type: fact,
+        status: v.picklist(['True', 'False', 'Unknown']),
+        reason: fact,
+        message: v.pipe(v.string(), v.maxLength(maxConditionMessageLength)),
+      }),
+    ),
+    v.maxLength(maxFacts),
   ),
   /** Addresses of the device itself, for the Site's status. */
-  addresses: v.array(v.string()),
-  hostname: v.string(),
-  runnerVersion: v.string(),
+  addresses: v.pipe(v.array(v.pipe(v.string(), v.ip())), v.maxLength(maxFacts)),
+  hostname: fact,
+  runnerVersion: fact,
 });
 export type NodeReport = v.InferOutput<typeof nodeReport>;
 

@@ -1,5 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import { messageOf, TunnelError } from './errors.ts';
+import { nestsDeeper } from './json-depth.ts';
+import { maxJsonDepth } from './limits.ts';
 
 const lengthBytes = 4;
 
@@ -36,8 +38,8 @@ export class FrameReader {
 
   /**
    * The next value, or undefined at a clean end. Rejects with TunnelError FRAME_TOO_LARGE before
-   * anything of a longer frame is kept, FRAME_INVALID for what isn't JSON, FRAME_TRUNCATED when
-   * the stream ends within a frame, ABORTED by the signal, or the stream's own error.
+   * anything of a longer frame is kept, FRAME_INVALID for what isn't JSON or nests deeper than
+   * `maxJsonDepth`, FRAME_TRUNCATED when the stream ends within a frame, ABORTED by the signal, or the stream's own error.
    */
   async read(signal?: AbortSignal): Promise<unknown> {
     const head = await this.#take(lengthBytes, signal);
@@ -50,6 +52,12 @@ export class FrameReader {
     }
     const body = await this.#take(bytes, signal);
     if (body.length < bytes) throw truncated();
+    if (nestsDeeper(body, maxJsonDepth)) {
+      throw new TunnelError(
+        'FRAME_INVALID',
+        `a message came that nests deeper than ${maxJsonDepth}`,
+      );
+    }
     try {
       return JSON.parse(body.toString('utf8'));
     } catch (cause) {

@@ -73,6 +73,8 @@ export const defaultLimits: TunnelLimits = {
   closeTimeoutMs: 2_000,
 };
 
+/** Arrays and objects within each other in a JSON frame; Kubernetes' own objects need no 20. */
+export const maxJsonDepth = 64;
 /** Largest WebSocket message that is accepted. */
 export const maxMessageBytes = 256 * kib;
 /** Fragments of one WebSocket message. */

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Pod } from '../../kube/api.ts';
+import { safeName } from '../volumes/safe-name.ts';
 import { qosClassOf, type QosClass } from '../../kube/qos.ts';
 
 export type CgroupDriver = 'cgroupfs' | 'systemd';
@@ -7,6 +8,7 @@ export type CgroupDriver = 'cgroupfs' | 'systemd';
 /**
  * Name of a pod's cgroup as a kubelet names it: `/kubepods/burstable/pod<uid>` with cgroupfs,
  * `kubepods-burstable-pod<uid>.slice` with systemd; guaranteed pods stand directly under the root.
+ * @throws VolumeError `UNSAFE_NAME`
  */
 export function podCgroupParent(pod: Pod, driver: CgroupDriver, root: string): string {
   return cgroupName(pod.metadata.uid ?? '', qosClassOf(pod), driver, root);
@@ -18,7 +20,8 @@ export function podCgroupParents(podUid: string, driver: CgroupDriver, root: str
   return classes.map((qos) => cgroupName(podUid, qos, driver, root));
 }
 
-function cgroupName(uid: string, qos: QosClass, driver: CgroupDriver, root: string): string {
+function cgroupName(podUid: string, qos: QosClass, driver: CgroupDriver, root: string): string {
+  const uid = safeName(podUid);
   const parts = qos === 'Guaranteed' ? [] : [qos.toLowerCase()];
   if (driver === 'cgroupfs') return join('/', root, ...parts, `pod${uid}`);
   return `${[root, ...parts, `pod${uid.replaceAll('-', '_')}`].join('-')}.slice`;

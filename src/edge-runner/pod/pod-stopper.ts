@@ -107,6 +107,8 @@ export async function removePod(
 ): Promise<void> {
   for (const container of observed.containers) await removeContainer(context, container);
   for (const sandbox of observed.sandboxes) await removeSandbox(context, sandbox);
+  // Of a pod that left nothing but a report, its uid is all that is known.
+  if (pod.metadata.name === '') return;
   await rm(podLogDirectory(context.logRoot, pod), { recursive: true, force: true });
 }
 

@@ -3,7 +3,6 @@ import type {
   ExecHead,
   PortForwardHead,
   ProviderStreamReply,
-  Upgrade,
 } from '../../protocol/stream-head.ts';
 import { writeFrame } from '../../tunnel/json-frame.ts';
 import type { TunnelStream } from '../../tunnel/stream.ts';
@@ -11,6 +10,7 @@ import type { CriClient } from '../cri/cri-client.ts';
 import type { PodManager } from '../pod/pod-manager.ts';
 import { findRunning, findSandbox } from './find-container.ts';
 import { RuntimeSocket } from './runtime-socket.ts';
+import { upgradeRequest } from './upgrade-request.ts';
 
 type StreamingHead = ExecHead | AttachHead | PortForwardHead;
 
@@ -50,12 +50,4 @@ async function streamingUrl(head: StreamingHead, { pods, cri }: RelayOptions): P
   const io = { containerId, stdin, stdout, tty, stderr: head.stderr && !tty };
   if (head.type === 'attach') return (await cri.attach(io)).url;
   return (await cri.exec({ ...io, cmd: head.command })).url;
-}
-
-function upgradeRequest(upgrade: Upgrade, url: URL): string {
-  const lines = upgrade.headers
-    .filter(([name, value]) => !/[\r\n]/.test(name + value))
-    .map(([name, value]) => `${name}: ${value}`);
-  const start = `${upgrade.method} ${url.pathname}${url.search} HTTP/1.1`;
-  return [start, `Host: ${url.host}`, ...lines, '', ''].join('\r\n');
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Pod, Volume } from '../../kube/api.ts';
-import { VolumeError } from './volume-error.ts';
+import { safeName } from './safe-name.ts';
 
 /** Kinds of volumes, by their field in the API. */
 export type VolumeKind =
@@ -75,13 +75,4 @@ export const privateMode = 0o750;
 
 function uidOf(pod: Pod): string {
   return pod.metadata.uid ?? '';
-}
-
-/** Kubernetes' names and uids are made of these, and can be no path but their own. */
-function safeName(name: string): string {
-  if (/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}$/.test(name) && !name.includes('..')) return name;
-  throw new VolumeError(
-    'UNSAFE_NAME',
-    `the name ${JSON.stringify(name.slice(0, 253))} cannot be used in a path: use letters, digits, '-' and '.'`,
-  );
 }

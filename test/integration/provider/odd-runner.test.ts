@@ -29,6 +29,14 @@ async function strangeStreams(t: Test, scene: Scene): Promise<void> {
       'JSON without end',
       Buffer.concat([Buffer.from('0000c350', 'hex'), Buffer.alloc(50_000, '[')]),
     ],
+    [
+      'JSON that nests without measure',
+      Buffer.concat([
+        Buffer.from('0000c350', 'hex'),
+        Buffer.alloc(25_000, '['),
+        Buffer.alloc(25_000, ']'),
+      ]),
+    ],
   ] as const) {
     const stream = await scene.odd.openReport();
     stream.raw.write(bytes);
@@ -205,6 +213,8 @@ async function strangeStatuses(t: Test, scene: Scene): Promise<void> {
     { phase: 'Running', podIPs: 'many' },
     { phase: 'Running', startTime: 'yesterday' },
     { phase: 'Running', $patch: 'delete' },
+    { phase: 'Running', deep: nested(50) },
+    { phase: 'Running', large: 'x'.repeat(3_500_000) },
     { phase: 'Running', $retainKeys: [5] },
   ]) {
     const stream = await scene.odd.openReport();
@@ -214,6 +224,11 @@ async function strangeStatuses(t: Test, scene: Scene): Promise<void> {
     t.ok(await scene.honestWorks(), 'others are not held up');
   }
   t.ok(await scene.oddWorks(), 'and a good one is taken');
+}
+
+/** So many arrays in each other. */
+function nested(depth: number): unknown {
+  return JSON.parse('['.repeat(depth) + ']'.repeat(depth));
 }
 
 /** The answer of the provider, or `waiting` when there is none in time. */

@@ -94,13 +94,14 @@ void t.test('broken frames have codes of their own', async (t) => {
   const cases: [Buffer, string][] = [
     [frame('{'), 'FRAME_INVALID'],
     [frame(''), 'FRAME_INVALID'],
+    [frame('['.repeat(65) + ']'.repeat(65)), 'FRAME_INVALID'],
     [Buffer.from([0, 0]), 'FRAME_TRUNCATED'],
     [frame('{"x":1}').subarray(0, 8), 'FRAME_TRUNCATED'],
   ];
   for (const [bytes, code] of cases) {
     const stream = new PassThrough();
     stream.end(bytes);
-    await t.rejects(new FrameReader(stream, 100).read(), { code });
+    await t.rejects(new FrameReader(stream, 200).read(), { code });
   }
 });
 

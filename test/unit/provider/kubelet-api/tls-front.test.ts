@@ -17,7 +17,7 @@ async function start(test: Teardown): Promise<number> {
       certificate: () => serving,
       clientCa: () => [],
       log: pino({ level: 'silent' }),
-      timeouts: { handshakeMs: 200, headersMs: 300 },
+      timeouts: { handshakeMs: 200, headersMs: 300, requestMs: 500 },
     },
     (_request, response) => {
       response.end('ok');
@@ -55,5 +55,24 @@ void t.test('a client that never finishes its handshake is cut off', async (t) =
   const socket = connectTcp(port, '127.0.0.1');
   socket.on('error', () => undefined);
   await new Promise((resolve) => socket.once('close', resolve).resume());
+  t.ok(socket.destroyed);
+});
+
+void t.test('a client that never asks anything is cut off', async (t) => {
+  const port = await start(t);
+  const socket = connect({ host: '127.0.0.1', port, ca: ca.cert });
+  socket.on('error', () => undefined);
+  t.match(await text(socket).catch(() => ''), /^(HTTP\/1\.1 408 |$)/);
+  t.ok(socket.destroyed);
+});
+
+void t.test('a client that drips its body is cut off', async (t) => {
+  const port = await start(t);
+  const socket = connect({ host: '127.0.0.1', port, ca: ca.cert });
+  socket.on('error', () => undefined);
+  socket.write('POST / HTTP/1.1\r\nHost: node\r\nContent-Length: 100000\r\n\r\n');
+  const drip = setInterval(() => socket.write('x'), 20);
+  await text(socket).catch(() => '');
+  clearInterval(drip);
   t.ok(socket.destroyed);
 });
