@@ -29,8 +29,8 @@ export interface TlsFrontOptions {
   /** PEM bundles of the CAs whose client certificates count; asked for every connection. */
   clientCa: () => readonly string[];
   log: Logger;
-  /** `handshakeTimeoutMs` and `headersTimeoutMs` when absent. */
-  timeouts?: { handshakeMs: number; headersMs: number };
+  /** `handshakeTimeoutMs`, `headersTimeoutMs` and `requestTimeoutMs` when absent. */
+  timeouts?: { handshakeMs: number; headersMs: number; requestMs: number };
 }
 
 interface Shown {
@@ -63,7 +63,7 @@ export class TlsFront {
         ALPNProtocols: ['http/1.1'],
         handshakeTimeout: handshakeMs,
         headersTimeout: headersMs,
-        requestTimeout: requestTimeoutMs,
+        requestTimeout: options.timeouts?.requestMs ?? requestTimeoutMs,
         keepAliveTimeout: keepAliveMs,
         maxHeaderSize: maxRequestHeaderBytes,
         connectionsCheckingInterval: Math.ceil(headersMs / 3),
