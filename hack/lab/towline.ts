@@ -25,6 +25,8 @@ export interface TowlineOptions {
   readonly nodeAddress?: string;
   /** The runner of its sites; what {@link chosenRunner} gives by default. */
   readonly runner?: RunnerProgram;
+  /** More arguments for the provider. */
+  readonly providerArgs?: readonly string[];
 }
 
 /** A provider that runs on the host with exactly the rights of `manifests/rbac.yaml`. */
@@ -127,6 +129,7 @@ class LabTowline implements Towline {
         ...['--node-address', nodeAddress, '--kubelet-listen', nodeAddress],
         ...['--kubelet-ports', '0', '--disconnect-grace', disconnectGrace],
         ...['--site-certificate-lifetime', siteCertificateLifetime],
+        ...(this.#options.providerArgs ?? []),
       ],
     });
     this.#provider = provider;

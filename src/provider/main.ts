@@ -51,6 +51,11 @@ function parseFlags(argv: string[]): ProviderFlags {
     .option('--kubelet-ports <from-to>', "ports of the nodes' kubelet APIs; 0: any", '10350-14350')
     .option('--kubelet-listen <ip>', "address that the nodes' kubelet APIs listen on", '0.0.0.0')
     .option('--kubelet-client-ca <file>', 'CA of the API server (default: as the cluster says)')
+    .option(
+      '--kubelet-serving-certificate <issuer>',
+      "who issues the nodes' serving certificate: own, or cluster (certificates.k8s.io)",
+      'own',
+    )
     .option('--disconnect-grace <duration>', 'how long a site may be away unnoticed', '40s')
     .option(
       '--drain-grace <duration>',

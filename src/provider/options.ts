@@ -16,6 +16,7 @@ export interface ProviderFlags {
   kubeletPorts: string;
   kubeletListen: string;
   kubeletClientCa?: string;
+  kubeletServingCertificate: string;
   disconnectGrace: string;
   drainGrace: string;
   trustDomain: string;
@@ -33,6 +34,8 @@ export interface ProviderOptions {
   kubeletPorts: PortRange;
   kubeletListen: string;
   kubeletClientCa: string | undefined;
+  /** Who issues the serving certificate of the nodes' kubelet API. */
+  kubeletServing: 'own' | 'cluster';
   disconnectGraceMs: number;
   drainGraceMs: number;
   trustDomain: string;
@@ -58,6 +61,7 @@ export function providerOptions(flags: ProviderFlags, around: Surroundings): Pro
     kubeletPorts: portRange(flags.kubeletPorts),
     kubeletListen: ipAddress('--kubelet-listen', flags.kubeletListen),
     kubeletClientCa: flags.kubeletClientCa,
+    kubeletServing: issuer(flags.kubeletServingCertificate),
     disconnectGraceMs: duration('--disconnect-grace', flags.disconnectGrace),
     drainGraceMs: duration('--drain-grace', flags.drainGrace),
     trustDomain: trustDomain(flags.trustDomain),
@@ -70,6 +74,12 @@ export function defaultPublicAddress(options: ProviderOptions, port: number): st
   const { host } = options.listen;
   const reachable = host === '0.0.0.0' || host === '::' ? options.nodeAddress : host;
   return `wss://${isIP(reachable) === 6 ? `[${reachable}]` : reachable}:${port}`;
+}
+
+function issuer(text: string): ProviderOptions['kubeletServing'] {
+  if (text === 'own' || text === 'cluster') return text;
+  const problem = `--kubelet-serving-certificate: "${text}" is neither "own" nor "cluster"`;
+  throw new ProviderError('FLAG_INVALID', problem);
 }
 
 function nodeAddressOf(flags: ProviderFlags, { environment, interfaces }: Surroundings): string {

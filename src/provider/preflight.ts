@@ -4,6 +4,8 @@ import { providerInfoName } from './join/provider-info.ts';
 import { isKubeApiError } from './kube-client/kube-api-error.ts';
 import type { KubeClient, ServerVersion } from './kube-client/kube-client.ts';
 import { type ResourceType, resources } from './kube-client/resource-type.ts';
+import type { ProviderOptions } from './options.ts';
+import { servingSecretName } from './pki/serving-secret.ts';
 import { preflightTimeoutMs, progressAfterMs } from './limits.ts';
 
 interface Permission {
@@ -15,8 +17,9 @@ interface Permission {
 }
 
 /** What the provider must be allowed to do; manifests grant it. */
-function permissions(namespace: string): Permission[] {
+function permissions({ namespace, kubeletServing }: Wanted): Permission[] {
   return [
+    ...(kubeletServing === 'cluster' ? ofClusterServing(namespace) : []),
     { type: resources.sites, verbs: ['get', 'list', 'watch'] },
     { type: resources.sites, subresource: 'status', verbs: ['patch', 'update'] },
     { type: resources.nodes, verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'] },
@@ -36,13 +39,23 @@ function permissions(namespace: string): Permission[] {
   ];
 }
 
+/** manifests/kubelet-serving.yaml grants it. */
+function ofClusterServing(namespace: string): Permission[] {
+  return [
+    { type: resources.certificateSigningRequests, verbs: ['create', 'get'] },
+    { type: resources.secrets, verbs: ['patch'], namespace, name: servingSecretName },
+  ];
+}
+
+type Wanted = Pick<ProviderOptions, 'namespace' | 'kubeletServing'>;
+
 /**
  * Looks, before anything is started, whether the provider can work in this cluster.
  * @throws ProviderError `API_SERVER_UNREACHABLE`, `CRD_MISSING`, `PERMISSION_MISSING`.
  */
 export async function preflight(
   client: KubeClient,
-  options: { server: string; namespace: string; signal: AbortSignal; log: Logger },
+  options: Wanted & { server: string; signal: AbortSignal; log: Logger },
 ): Promise<ServerVersion> {
   const { server, log } = options;
   const timeout = AbortSignal.timeout(preflightTimeoutMs);
@@ -53,7 +66,7 @@ export async function preflight(
   try {
     const version = await client.serverVersion({ signal });
     await requireSites(client, signal);
-    await requirePermissions(client, options.namespace, signal);
+    await requirePermissions(client, options, signal);
     return version;
   } catch (error) {
     if (timeout.aborted && !options.signal.aborted) throw tooLate(server, error);
@@ -82,10 +95,10 @@ async function requireSites(client: KubeClient, signal: AbortSignal): Promise<vo
 
 async function requirePermissions(
   client: KubeClient,
-  namespace: string,
+  options: Wanted,
   signal: AbortSignal,
 ): Promise<void> {
-  const wanted = permissions(namespace).flatMap((permission) =>
+  const wanted = permissions(options).flatMap((permission) =>
     permission.verbs.map((verb) => ({ ...permission, verb })),
   );
   const answers = await Promise.all(
@@ -98,7 +111,7 @@ async function requirePermissions(
   if (missing.length === 0) return;
   throw new ProviderError(
     'PERMISSION_MISSING',
-    `the provider's user may not ${listed(missing.map(describe))}: apply manifests/rbac.yaml, or run as the service account that it binds`,
+    `the provider's user may not ${listed(missing.map(describe))}: apply manifests/rbac.yaml${options.kubeletServing === 'cluster' ? ' and manifests/kubelet-serving.yaml' : ''}, or run as the service account that it binds`,
   );
 }
 

@@ -20,8 +20,10 @@ import { syncTimeoutMs } from './limits.ts';
 import { defaultPublicAddress, type ProviderOptions } from './options.ts';
 import { CertificateAuthority } from './pki/authority.ts';
 import { loadOrCreateCa } from './pki/ca-secret.ts';
+import { ClusterServingCertificate } from './pki/cluster-serving-certificate.ts';
 import { KubeCaSecrets } from './pki/kube-ca-secrets.ts';
 import { ServingCertificate } from './pki/serving-certificate.ts';
+import { ServingSecret } from './pki/serving-secret.ts';
 import { AdmittedPods } from './pod/admitted-pods.ts';
 import { PodIndex } from './pod/pod-index.ts';
 import { preflight } from './preflight.ts';
@@ -70,7 +72,7 @@ export class Provider {
     const { client, server } = this.#connect();
     // Whoever can't serve must not begin to tell the cluster where its nodes are.
     await this.#probeAddresses();
-    const serverVersion = await preflight(client, { server, namespace, signal, log: this.#log });
+    const serverVersion = await preflight(client, { ...this.#options, server, signal });
     const secrets = new KubeCaSecrets(client, namespace);
     const keyPair = await loadOrCreateCa({ secrets, trustDomain, nowMs: Date.now(), signal });
     const authority = new CertificateAuthority({ keyPair, trustDomain, siteLifetimeMs });
@@ -162,9 +164,13 @@ export class Provider {
     parts: { registry: SiteRegistry; pods: AdmittedPods; sites: SiteDirectory },
   ): Promise<KubeletApi> {
     const clientCa = await this.#clientCa(client);
+    const issued = await this.#clusterServing(client);
     const nodes = new ConnectedNodes({ ...parts, lastSeen: lastSeenIn(parts) });
     const api = new KubeletApi({
-      tls: () => ({ cert: certificate.current.certificate, key: certificate.current.privateKey }),
+      tls: () => {
+        const { certificate: cert, privateKey: key } = issued?.current ?? certificate.current;
+        return { cert, key };
+      },
       clientCa: () => clientCa.current(),
       kube: client,
       nodes,
@@ -173,6 +179,18 @@ export class Provider {
     });
     this.#lifecycle.onStop('kubelet API', () => api.close());
     return api;
+  }
+
+  /** The cluster's certificate for the kubelet API, where it is wanted; the own one serves until it is there. */
+  async #clusterServing(client: KubeClient): Promise<ClusterServingCertificate | undefined> {
+    const { kubeletServing, namespace, nodeAddress } = this.#options;
+    if (kubeletServing !== 'cluster') return undefined;
+    const secret = new ServingSecret(client, namespace);
+    const names = [nodeAddress];
+    const issued = new ClusterServingCertificate({ client, secret, names, log: this.#log });
+    await issued.load();
+    this.#begin('kubelet certificate', issued);
+    return issued;
   }
 
   async #clientCa(client: KubeClient): Promise<ClientCa> {

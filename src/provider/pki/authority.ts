@@ -1,13 +1,9 @@
-import {
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  X509Certificate,
-} from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { spiffeIdOf } from '../../kube/site.ts';
 import { signCertificate, type DistinguishedName } from './certificate.ts';
 import { PkiError } from './errors.ts';
+import { newKey, pkcs8 } from './new-key.ts';
 import { caExtensions, clientExtensions, serverExtensions } from './extensions.ts';
 import { backdateMs, caLifetimeMs, servingLifetimeMs, siteLifetimeMs } from './lifetimes.ts';
 import { publicKeyHashOf } from './public-key.ts';
@@ -155,13 +151,4 @@ function readCa(keyPair: KeyPairPem): { certificate: X509Certificate; key: KeyOb
   }
   if (!certificate.ca) throw new PkiError('CA_INVALID', 'the certificate is not that of a CA');
   return { certificate, key };
-}
-
-function newKey(): { publicKey: KeyObject; privateKey: KeyObject } {
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  return { publicKey: createPublicKey(privateKey), privateKey };
-}
-
-function pkcs8(key: KeyObject): string {
-  return key.export({ type: 'pkcs8', format: 'pem' }).toString();
 }

@@ -17,7 +17,7 @@ import {
 import { spkiOf } from './public-key.ts';
 
 /** RFC 5758 section 3.2. */
-const ecdsaWithSha256 = '1.2.840.10045.4.3.2';
+export const ecdsaWithSha256 = '1.2.840.10045.4.3.2';
 
 const organizationName = '2.5.4.10';
 const commonName = '2.5.4.3';
@@ -73,7 +73,8 @@ function serialNumber(): ArrayBuffer {
   return bytes.buffer;
 }
 
-function nameOf(name: DistinguishedName): Name {
+/** A name as its DER is made of. */
+export function nameOf(name: DistinguishedName): Name {
   return new Name([
     relativeName(organizationName, name.organization),
     relativeName(commonName, name.commonName),

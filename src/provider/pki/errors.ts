@@ -5,7 +5,9 @@ export type PkiErrorCode =
   /** A public key that is not ECDSA on P-256. */
   | 'KEY_UNSUPPORTED'
   /** A name that no certificate can carry. */
-  | 'NAME_INVALID';
+  | 'NAME_INVALID'
+  /** The cluster's signer, or whoever approves for it, said no. */
+  | 'SIGNING_REFUSED';
 
 /** A certificate or key that the provider can't use or make. */
 export class PkiError extends Error {

@@ -57,16 +57,16 @@ export function clientExtensions(uri: string, options: ExtensionOptions): Extens
 
 /** Extensions of a TLS server known by DNS names and IP addresses. */
 export function serverExtensions(names: readonly string[], options: ExtensionOptions): Extension[] {
-  return [
-    ...endExtensions(id_kp_serverAuth, options),
-    subjectAltName(
-      names.map((name) =>
-        isIP(name) === 0
-          ? new GeneralName({ dNSName: name })
-          : new GeneralName({ iPAddress: name }),
-      ),
+  return [...endExtensions(id_kp_serverAuth, options), serverNames(names)];
+}
+
+/** The DNS names and IP addresses of a server. */
+export function serverNames(names: readonly string[]): Extension {
+  return subjectAltName(
+    names.map((name) =>
+      isIP(name) === 0 ? new GeneralName({ dNSName: name }) : new GeneralName({ iPAddress: name }),
     ),
-  ];
+  );
 }
 
 function endExtensions(purpose: string, options: ExtensionOptions): Extension[] {

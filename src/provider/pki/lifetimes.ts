@@ -27,3 +27,9 @@ export const renewalReplyTimeoutMs = 30_000;
 
 /** When a site that did not take its new certificate is sent another one. */
 export const renewalRetryMs = 60_000;
+
+/** How often it is looked whether the cluster has issued a certificate that was asked for. */
+export const signingPollMs = 5_000;
+
+/** When the cluster is asked again for a certificate that it did not issue. */
+export const signingRetryMs = 10 * 60_000;

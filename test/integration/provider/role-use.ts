@@ -19,14 +19,22 @@ export interface Permission {
   name?: string;
 }
 
+/** Roles of one name in a file of manifests/. */
+export interface RoleSource {
+  manifest: string;
+  role: string;
+}
+
 /** What the provider asks an API server for, taken from that server's audit log. */
 export class RoleUse {
   /** For `kube-apiserver`. */
   readonly flags: readonly string[];
   readonly #logFile: string;
+  readonly #source: RoleSource;
 
-  /** @param dir an empty folder of its own. */
-  constructor(dir: string) {
+  /** @param dir an empty folder of its own. @param source the provider's own role when absent. */
+  constructor(dir: string, source: RoleSource = { manifest: 'rbac.yaml', role: providerName }) {
+    this.#source = source;
     const policyFile = join(dir, 'audit-policy.yaml');
     this.#logFile = join(dir, 'audit.log');
     writeFileSync(policyFile, JSON.stringify(policy));
@@ -36,7 +44,7 @@ export class RoleUse {
   /** Permissions of the manifest that nothing so far has needed. */
   async unused(): Promise<string[]> {
     const used = (await this.#requests()).filter(({ isAllowed }) => isAllowed);
-    return granted()
+    return granted(this.#source)
       .filter((permission) => !used.some((request) => needs(request, permission)))
       .map(describe);
   }
@@ -90,14 +98,12 @@ interface Role {
   }[];
 }
 
-/** All that manifests/rbac.yaml gives the provider by roles of its own. */
-function granted(): Permission[] {
-  const text = readFileSync(join(root, 'manifests/rbac.yaml'), 'utf8');
+/** All that the manifest gives by its roles of that name. */
+function granted({ manifest, role }: RoleSource): Permission[] {
+  const text = readFileSync(join(root, 'manifests', manifest), 'utf8');
   const roles = parseAllDocuments(text)
     .map((document) => document.toJS() as Role)
-    .filter(
-      ({ kind, metadata }) => /^(Cluster)?Role$/.test(kind) && metadata.name === providerName,
-    );
+    .filter(({ kind, metadata }) => /^(Cluster)?Role$/.test(kind) && metadata.name === role);
   return roles.flatMap(({ metadata, rules }) =>
     rules.flatMap((rule) =>
       rule.apiGroups.flatMap((group) =>
