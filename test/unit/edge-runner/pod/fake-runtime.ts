@@ -143,6 +143,7 @@ export class FakeRuntime {
       const container = this.#container(id);
       if (container.state !== 'CONTAINER_RUNNING') return {};
       if (!this.obedient) {
+        if (signal?.aborted) throw criError('CANCELLED', 'given up');
         await new Promise<void>((resolve, reject) => {
           this.#stopping.set(id, [...(this.#stopping.get(id) ?? []), resolve]);
           signal?.addEventListener('abort', () => {
