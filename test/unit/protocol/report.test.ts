@@ -11,7 +11,7 @@ function parse(changes: object): unknown {
 void t.test('facts of a device are taken as they are', (t) => {
   const message = { type: 'node', id: 1, node: goodNode };
   t.same(parseMessage(reportFromRunner, message), message);
-  t.doesNotThrow(() => parse({ addresses: ['10.0.0.1', '2001:db8::1'] }));
+  t.ok(parse({ addresses: ['10.0.0.1', '2001:db8::1'] }));
   t.end();
 });
 

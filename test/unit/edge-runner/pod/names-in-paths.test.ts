@@ -42,7 +42,7 @@ const ways: Record<string, (name: string) => unknown> = {
 
 for (const [way, use] of Object.entries(ways)) {
   void t.test(`${way}: no name leads elsewhere`, (t) => {
-    t.doesNotThrow(() => use('a-name.of_1'));
+    t.ok(use('a-name.of_1'));
     for (const name of hostile) t.throws(() => use(name), { code: 'UNSAFE_NAME' }, name);
     t.end();
   });
