@@ -93,7 +93,6 @@ void t.test('paths that lead elsewhere lead nowhere', async (t) => {
     '/containerLogs/shop/web/app%2f..%2fapp',
     '/containerLogs/../pods',
     '/exec/..%2f../web/app?output=1&command=id',
-    '/logs/..%2f..%2fetc%2fpasswd',
     '/%2e%2e/%2e%2e/etc/passwd',
     '//pods',
   ]) {
