@@ -2,20 +2,32 @@ import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-/** `npm run bench -- NAME [--json]`: one benchmark, its figures as a table or as one line of JSON. */
+/**
+ * `npm run bench -- NAME [--json] [--pods N] [--minutes N]`: one benchmark, its figures as a table or
+ * as one line of JSON. How many pods and how long are for those that say so.
+ */
 interface Benchmark {
-  run(): Promise<Record<string, number>>;
+  run(options: { pods?: number; minutes?: number }): Promise<Record<string, number>>;
 }
 
 const benchmarks: Record<string, () => Promise<Benchmark>> = {
   exec: () => import('./exec.ts'),
+  footprint: () => import('./footprint.ts'),
+  soak: () => import('./soak.ts'),
   'pod-start': () => import('./pod-start.ts'),
-  tunnel: () => import('./tunnel.ts'),
+  tunnel: async () => {
+    const { run } = await import('./tunnel.ts');
+    return { run: () => run() };
+  },
 };
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
-    options: { json: { type: 'boolean', default: false } },
+    options: {
+      json: { type: 'boolean', default: false },
+      pods: { type: 'string' },
+      minutes: { type: 'string' },
+    },
     allowPositionals: true,
   });
   const [name = ''] = positionals;
@@ -29,7 +41,12 @@ async function main(): Promise<number> {
   // Idle memory is measured after a collection.
   setFlagsFromString('--expose-gc');
   globalThis.gc = runInNewContext('gc') as NodeJS.GCFunction;
-  const figures = await (await load()).run();
+  const figures = await (
+    await load()
+  ).run({
+    ...(values.pods === undefined ? {} : { pods: Number(values.pods) }),
+    ...(values.minutes === undefined ? {} : { minutes: Number(values.minutes) }),
+  });
   if (values.json) console.log(JSON.stringify(figures));
   else console.table(figures);
   return 0;

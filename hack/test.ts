@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { arch } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { compileRunner } from './build-runner/compile-runner.ts';
 import { fetchRuntime } from './build-runner/fetch-runtime.ts';
 
 /**
@@ -15,6 +16,8 @@ interface Suite {
   without?: Record<string, string>;
   /** What runs a test file, before its name; this Node by default. */
   runtime?: () => Promise<string[]>;
+  /** Added to the environment. */
+  env?: () => Promise<Record<string, string>>;
   /** How many test files run at a time; suites on real parts take turns. */
   parallel: number;
   timeoutMs: number;
@@ -62,13 +65,24 @@ const suites: Record<string, Suite> = {
   integration: { folders: ['test/integration'], parallel: 1, timeoutMs: 300_000 },
   e2e: {
     folders: ['test/e2e'],
+    env: shippedRunner,
     ...{ parallel: 1, timeoutMs: 900_000 },
   },
   fault: {
     folders: ['test/fault'],
+    env: shippedRunner,
     ...{ parallel: 1, timeoutMs: 900_000, onRequest: true },
   },
 };
+
+/** End to end, devices run the executable that is shipped, unless somebody has chosen another. */
+async function shippedRunner(): Promise<Record<string, string>> {
+  const chosen = process.env['TOWLINE_RUNNER'];
+  if (chosen !== undefined) return {};
+  const target = arch() === 'arm64' ? 'arm64' : 'x64';
+  const file = await compileRunner({ target, root, into: join(root, 'dist'), progress });
+  return { TOWLINE_RUNNER: file };
+}
 
 async function main(names: readonly string[]): Promise<number> {
   const unknown = names.filter((name) => !(name in suites) && name !== 'static');
@@ -101,11 +115,12 @@ async function runStatic(total: Count): Promise<void> {
 async function runSuite(name: string, suite: Suite, total: Count): Promise<void> {
   const files = await testFiles(suite);
   const [command = '', ...args] = (await suite.runtime?.()) ?? [process.execPath];
+  const env = (await suite.env?.()) ?? {};
   console.log(`${name}: ${files.length} test files`);
   const queue = [...files];
   const work = async (): Promise<void> => {
     for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
-      const result = await run(command, [...args, file], suite.timeoutMs);
+      const result = await run(command, [...args, file], suite.timeoutMs, env);
       const count = countAssertions(result.output);
       if (result.code !== 0 && count.failed === 0) count.failed = 1;
       const label = suite.runtime === undefined ? '' : `${name}: `;
@@ -146,7 +161,12 @@ interface Result {
   seconds: number;
 }
 
-function run(command: string, args: string[], timeoutMs: number): Promise<Result> {
+function run(
+  command: string,
+  args: string[],
+  timeoutMs: number,
+  env: Record<string, string> = {},
+): Promise<Result> {
   const startedAtMs = performance.now();
   return new Promise((resolve) => {
     const child = spawn(command, args, {
@@ -154,6 +174,7 @@ function run(command: string, args: string[], timeoutMs: number): Promise<Result
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
         ...process.env,
+        ...env,
         PATH: `${dirname(process.execPath)}:${bin}:${process.env['PATH'] ?? ''}`,
       },
     });

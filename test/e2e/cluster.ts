@@ -46,7 +46,7 @@ export const disconnectGraceMs = 4_000;
 /** Runs the tests of a file against every control plane that is found. */
 export async function onEveryControlPlane(
   test: (t: Test, cluster: Cluster) => Promise<void>,
-  options: Pick<TowlineOptions, 'siteCertificateLifetime'> = {},
+  options: Pick<TowlineOptions, 'siteCertificateLifetime' | 'runner'> = {},
 ): Promise<void> {
   t.setTimeout(840_000);
   const progress = (line: string): void => {

@@ -116,6 +116,10 @@ export class MiniTap {
     return this.#compare(same, actual, expected, message);
   }
 
+  notSame(actual: unknown, expected: unknown, message?: string): boolean {
+    return this.#say(!same(actual, expected).match, message, 'is not the same');
+  }
+
   strictSame(actual: unknown, expected: unknown, message?: string): boolean {
     return this.#compare(strict, actual, expected, message);
   }

@@ -16,6 +16,9 @@ interface Order extends Upkeep {
   log: Logger;
 }
 
+/** How often pods look though no event says that they should, in case one was lost. */
+const relistIntervalMs = 300_000;
+
 /**
  * Relieves the device of what it runs out of, rotates logs, and removes what nothing needs any more,
  * until the signal aborts. Never rejects.
@@ -28,8 +31,14 @@ export async function keepInOrder(order: Order, signal: AbortSignal): Promise<vo
     every(storageIntervalMs, 'measuring pods', () => eviction.enforceLimits(signal), until),
     every(logCheckIntervalMs, 'rotating logs', () => logs.rotate(logging(pods), signal), until),
     every(orphanIntervalMs, 'removing leftovers', () => removeLeftovers(order), until),
+    every(relistIntervalMs, 'looking at all pods', () => wakeAll(pods), until),
     every(imageIntervalMs, 'removing images', () => images.collect(signal), until),
   ]);
+}
+
+function wakeAll(pods: PodManager): Promise<void> {
+  pods.wakeAll();
+  return Promise.resolve();
 }
 
 function logging(pods: PodManager): { id: string; logPath: string }[] {

@@ -5,6 +5,7 @@ import { ContainerdEvents } from '../containerd/containerd-events.ts';
 import { CriClient } from '../cri/cri-client.ts';
 import { GrpcChannel } from '../cri/grpc-channel.ts';
 import { readHostFacts } from '../host/host-facts.ts';
+import { spareMemory } from '../host/spare-memory.ts';
 import { loadIdentity } from '../join/identity-dir.ts';
 import { SiteCredentials } from '../join/site-credentials.ts';
 import { NodeReporter } from '../node/node-reporter.ts';
@@ -177,6 +178,7 @@ async function serve(
     watchRuntime({ events: new ContainerdEvents(channel), pods, node, log }, signal),
     watchNode(node, nodeCheckIntervalMs, signal),
     keepInOrder({ ...upkeep, cri, pods, desired, logRoot: options.logRoot, log }, signal),
+    spareMemory(signal),
   ]);
   await desired.stopped();
   await pods.stopped();
