@@ -148,6 +148,7 @@ export interface Container {
   env?: EnvVar[];
   envFrom?: EnvFromSource[];
   resources?: ResourceRequirements;
+  resizePolicy?: { resourceName: string; restartPolicy: string }[];
   volumeMounts?: VolumeMount[];
   securityContext?: SecurityContext;
   stdin?: boolean;
@@ -278,6 +279,7 @@ export interface Condition {
   lastTransitionTime?: string;
   lastProbeTime?: string | null;
   lastHeartbeatTime?: string;
+  observedGeneration?: number;
 }
 
 export interface ContainerStateWaiting {
@@ -315,11 +317,17 @@ export interface ContainerStatus {
   image: string;
   imageID: string;
   containerID?: string;
+  /** What the container has been allotted, and what it really has. */
+  allocatedResources?: Record<string, string>;
+  resources?: ResourceRequirements;
+  user?: { linux: { uid: number; gid: number; supplementalGroups?: number[] } };
 }
 
 export type PodPhase = 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Unknown';
 
 export interface PodStatus {
+  /** The generation of the pod that the status is about. */
+  observedGeneration?: number;
   phase?: PodPhase;
   conditions?: Condition[];
   message?: string;

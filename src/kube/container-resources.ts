@@ -19,13 +19,24 @@ export interface LinuxResources {
 export function linuxResourcesOf(container: Container): LinuxResources {
   const { requests, limits } = container.resources ?? {};
   const limitMilliCpu = quantityToMilliCpu(limits?.cpu ?? '0');
-  const requestMilliCpu =
-    requests?.cpu === undefined ? limitMilliCpu : quantityToMilliCpu(requests.cpu);
-  return {
-    cpuShares: sharesOf(requestMilliCpu),
-    cpuQuota: quotaOf(limitMilliCpu),
-    cpuPeriodUs,
+  return linuxResources({
+    limitMilliCpu,
+    requestMilliCpu: requests?.cpu === undefined ? limitMilliCpu : quantityToMilliCpu(requests.cpu),
     memoryLimitBytes: quantityToBytes(limits?.memory ?? '0'),
+  });
+}
+
+/** Amounts in the kernel's terms; a limit of 0 is none. */
+export function linuxResources(amounts: {
+  requestMilliCpu: number;
+  limitMilliCpu: number;
+  memoryLimitBytes: number;
+}): LinuxResources {
+  return {
+    cpuShares: sharesOf(amounts.requestMilliCpu),
+    cpuQuota: quotaOf(amounts.limitMilliCpu),
+    cpuPeriodUs,
+    memoryLimitBytes: amounts.memoryLimitBytes,
   };
 }
 
@@ -34,7 +45,8 @@ const minQuotaUs = 1000;
 const minShares = 2;
 const maxShares = 262_144;
 
-function sharesOf(milliCpu: number): number {
+/** The weight of a CPU request in cgroup v1. */
+export function sharesOf(milliCpu: number): number {
   const shares = Math.floor((milliCpu * 1024) / 1000);
   return Math.min(Math.max(shares, minShares), maxShares);
 }

@@ -1,5 +1,5 @@
 import type { ContainerPort, Pod, PodSpec } from './api.ts';
-import { podRequest } from './pod-requests.ts';
+import { podRequest } from './pod-totals.ts';
 import { divideRoundingUp, parseQuantity } from './quantity.ts';
 
 /** A node and what runs on it already. */

@@ -1,8 +1,10 @@
 /**
  * `HOST_FACT_MISSING` a file that every Linux has is not there, `HOST_FACT_MALFORMED` it says nothing
- * usable, `CGROUP_BUSY` something stays in the cgroup of a stopped pod.
+ * usable, `CGROUP_BUSY` something stays in the cgroup of a stopped pod, `CGROUP_UNWRITABLE` the cgroup
+ * of a pod can't be made or changed.
  */
-export type HostErrorCode = 'HOST_FACT_MISSING' | 'HOST_FACT_MALFORMED' | 'CGROUP_BUSY';
+export type HostErrorCode =
+  'HOST_FACT_MISSING' | 'HOST_FACT_MALFORMED' | 'CGROUP_BUSY' | 'CGROUP_UNWRITABLE';
 
 export class HostError extends Error {
   override readonly name = 'HostError';

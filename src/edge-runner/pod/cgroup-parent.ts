@@ -20,6 +20,13 @@ export function podCgroupParents(podUid: string, driver: CgroupDriver, root: str
   return classes.map((qos) => cgroupName(podUid, qos, driver, root));
 }
 
+/** Name of the cgroup of all pods of a QoS class. */
+export function qosCgroup(qos: QosClass, driver: CgroupDriver, root: string): string {
+  const parts = qos === 'Guaranteed' ? [] : [qos.toLowerCase()];
+  if (driver === 'cgroupfs') return join('/', root, ...parts);
+  return `${[root, ...parts].join('-')}.slice`;
+}
+
 function cgroupName(podUid: string, qos: QosClass, driver: CgroupDriver, root: string): string {
   const uid = safeName(podUid);
   const parts = qos === 'Guaranteed' ? [] : [qos.toLowerCase()];

@@ -1,6 +1,7 @@
 import type { Container, Pod } from '../../kube/api.ts';
 import { linuxResourcesOf } from '../../kube/container-resources.ts';
 import { oomScoreAdjust } from '../../kube/oom-score.ts';
+import { resizable } from '../../kube/resize.ts';
 import type { ContainerConfig, LinuxContainerConfig, Mount } from '../cri/container-messages.ts';
 import type { InputOf } from '../cri/proto-message.ts';
 import { containerHash } from './container-hash.ts';
@@ -40,6 +41,7 @@ export function containerConfig(
     labels: { ...podLabels(pod, context.site), [labels.containerName]: container.name },
     annotations: {
       [annotations.hash]: containerHash(container),
+      [annotations.resources]: JSON.stringify(resizable(container)),
       [annotations.restartCount]: String(context.attempt),
       [annotations.terminationMessagePath]: container.terminationMessagePath ?? '',
       [annotations.terminationMessagePolicy]: container.terminationMessagePolicy ?? 'File',

@@ -9,6 +9,7 @@ import type {
 } from '../../kube/api.ts';
 import { isSidecar, statusNamed } from '../../kube/container-status.ts';
 import { formatDuration } from '../../kube/duration.ts';
+import { resizable } from '../../kube/resize.ts';
 import type { ProbeResults } from '../probes/pod-probes.ts';
 import type { BackOff } from './back-off.ts';
 import { newestContainer, type ObservedContainer, type ObservedPod } from './observed.ts';
@@ -72,6 +73,20 @@ function statusOf(input: ContainerStatusInput, container: Container, kind: Kind)
     image: container.image ?? '',
     imageID: newest.imageId,
     containerID: `containerd://${newest.id}`,
+    ...resourcesOf(container, newest),
+    ...(newest.user === undefined ? {} : { user: { linux: newest.user } }),
+  };
+}
+
+/** What it has been allotted, and what it has; nothing of a container that has no requests or limits. */
+function resourcesOf(
+  container: Container,
+  { resources }: ObservedContainer,
+): Pick<ContainerStatus, 'allocatedResources' | 'resources'> {
+  const { requests } = resizable(container);
+  return {
+    ...(requests === undefined ? {} : { allocatedResources: requests }),
+    ...(resources === undefined || Object.keys(resources).length === 0 ? {} : { resources }),
   };
 }
 

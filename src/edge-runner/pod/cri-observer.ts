@@ -1,6 +1,8 @@
+import type { ResourceRequirements } from '../../kube/api.ts';
 import type { ContainerStatus, Container } from '../cri/container-messages.ts';
 import type { CriClient } from '../cri/cri-client.ts';
 import { hasCriCode } from '../cri/cri-error.ts';
+import { parseJson } from '../cri/json-field.ts';
 import { nanosToDate, nanosToMs } from '../cri/nanoseconds.ts';
 import type { PodSandbox } from '../cri/sandbox-messages.ts';
 import type { Clock } from './clock.ts';
@@ -82,6 +84,12 @@ export class CriObserver implements PodObserver {
     if (oldest !== undefined) this.#ended.delete(oldest);
   }
 
+  /** A running container has been given other resources. */
+  noteResize(containerId: string, resources: ResourceRequirements): void {
+    const before = this.#settled.get(containerId);
+    if (before !== undefined) this.#settled.set(containerId, { ...before, resources });
+  }
+
   /** Drops what is remembered of a container or sandbox that is gone. */
   forget(id: string): void {
     this.#settled.delete(id);
@@ -143,6 +151,8 @@ function observedContainer(
     image: status.image?.image ?? '',
     imageId: status.imageRef,
     hash: item.annotations[annotations.hash] ?? '',
+    ...resourcesOf(item.annotations[annotations.resources]),
+    ...userOf(status),
     createdAtMs: nanosToMs(status.createdAt),
     endedAtMs: status.finishedAt > 0n ? onMonotonic(nanosToMs(status.finishedAt), clock) : 0,
     ...(status.startedAt > 0n ? { startedAt: seconds(status.startedAt) } : {}),
@@ -154,6 +164,18 @@ function observedContainer(
     terminationMessageFile: item.annotations[annotations.terminationMessageFile] ?? '',
     terminationMessagePolicy: item.annotations[annotations.terminationMessagePolicy] ?? 'File',
   };
+}
+
+function resourcesOf(record: string | undefined): Pick<ObservedContainer, 'resources'> {
+  const resources = parseJson(record);
+  const known = typeof resources === 'object' && resources !== null;
+  return known ? { resources } : {};
+}
+
+function userOf({ user }: ContainerStatus): Pick<ObservedContainer, 'user'> {
+  if (user?.linux === undefined) return {};
+  const { uid, gid, supplementalGroups } = user.linux;
+  return { user: { uid, gid, supplementalGroups } };
 }
 
 /** The runtime tells wall-clock time. A moment in the future means that the clock was set back. */

@@ -1,3 +1,5 @@
+import type { ResourceRequirements } from '../../kube/api.ts';
+
 /** What the runtime says of one pod, in the words of the pod engine. */
 export interface ObservedPod {
   /** Newest first. */
@@ -29,6 +31,10 @@ export interface ObservedContainer {
   imageId: string;
   /** Hash of the spec that it was made from; see `containerHash`. */
   hash: string;
+  /** CPU and memory that it has; absent where that isn't known. */
+  resources?: ResourceRequirements;
+  /** As whom its first process runs, where the runtime says it. */
+  user?: { uid: number; gid: number; supplementalGroups: number[] };
   /** In ms since 1970. */
   createdAtMs: number;
   /** When it ended, on the monotonic clock of this process; 0 before. */

@@ -21,6 +21,7 @@ export interface NodeRules {
 export class PlacedPods {
   readonly #rules: NodeRules;
   readonly #pods = new Map<string, Pod>();
+  readonly #listeners: (() => void)[] = [];
 
   constructor(rules: NodeRules) {
     this.#rules = rules;
@@ -58,9 +59,25 @@ export class PlacedPods {
     return [...victims].sort(byWorth);
   }
 
+  /** Why a pod that has its place can't have the resources that it names now. */
+  resizeMisfit(pod: Pod): Misfit | undefined {
+    const { allocatable } = this.#rules;
+    const others = [...this.#pods.values()].filter(
+      ({ metadata }) => metadata.uid !== pod.metadata.uid,
+    );
+    const never = nodeMisfit(pod, { allocatable, pods: [] });
+    if (never !== undefined) return { reason: 'Infeasible', message: never.message };
+    const now = nodeMisfit(pod, { allocatable, pods: others });
+    return now && { reason: 'Deferred', message: now.message };
+  }
+
   /** A pod that has its place, as it is now. */
   keep(pod: Pod): void {
     this.#pods.set(pod.metadata.uid ?? '', pod);
+  }
+
+  pods(): Iterable<Pod> {
+    return this.#pods.values();
   }
 
   has(podUid: string): boolean {
@@ -68,7 +85,13 @@ export class PlacedPods {
   }
 
   release(podUid: string): void {
-    this.#pods.delete(podUid);
+    if (!this.#pods.delete(podUid)) return;
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Calls back whenever a pod has left its place. */
+  onRelease(listener: () => void): void {
+    this.#listeners.push(listener);
   }
 
   #forbidden(pod: Pod): Misfit | undefined {

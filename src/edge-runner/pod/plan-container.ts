@@ -1,9 +1,10 @@
 import type { Container } from '../../kube/api.ts';
 import { restartPolicyOf, restartsAfter } from '../../kube/restart-policy.ts';
+import { resizeOf } from '../../kube/resize.ts';
 import { backOffRemainingMs } from './back-off.ts';
 import { containerHash } from './container-hash.ts';
 import { newestContainer, type ObservedContainer, type ObservedPod } from './observed.ts';
-import type { PlanInput, PodPlan, PodStep } from './pod-plan.ts';
+import { resizeKey, type PlanInput, type PodPlan, type PodStep } from './pod-plan.ts';
 
 /** Plans what an ordinary container or a sidecar needs. */
 export function planContainer(input: PlanInput, plan: PodPlan, container: Container): void {
@@ -34,16 +35,19 @@ export function planEphemeralContainer(
 
 /** Kubelet: a changed container is restarted in any case, an unhealthy one as its pod's policy says. */
 function planRunning(
-  { pod, failedProbe }: PlanInput,
+  input: PlanInput,
   plan: PodPlan,
   container: Container,
-  { id, hash }: ObservedContainer,
+  instance: ObservedContainer,
 ): void {
+  const { pod, failedProbe } = input;
+  const { id, hash } = instance;
   if (hash !== containerHash(container)) {
     const message = `Container ${container.name} definition changed, will be restarted`;
     plan.steps.push({ type: 'stop-container', id, message });
     return;
   }
+  planResize(input, plan, container, instance);
   const failed = failedProbe?.(id);
   if (failed === undefined) return;
   const never = restartPolicyOf(pod.spec, container) === 'Never';
@@ -54,6 +58,25 @@ function planRunning(
     ...{ type: 'stop-container', id, message },
     ...(graceSeconds === undefined ? {} : { graceSeconds }),
   });
+}
+
+function planResize(
+  { notBeforeMs, nowMs }: PlanInput,
+  plan: PodPlan,
+  container: Container,
+  { id, name, resources }: ObservedContainer,
+): void {
+  const resize = resources === undefined ? 'none' : resizeOf(container, resources);
+  if (resize === 'none') return;
+  const heldUntilMs = notBeforeMs.get(resizeKey(name)) ?? 0;
+  if (heldUntilMs > nowMs) {
+    plan.wakeAtMs = Math.min(plan.wakeAtMs ?? Infinity, heldUntilMs);
+  } else if (resize === 'restart') {
+    const message = `Container ${name} resize requires restart`;
+    plan.steps.push({ type: 'stop-container', id, message });
+  } else {
+    plan.steps.push({ type: 'resize-container', id, name });
+  }
 }
 
 /** What is to be done about an instance of which the runtime doesn't know how it is. */

@@ -34,6 +34,19 @@ export interface TokenSource {
   renewAtMs(pod: Pod): number | undefined;
 }
 
+/** The cgroups of pods. */
+export interface PodCgroupTree {
+  /** Undefined leaves it to the runtime. */
+  parentOf(pod: Pod): string | undefined;
+  /**
+   * Makes a pod's cgroup or changes it; `all`: the pods that share the device, `before`: a form of
+   * the pod than which it must not have less yet. @throws HostError
+   */
+  limit(pod: Pod, all: Iterable<Pod>, before?: Pod): Promise<void>;
+  /** Removes what is left of a stopped pod's, whatever its QoS class was. */
+  remove(podUid: string): Promise<void>;
+}
+
 /** Everything that the workers of all pods share. */
 export interface PodContext {
   cri: CriClient;
@@ -56,9 +69,7 @@ export interface PodContext {
   /** The device's own `/etc/resolv.conf` and `/etc/hosts`. */
   resolvConf: () => string;
   nodeHostsFile: () => string;
-  cgroupParent: (pod: Pod) => string | undefined;
-  /** Removes what is left of a stopped pod's cgroups, whatever its QoS class was. */
-  removeCgroups: (podUid: string) => Promise<void>;
+  cgroups: PodCgroupTree;
   clock: Clock;
   /** Takes a pod's newest report; cheap and synchronous. `lazily`: another follows in a moment. */
   publish: (report: PodReport, when?: 'now' | 'lazily') => void;

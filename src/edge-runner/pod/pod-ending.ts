@@ -49,7 +49,7 @@ export class PodEnding {
   async cleanUp({ metadata: { uid = '' } }: Pod): Promise<void> {
     if (this.#isClean) return;
     await this.#context.volumes.teardown(uid, AbortSignal.timeout(teardownTimeoutMs));
-    await this.#context.removeCgroups(uid);
+    await this.#context.cgroups.remove(uid);
     this.#isClean = true;
   }
 

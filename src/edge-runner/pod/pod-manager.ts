@@ -37,6 +37,9 @@ export class PodManager {
   constructor(options: PodManagerOptions, signal: AbortSignal) {
     this.#options = options;
     this.#signal = signal;
+    options.context.placed.onRelease(() => {
+      for (const { worker } of this.#entries.values()) worker.roomMade();
+    });
   }
 
   /**
@@ -102,7 +105,6 @@ export class PodManager {
       if (entry === undefined) this.#start(uid, pod, false);
       else if (entry.worker.isDesired && entry.pod !== pod) {
         entry.pod = pod;
-        if (placed.has(uid) && formProblem(pod) === undefined) placed.keep(pod);
         entry.worker.update(pod);
       }
     }

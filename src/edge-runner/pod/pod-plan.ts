@@ -10,11 +10,17 @@ export type PodStep =
   | { type: 'start-container'; name: string; attempt: number }
   /** `graceSeconds`: where it isn't the pod's. */
   | { type: 'stop-container'; id: string; message: string; graceSeconds?: number }
+  | { type: 'resize-container'; id: string; name: string }
   | { type: 'remove-container'; id: string; logPath: string }
   | { type: 'remove-sandbox'; id: string };
 
 /** Key of the sandbox among the names of containers in `PlanInput.notBeforeMs`. */
 export const sandboxKey = '';
+
+/** Key of a container's resize among the names of containers in `PlanInput.notBeforeMs`. */
+export function resizeKey(containerName: string): string {
+  return `resize/${containerName}`;
+}
 
 export interface PodPlan {
   steps: PodStep[];

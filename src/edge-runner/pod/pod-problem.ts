@@ -21,4 +21,6 @@ export type PodProblemReason =
   | 'CreateContainerConfigError'
   | 'CreateContainerError'
   | 'RunContainerError'
-  | 'PostStartHookError';
+  | 'PostStartHookError'
+  /** Shown in the pod's condition `PodResizeInProgress`. */
+  | 'ResizeError';

@@ -6,6 +6,7 @@ import type {
   PodStatus,
 } from '../../kube/api.ts';
 import { hasRegularContainerStarted } from '../../kube/container-status.ts';
+import type { Misfit } from '../../kube/node-fit.ts';
 import { podConditions } from '../../kube/pod-conditions.ts';
 import { podPhase } from '../../kube/pod-status.ts';
 import { qosClassOf } from '../../kube/qos.ts';
@@ -13,6 +14,7 @@ import type { BackOff } from './back-off.ts';
 import type { ProbeResults } from '../probes/pod-probes.ts';
 import { containerStatuses } from './container-statuses.ts';
 import type { ObservedPod } from './observed.ts';
+import { resizeConditions } from './resize-conditions.ts';
 
 export interface PodStatusInput {
   pod: Pod;
@@ -29,6 +31,8 @@ export interface PodStatusInput {
   hostIPs: string[];
   previous: PodStatus | undefined;
   nowMs: number;
+  /** Why the pod waits for other resources, if it does. */
+  resizePending?: Misfit | undefined;
 }
 
 /** A pod that this node doesn't run (any more): phase Failed with a reason. */
@@ -50,7 +54,11 @@ export interface PodRejection {
 export function podStatus(input: PodStatusInput): PodStatus {
   const { pod, observed, previous, rejection } = input;
   const now = new Date(input.nowMs).toISOString().replace(/\.\d+Z$/, 'Z');
-  const begin = { startTime: previous?.startTime ?? now, qosClass: qosClassOf(pod) };
+  const { generation } = pod.metadata;
+  const begin = {
+    ...(generation === undefined ? {} : { observedGeneration: generation }),
+    ...{ startTime: previous?.startTime ?? now, qosClass: qosClassOf(pod) },
+  };
   const why = rejection && { reason: rejection.reason, message: rejection.message };
   const untouched = observed.sandboxes.length === 0 && observed.containers.length === 0;
   if (rejection !== undefined && untouched) return { phase: 'Failed', ...why, ...begin };
@@ -63,15 +71,7 @@ export function podStatus(input: PodStatusInput): PodStatus {
   return {
     phase,
     ...why,
-    conditions: podConditions({
-      spec: { ...pod.spec, readinessGates: [] },
-      phase,
-      initContainerStatuses: init,
-      containerStatuses: main,
-      sandboxReady: observed.sandboxes[0]?.ready === true,
-      ...(previous?.conditions === undefined ? {} : { previous: previous.conditions }),
-      now,
-    }).concat(rejection === undefined ? [] : disruptionTarget(rejection, now)),
+    conditions: conditionsOf(input, { phase, init, main, now }),
     ...(hostIP === undefined ? {} : { hostIP }),
     ...(podIP === undefined ? {} : { podIP, podIPs: input.podIPs.map((ip) => ({ ip })) }),
     ...begin,
@@ -85,6 +85,36 @@ function disruptionTarget({ disruption, message }: PodRejection, now: string): C
   if (disruption === undefined) return [];
   const condition = { type: 'DisruptionTarget', status: 'True', reason: disruption } as const;
   return [{ ...condition, message, lastTransitionTime: now }];
+}
+
+function conditionsOf(
+  { pod, observed, previous, problems, resizePending, rejection }: PodStatusInput,
+  {
+    phase,
+    init,
+    main,
+    now,
+  }: {
+    phase: NonNullable<PodStatus['phase']>;
+    init: ContainerStatus[];
+    main: ContainerStatus[];
+    now: string;
+  },
+): Condition[] {
+  const before = previous?.conditions ?? [];
+  const own = podConditions({
+    ...{ phase, now, previous: before, initContainerStatuses: init, containerStatuses: main },
+    spec: { ...pod.spec, readinessGates: [] },
+    sandboxReady: observed.sandboxes[0]?.ready === true,
+  });
+  const resize = resizeConditions({
+    ...{ pod, observed, problems, now, previous: before, pending: resizePending },
+  });
+  const disruption = rejection === undefined ? [] : disruptionTarget(rejection, now);
+  const all = [...own, ...resize, ...disruption];
+  const { generation } = pod.metadata;
+  if (generation === undefined) return all;
+  return all.map((each) => ({ ...each, observedGeneration: generation }));
 }
 
 /** Whether a status says that the pod is over for good. */

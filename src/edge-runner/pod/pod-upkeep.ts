@@ -74,7 +74,10 @@ export class PodUpkeep {
     const pullsAtMs = this.#announcer.announcePulls(pod, this.#holds, events, nowMs);
     const { waiting } = plan;
     const probes = health.results;
-    this.#status.publish({ pod, observed, waiting, probes, problems: this.problems });
+    const { resizePending } = scene;
+    this.#status.publish({
+      ...{ pod, observed, waiting, probes, resizePending, problems: this.problems },
+    });
     if (plan.steps.length === 0) {
       const refreshInMs = await this.#refreshVolumes(scene);
       const wakeAtMs = earliest(plan.wakeAtMs, pullsAtMs);

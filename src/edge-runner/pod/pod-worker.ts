@@ -8,6 +8,7 @@ import type { PodEvents } from './event-recorder.ts';
 import { newestSandbox, type ObservedPod } from './observed.ts';
 import { isFinished } from './plan.ts';
 import { PodAdmission } from './pod-admission.ts';
+import { PodAllotment } from './pod-allotment.ts';
 import type { PodContext } from './pod-context.ts';
 import { PodEnding } from './pod-ending.ts';
 import { PodHealth } from './pod-health.ts';
@@ -38,6 +39,7 @@ export class PodWorker {
   readonly #context: PodContext;
   readonly #wakeUp = new WakeUp();
   readonly #admission: PodAdmission;
+  readonly #allotment: PodAllotment;
   readonly #ends = new ContainerEnds();
   readonly #deadline: ActiveDeadline;
   readonly #status: StatusKeeper;
@@ -55,6 +57,7 @@ export class PodWorker {
   constructor({ context, pod, lastStatus, removed = false, misfit }: PodWorkerOptions) {
     this.#context = context;
     this.#admission = new PodAdmission(misfit);
+    this.#allotment = new PodAllotment(context.placed);
     this.#pod = this.#admission.first(pod);
     this.#removed = removed;
     this.#life = lifeAfter(lastStatus);
@@ -111,7 +114,8 @@ export class PodWorker {
   /** Takes the newest spec. */
   update(pod: Pod): void {
     const before = this.#pod;
-    this.#pod = this.#admission.next(pod, before, this.#events);
+    const next = this.#admission.next(pod, before, this.#events);
+    this.#pod = this.#allotment.next(next, before);
     this.#upkeep.specChanged(before, this.#pod);
     if (this.#unwanted) this.#bringUp.abort();
     this.#wakeUp.wake();
@@ -144,6 +148,11 @@ export class PodWorker {
   cloudIsBack(): void {
     this.#upkeep.cloudIsBack();
     this.#wakeUp.wake();
+  }
+
+  /** Another pod has left the device. */
+  roomMade(): void {
+    if (this.#allotment.pending !== undefined) this.#wakeUp.wake();
   }
 
   /** Something happened to one of the pod's containers. */
@@ -179,6 +188,7 @@ export class PodWorker {
   /** One look and what follows from it. Returns how long to sleep then; undefined: until woken. */
   async #round(signal: AbortSignal): Promise<number | undefined> {
     if (this.#life.kind === 'gone') return undefined;
+    this.#pod = this.#allotment.retry(this.#pod);
     await this.#observe();
     const life = this.#advance();
     switch (life.kind) {
@@ -248,7 +258,7 @@ export class PodWorker {
     const graceSeconds = (): number => this.#graceSeconds;
     return {
       ...{ pod: this.#pod, observed: this.#observed, events: this.#events },
-      ...{ health: this.#health, graceSeconds, signal },
+      ...{ health: this.#health, graceSeconds, signal, resizePending: this.#allotment.pending },
     };
   }
 

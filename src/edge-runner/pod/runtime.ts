@@ -16,6 +16,7 @@ export const annotations = {
   terminationMessagePath: 'io.kubernetes.container.terminationMessagePath',
   terminationMessagePolicy: 'io.kubernetes.container.terminationMessagePolicy',
   terminationMessageFile: 'towline.dev/termination-message-file',
+  resources: 'towline.dev/resources',
   terminationGracePeriod: 'io.kubernetes.pod.terminationGracePeriod',
 } as const;
 

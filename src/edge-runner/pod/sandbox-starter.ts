@@ -21,11 +21,13 @@ export function sandboxConfigOf(
     hostname: kernelHostname(pod, context.clusterDns.domain),
     dns: podDnsConfig(pod, context.resolvConf(), context.clusterDns),
     logRoot: context.logRoot,
-    cgroupParent: context.cgroupParent(pod),
+    cgroupParent: context.cgroups.parentOf(pod),
   });
 }
 
-/** Makes a pod's sandbox. @throws CriError, and as `sandboxConfigOf` */
+/** Makes a pod's sandbox in its cgroup. @throws CriError, HostError, and as `sandboxConfigOf` */
 export async function startSandbox(context: PodContext, pod: Pod, attempt: number): Promise<void> {
-  await context.cri.runPodSandbox({ config: sandboxConfigOf(context, pod, attempt) });
+  const config = sandboxConfigOf(context, pod, attempt);
+  await context.cgroups.limit(pod, context.placed.pods());
+  await context.cri.runPodSandbox({ config });
 }

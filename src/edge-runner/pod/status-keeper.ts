@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ContainerStateWaiting, Pod, PodStatus } from '../../kube/api.ts';
+import type { Misfit } from '../../kube/node-fit.ts';
 import type { BackOff } from './back-off.ts';
 import { podAddresses } from './container-starter.ts';
 import { newestSandbox, type ObservedPod } from './observed.ts';
@@ -18,6 +19,8 @@ export interface StatusView {
   problems: ReadonlyMap<string, ContainerStateWaiting>;
   /** What probes say of running containers; absent when none runs any more. */
   probes?: ProbeResults;
+  /** Why the pod waits for other resources, if it does. */
+  resizePending?: Misfit | undefined;
 }
 
 /** Keeps one pod's status, and reports it whenever it has changed. */

@@ -1,13 +1,16 @@
 import type { Pod } from '../../kube/api.ts';
+import type { Misfit } from '../../kube/node-fit.ts';
 import { KubeRuleError } from '../../kube/kube-rule-error.ts';
 import { CriError, isRuntimeGone } from '../cri/cri-error.ts';
+import { HostError } from '../host/host-error.ts';
 import { VolumeError } from '../volumes/volume-error.ts';
 import { nextBackOff, type BackOff } from './back-off.ts';
+import { resizeContainer } from './container-resizer.ts';
 import { startContainer } from './container-starter.ts';
 import type { PodEvents } from './event-recorder.ts';
 import type { Holds } from './holds.ts';
 import { newestContainer, newestSandbox, type ObservedPod } from './observed.ts';
-import { sandboxKey, type PodStep } from './pod-plan.ts';
+import { resizeKey, sandboxKey, type PodStep } from './pod-plan.ts';
 import { containerNamed, containersOf } from './pod-containers.ts';
 import type { PodContext } from './pod-context.ts';
 import type { PodHealth } from './pod-health.ts';
@@ -24,6 +27,8 @@ export interface Scene {
   events: PodEvents;
   health: PodHealth;
   graceSeconds: () => number;
+  /** Why the pod waits for other resources, if it does. */
+  resizePending: Misfit | undefined;
   /** Aborts when the pod is no longer to be brought up, or the runner ends. */
   signal: AbortSignal;
 }
@@ -58,6 +63,8 @@ export class StepRunner {
         return this.#startContainer(step, scene);
       case 'stop-container':
         return this.#stopContainer(step, scene);
+      case 'resize-container':
+        return this.#resizeContainer(step, scene);
       case 'remove-container':
         return removeContainer(this.#context, step);
       case 'remove-sandbox':
@@ -129,6 +136,18 @@ export class StepRunner {
     }
   }
 
+  async #resizeContainer(step: Step<'resize-container'>, scene: Scene): Promise<void> {
+    const container = containerNamed(scene.pod, step.name);
+    if (container === undefined) return;
+    try {
+      await resizeContainer(this.#context, scene, { id: step.id, container });
+      this.#holds.clear(resizeKey(step.name));
+    } catch (error) {
+      if (!(error instanceof PodProblem)) throw error;
+      this.#holds.hold(resizeKey(step.name), error, this.#context.clock.monotonicMs());
+    }
+  }
+
   #holdContainer(name: string, problem: PodProblem, events: PodEvents): void {
     this.#holds.hold(name, problem, this.#context.clock.monotonicMs());
     if (problem.reason === 'PostStartHookError') return;
@@ -164,7 +183,7 @@ export class StepRunner {
 
 /** What a kubelet says about a sandbox that can't be made; a runtime that is away is another matter. */
 function sandboxProblem(error: unknown): string {
-  if (error instanceof KubeRuleError) return error.message;
+  if (error instanceof KubeRuleError || error instanceof HostError) return error.message;
   if (!(error instanceof CriError) || isRuntimeGone(error)) throw error;
   return error.detail;
 }

@@ -2,11 +2,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { ClusterDns } from '../../kube/dns.ts';
+import { quantityToMilliCpu } from '../../kube/quantity.ts';
 import type { CriClient } from '../cri/cri-client.ts';
 import { hasAppArmor } from '../host/app-armor.ts';
 import { readCgroupFacts } from '../host/cgroups.ts';
-import { readCgroupDriver, removePodCgroup } from '../node/cgroup-driver.ts';
-import { podCgroupParent, podCgroupParents } from '../pod/cgroup-parent.ts';
+import { readCgroupDriver } from '../node/cgroup-driver.ts';
+import { PodCgroups } from '../node/pod-cgroups.ts';
 import type { Clock } from '../pod/clock.ts';
 import { CriObserver } from '../pod/cri-observer.ts';
 import { EventRecorder } from '../pod/event-recorder.ts';
@@ -47,7 +48,6 @@ export async function createPodContext(options: PodContextOptions): Promise<PodC
   await ensureMemoryDir(options.memoryDir, mount);
   const driver = await readCgroupDriver(cri);
   const nowMs = (): number => clock.wallMs();
-  const cgroups = await readCgroupFacts();
   const { features } = await cri.status({});
   return {
     ...{ cri, node, log, clock },
@@ -81,14 +81,10 @@ export async function createPodContext(options: PodContextOptions): Promise<PodC
     }),
     resolvConf: () => readIfThere('/etc/resolv.conf'),
     nodeHostsFile: () => readIfThere('/etc/hosts'),
-    cgroupParent: (pod) =>
-      driver === undefined ? undefined : podCgroupParent(pod, driver, options.cgroupRoot),
-    removeCgroups: async (podUid) => {
-      if (driver === undefined) return;
-      for (const parent of podCgroupParents(podUid, driver, options.cgroupRoot)) {
-        await removePodCgroup(cgroups, parent);
-      }
-    },
+    cgroups: new PodCgroups({
+      ...{ driver, root: options.cgroupRoot, facts: await readCgroupFacts() },
+      milliCpu: quantityToMilliCpu(node.allocatable['cpu'] ?? '0'),
+    }),
     publish: (report, when) => {
       outbox.publish(report, when);
     },

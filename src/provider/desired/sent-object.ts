@@ -18,6 +18,7 @@ export function sentPod(pod: Pod): DesiredObject {
       name: metadata.name,
       namespace: metadata.namespace,
       uid: metadata.uid,
+      generation: metadata.generation,
       labels: metadata.labels,
       annotations: withoutOurs(metadata.annotations),
       ownerReferences: metadata.ownerReferences,

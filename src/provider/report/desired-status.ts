@@ -1,6 +1,7 @@
 import type { Condition, Pod, PodStatus } from '../../kube/api.ts';
 import { timestamp } from '../node/timestamp.ts';
 import { tenantForbidden } from '../pod/tenancy.ts';
+import { passingConditions } from './plan-status-patch.ts';
 import type { LinkState } from '../site/site-registry.ts';
 
 /** What is known of a pod besides its API object. */
@@ -73,7 +74,9 @@ function mergedConditions(
   nowMs: number,
 ): Condition[] {
   const ours = new Set(reported.map(({ type }) => type));
-  const others = (current.conditions ?? []).filter(({ type }) => !ours.has(type));
+  const others = (current.conditions ?? []).filter(
+    ({ type }) => !ours.has(type) && !passingConditions.has(type),
+  );
   return [...gated(pod, others, current, reported, nowMs), ...others];
 }
 

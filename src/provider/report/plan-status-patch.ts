@@ -13,6 +13,12 @@ const ownedFields = [
   'ephemeralContainerStatuses',
 ] as const;
 
+/** Conditions of a site's that are there only as long as there is something to say. */
+export const passingConditions: ReadonlySet<string> = new Set([
+  'PodResizePending',
+  'PodResizeInProgress',
+]);
+
 type StatusFields = Record<string, unknown>;
 
 /**
@@ -34,7 +40,10 @@ export function planStatusPatch(pod: Pod, desired: PodStatus): object | undefine
       if (wanted[field] === undefined && current[field] !== undefined) changes[field] = null;
     }
   }
-  const conditions = changedConditions(pod.status?.conditions ?? [], desired.conditions ?? []);
+  const conditions = [
+    ...changedConditions(pod.status?.conditions ?? [], desired.conditions ?? []),
+    ...(desired.phase === undefined ? [] : passedConditions(pod.status?.conditions, desired)),
+  ];
   if (conditions.length > 0) changes['conditions'] = conditions;
   if (Object.keys(changes).length === 0) return undefined;
   return { metadata: { uid: pod.metadata.uid }, status: changes };
@@ -62,6 +71,13 @@ function changedConditions(current: Condition[], desired: Condition[]): object[]
     );
     return [{ ...Object.fromEntries(vanished.map((field) => [field, null])), ...condition }];
   });
+}
+
+function passedConditions(current: Condition[] = [], { conditions = [] }: PodStatus): object[] {
+  return current
+    .filter(({ type }) => passingConditions.has(type))
+    .filter(({ type }) => !conditions.some((condition) => condition.type === type))
+    .map(({ type }) => ({ type, $patch: 'delete' }));
 }
 
 function withoutNulls(value: object): StatusFields {

@@ -37,7 +37,6 @@ export const everyValue = new Set([
 export const partlyNotes: Partial<Record<string, string>> = {
   'spec.containers[].resources.requests': 'CPU, memory and ephemeral storage',
   'spec.containers[].resources.limits': 'CPU, memory and ephemeral storage',
-  'spec.containers[].resizePolicy[]': 'resources of a running container are not changed',
   'spec.enableServiceLinks': 'a site has no Services yet, so there are no variables for them',
   'spec.containers[].restartPolicyRules[].action': 'not `RestartAllContainers`',
   'spec.ephemeralContainers[]': 'as `containers`',
@@ -90,14 +89,14 @@ function partly(note: string): Omit<Row, 'field'> {
   return { honoured: 'partly', note };
 }
 
-const noResize = no('resources of a running container are not changed');
+const noPodResources = no('a pod has no resources of its own yet, only its containers have');
 const noClaims = no('there is no dynamic resource allocation at a site');
 
 /** Fields that a site reports. */
 export const statusFields: Partial<Record<string, Omit<Row, 'field'>>> = {
-  'status.allocatedResources': noResize,
+  'status.allocatedResources': noPodResources,
   'status.conditions': partly(
-    '`PodReadyToStartContainers`, `Initialized`, `Ready`, `ContainersReady`; others are left as they are',
+    '`PodReadyToStartContainers`, `Initialized`, `Ready`, `ContainersReady`, `PodResizePending`, `PodResizeInProgress`; others are left as they are',
   ),
   'status.containerStatuses': partly('see below'),
   'status.ephemeralContainerStatuses': partly('see below'),
@@ -108,17 +107,17 @@ export const statusFields: Partial<Record<string, Omit<Row, 'field'>>> = {
   'status.message': yes,
   'status.nodeAllocatableResourceClaimStatuses': noClaims,
   'status.nominatedNodeName': yes,
-  'status.observedGeneration': no('not reported yet'),
+  'status.observedGeneration': yes,
   'status.phase': yes,
   'status.podIP': yes,
   'status.podIPs': yes,
   'status.qosClass': yes,
   'status.reason': yes,
-  'status.resize': noResize,
+  'status.resize': no('withdrawn from Kubernetes; the conditions say it'),
   'status.resourceClaimStatuses': noClaims,
-  'status.resources': noResize,
+  'status.resources': noPodResources,
   'status.startTime': yes,
-  'status.containerStatuses[].allocatedResources': noResize,
+  'status.containerStatuses[].allocatedResources': yes,
   'status.containerStatuses[].allocatedResourcesStatus': noClaims,
   'status.containerStatuses[].containerID': yes,
   'status.containerStatuses[].image': yes,
@@ -126,11 +125,11 @@ export const statusFields: Partial<Record<string, Omit<Row, 'field'>>> = {
   'status.containerStatuses[].lastState': yes,
   'status.containerStatuses[].name': yes,
   'status.containerStatuses[].ready': yes,
-  'status.containerStatuses[].resources': noResize,
+  'status.containerStatuses[].resources': partly('CPU and memory'),
   'status.containerStatuses[].restartCount': yes,
   'status.containerStatuses[].started': yes,
   'status.containerStatuses[].state': yes,
   'status.containerStatuses[].stopSignal': no('not reported yet'),
-  'status.containerStatuses[].user': no('not reported yet'),
+  'status.containerStatuses[].user': yes,
   'status.containerStatuses[].volumeMounts': no('not reported yet'),
 };

@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { Container, Pod, PodSpec } from '../../../src/kube/api.ts';
 import { nodeMisfit } from '../../../src/kube/node-fit.ts';
-import { podRequest } from '../../../src/kube/pod-requests.ts';
+import { podRequest } from '../../../src/kube/pod-totals.ts';
 import { container, pod } from './pods.ts';
 
 function requests(cpu: string, memory = '0', more: Partial<Container> = {}): Container {

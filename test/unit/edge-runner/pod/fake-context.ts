@@ -85,8 +85,11 @@ export class FakeContext {
       clusterDns: { servers: [], domain: 'cluster.local' },
       resolvConf: () => '',
       nodeHostsFile: () => '',
-      cgroupParent: () => undefined,
-      removeCgroups: () => Promise.resolve(),
+      cgroups: {
+        parentOf: () => undefined,
+        limit: () => Promise.resolve(),
+        remove: () => Promise.resolve(),
+      },
       publish: (report: PodReport) => this.reports.push(report),
       forget: (uid: string) => {
         if (this.forgetFailure !== undefined) throw this.forgetFailure;

@@ -77,6 +77,19 @@ void t.test('without a report, and while a site is away for a moment, nothing is
   t.end();
 });
 
+void t.test('a resize that is over is said no more', (t) => {
+  const pending = condition('PodResizePending', 'True', { reason: 'Deferred' });
+  const conditions = [...(running.conditions ?? []), condition('PodScheduled', 'True')];
+  const waits = known({ ...running, conditions: [...conditions, pending] });
+  t.match(desiredStatus(podWith(running), waits)?.conditions?.at(-1), { reason: 'Deferred' });
+  const pod = written(podWith({ ...running, conditions }), waits);
+  const done = desiredStatus(pod, known(running));
+  t.match(patchOf(pod, done), {
+    status: { conditions: [{ type: 'PodResizePending', $patch: 'delete' }] },
+  });
+  t.end();
+});
+
 void t.test('a lost site makes its pods unready and changes nothing else', (t) => {
   const status = desiredStatus(podWith(running), known(running, 'lost'));
   t.same(status, {

@@ -1,0 +1,102 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Pod } from '../../kube/api.ts';
+import { sharesOf, type LinuxResources } from '../../kube/container-resources.ts';
+import { burstableShares, podCgroupResources } from '../../kube/pod-cgroup.ts';
+import type { CgroupFacts } from '../host/cgroups.ts';
+import { HostError } from '../host/host-error.ts';
+import {
+  podCgroupParent,
+  podCgroupParents,
+  qosCgroup,
+  type CgroupDriver,
+} from '../pod/cgroup-parent.ts';
+import { removePodCgroup } from './cgroup-driver.ts';
+import { cgroupFiles, type CgroupFile } from './cgroup-files.ts';
+
+export interface PodCgroupsOptions {
+  facts: CgroupFacts;
+  /** Undefined leaves all of it to the runtime. */
+  driver: CgroupDriver | undefined;
+  /** Name of the cgroup above all pods'. */
+  root: string;
+  /** The CPU of the device: the weight of all pods beside everything else that runs on it. */
+  milliCpu: number;
+}
+
+/**
+ * The cgroups of pods, by QoS class as a kubelet has them. With systemd the runtime makes the slices,
+ * and their pods have no limits of their own.
+ */
+export class PodCgroups {
+  readonly #options: PodCgroupsOptions;
+
+  constructor(options: PodCgroupsOptions) {
+    this.#options = options;
+  }
+
+  /** Name of a pod's cgroup; undefined leaves it to the runtime. */
+  parentOf(pod: Pod): string | undefined {
+    const { driver, root } = this.#options;
+    return driver && podCgroupParent(pod, driver, root);
+  }
+
+  /**
+   * Makes a pod's cgroup or changes it, and gives its class its share among `all`. Its limits are
+   * not below those that it has in the form of `before`.
+   * @throws HostError `CGROUP_UNWRITABLE`
+   */
+  async limit(pod: Pod, all: Iterable<Pod>, before: Pod = pod): Promise<void> {
+    const { driver, root, milliCpu } = this.#options;
+    if (driver !== 'cgroupfs') return;
+    const whole = { ...unlimited, cpuShares: sharesOf(milliCpu) };
+    await this.#write(qosCgroup('Guaranteed', driver, root), whole);
+    const burstable = { ...unlimited, cpuShares: burstableShares(all) };
+    await this.#write(qosCgroup('Burstable', driver, root), burstable);
+    await this.#write(qosCgroup('BestEffort', driver, root), unlimited);
+    await this.#write(podCgroupParent(pod, driver, root), largerOf(pod, before));
+  }
+
+  /** Removes what is left of a stopped pod, whatever its QoS class was. */
+  async remove(podUid: string): Promise<void> {
+    const { driver, root, facts } = this.#options;
+    if (driver === undefined) return;
+    for (const parent of podCgroupParents(podUid, driver, root)) {
+      await removePodCgroup(facts, parent);
+    }
+  }
+
+  async #write(cgroup: string, resources: LinuxResources): Promise<void> {
+    for (const file of cgroupFiles(this.#options.facts, cgroup, resources)) await writeOne(file);
+  }
+}
+
+/** The least share that there is, and no limit. */
+const unlimited: LinuxResources = {
+  cpuShares: 2,
+  cpuQuota: 0,
+  cpuPeriodUs: 100_000,
+  memoryLimitBytes: 0,
+};
+
+function largerOf(pod: Pod, before: Pod): LinuxResources {
+  const [now, old] = [podCgroupResources(pod), podCgroupResources(before)];
+  const larger = (a: number, b: number): number => (a === 0 || b === 0 ? 0 : Math.max(a, b));
+  return {
+    ...now,
+    cpuQuota: larger(now.cpuQuota, old.cpuQuota),
+    memoryLimitBytes: larger(now.memoryLimitBytes, old.memoryLimitBytes),
+  };
+}
+
+/** A file that isn't there stands for something that this kernel can't do. */
+async function writeOne({ folder, name, text }: CgroupFile): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, name), text, { flag: 'r+' });
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new HostError('CGROUP_UNWRITABLE', `the cgroup of a pod can't be set: ${why}`, { cause });
+  }
+}
