@@ -63,6 +63,8 @@ export interface PodSpec {
   restartPolicy?: 'Always' | 'OnFailure' | 'Never';
   terminationGracePeriodSeconds?: number;
   activeDeadlineSeconds?: number;
+  /** Absent is true. */
+  enableServiceLinks?: boolean;
   dnsPolicy?: string;
   dnsConfig?: PodDnsConfig;
   hostAliases?: HostAlias[];
@@ -353,6 +355,18 @@ export interface Secret extends KubernetesObject {
   type?: string;
   /** Values in base64. */
   data?: Record<string, string>;
+}
+
+export interface Service extends KubernetesObject {
+  spec?: {
+    clusterIP?: string;
+    ports?: { name?: string; port: number; protocol?: string }[];
+  };
+}
+
+/** Of `node.k8s.io`: which of a runtime's handlers runs a pod. */
+export interface RuntimeClass extends KubernetesObject {
+  handler: string;
 }
 
 export interface Taint {

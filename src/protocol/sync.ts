@@ -13,8 +13,14 @@ import * as v from 'valibot';
  * ```
  */
 
-/** Kinds of objects that a site can hold. */
-export const desiredKind = v.picklist(['Pod', 'ConfigMap', 'Secret']);
+/** Kinds of objects that a site can hold; `ServiceLinks` are made by the provider, of Services. */
+export const desiredKind = v.picklist([
+  'Pod',
+  'ConfigMap',
+  'Secret',
+  'ServiceLinks',
+  'RuntimeClass',
+]);
 export type DesiredKind = v.InferOutput<typeof desiredKind>;
 
 const identity = {

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { ConfigMap, Node, Pod } from '../kube/api.ts';
+import type { ConfigMap, Node, Pod, RuntimeClass, Service } from '../kube/api.ts';
 import { type Site, siteLabel } from '../kube/site.ts';
 import { ProviderError } from './errors.ts';
 import { Informer } from './kube-client/informer.ts';
@@ -23,6 +23,8 @@ export class ClusterCaches implements Runnable {
   /** Pods that are bound to a node. */
   readonly pods: Informer<Pod>;
   readonly configMaps: Informer<ConfigMap>;
+  readonly services: Informer<Service>;
+  readonly runtimeClasses: Informer<RuntimeClass>;
 
   constructor({ client, onRejectedPod, log }: ClusterCachesOptions) {
     const transform = withoutManagedFields;
@@ -48,6 +50,13 @@ export class ClusterCaches implements Runnable {
       client,
       log,
       type: resources.configMaps,
+      transform,
+    });
+    this.services = new Informer<Service>({ client, log, type: resources.services, transform });
+    this.runtimeClasses = new Informer<RuntimeClass>({
+      client,
+      log,
+      type: resources.runtimeClasses,
       transform,
     });
   }
@@ -76,6 +85,7 @@ export class ClusterCaches implements Runnable {
   }
 
   #all(): { run(signal: AbortSignal): Promise<void>; synced: Promise<void> }[] {
-    return [this.sites, this.nodes, this.pods, this.configMaps];
+    const { sites, nodes, pods, configMaps, services, runtimeClasses } = this;
+    return [sites, nodes, pods, configMaps, services, runtimeClasses];
   }
 }

@@ -68,3 +68,6 @@ export const repeatedEventMs = 10 * 60_000;
 
 /** Most events of the provider's own that are remembered for that. */
 export const maxRecordedEvents = 10_000;
+
+/** Most Services of a namespace that the environments of a site's pods lead to. */
+export const maxServiceLinks = 256;

@@ -1,7 +1,9 @@
 import type { Logger } from 'pino';
 import type { ClusterCaches } from './cluster-caches.ts';
 import { ConfigMapSource } from './desired/config-map-source.ts';
+import { runtimeClassSource } from './desired/runtime-class-source.ts';
 import { SecretSource } from './desired/secret-source.ts';
+import { serviceLinks } from './desired/service-links.ts';
 import { KubeJoinSites } from './join/kube-join-sites.ts';
 import type { KubeClient } from './kube-client/kube-client.ts';
 import type { Runnable } from './lifecycle.ts';
@@ -84,8 +86,13 @@ export class SiteControllers implements Runnable {
     });
     const secrets = new SecretSource({ client, log });
     this.streams = new SiteStreams({
-      ...{ pods: admitted, secrets, log },
-      configMaps: new ConfigMapSource({ configMaps: options.caches.configMaps, client }),
+      ...{ pods: admitted, log },
+      sources: {
+        ConfigMap: new ConfigMapSource({ configMaps: options.caches.configMaps, client }),
+        Secret: secrets,
+        ServiceLinks: serviceLinks(options.caches.services),
+        RuntimeClass: runtimeClassSource(options.caches.runtimeClasses),
+      },
       nodeExists: (nodeName, signal) => nodes.exists(nodeName, signal),
       reports: (nodeName) =>
         new SiteReports({

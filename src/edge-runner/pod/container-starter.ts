@@ -4,6 +4,7 @@ import { resolveEnvironment } from '../../kube/env.ts';
 import { podHostname } from '../../kube/hostname.ts';
 import { hostsFileContent } from '../../kube/hosts-file.ts';
 import { KubeRuleError } from '../../kube/kube-rule-error.ts';
+import { serviceVariables } from '../../kube/service-env.ts';
 import { withSubPath } from '../../kube/sub-path.ts';
 import type { Mount } from '../cri/container-messages.ts';
 import { CriError, isRuntimeGone } from '../cri/cri-error.ts';
@@ -106,12 +107,23 @@ function environment(
       configMap: (name): ConfigMap | undefined => context.objects.configMap(namespace, name),
       secret: (name): Secret | undefined => context.objects.secret(namespace, name),
       context: fieldContext(context, podAddresses(context, pod, sandbox)),
+      services: servicesOf(context, pod),
     }),
   );
   for (const { reason, message } of warnings) {
     events.record('Warning', reason, message, container.name);
   }
   return { env, ...byTheRules(() => expandCommand(container, env)) };
+}
+
+/** Kubelet: the way to the API server is in every environment, that to the others where it is wanted. */
+function servicesOf({ objects }: PodContext, { metadata, spec }: Pod): Record<string, string> {
+  const { namespace = '' } = metadata;
+  const wanted = spec.enableServiceLinks !== false;
+  return serviceVariables([
+    ...objects.serviceLinks('default', 'kubernetes'),
+    ...(wanted ? objects.serviceLinks(namespace, 'services') : []),
+  ]);
 }
 
 /** What Kubernetes' rules refuse is a mistake in the container's configuration. */

@@ -1,7 +1,8 @@
 import type { Logger } from 'pino';
-import type { ConfigMap, Pod, Secret } from '../../kube/api.ts';
+import type { ConfigMap, Pod, RuntimeClass, Secret } from '../../kube/api.ts';
 import type { ClusterDns } from '../../kube/dns.ts';
 import type { FieldContext } from '../../kube/field-path.ts';
+import type { ServiceLink } from '../../kube/service-env.ts';
 import type { PodReport } from '../../protocol/report.ts';
 import type { CriClient } from '../cri/cri-client.ts';
 import type { PodFiles } from '../volumes/pod-files.ts';
@@ -25,6 +26,9 @@ export interface NodeFacts {
 export interface ObjectSource {
   configMap(namespace: string, name: string): ConfigMap | undefined;
   secret(namespace: string, name: string): Secret | undefined;
+  /** What environments say of the Services of a namespace, or of one of them. */
+  serviceLinks(namespace: string, name: string): readonly ServiceLink[];
+  runtimeClass(name: string): RuntimeClass | undefined;
 }
 
 export interface TokenSource {

@@ -108,7 +108,8 @@ export class PodManager {
         entry.worker.update(pod);
       }
     }
-    const objects = changed.filter(({ kind }) => kind !== 'Pod');
+    // What environments say of Services is read when a container starts.
+    const objects = changed.filter(({ kind }) => kind !== 'Pod' && kind !== 'ServiceLinks');
     if (objects.length > 0) this.#tellOfObjects(objects);
   }
 
@@ -231,7 +232,10 @@ export class PodManager {
 
   #tellOfObjects(changed: readonly ChangedObject[]): void {
     for (const { worker } of this.#entries.values()) {
-      const near = changed.filter(({ namespace }) => namespace === worker.pod.metadata.namespace);
+      const near = changed.filter(
+        ({ namespace, kind }) =>
+          kind === 'RuntimeClass' || namespace === worker.pod.metadata.namespace,
+      );
       const secrets = near.filter(({ kind }) => kind === 'Secret').map(({ name }) => name);
       if (near.length > 0) worker.objectsChanged(new Set(secrets));
     }

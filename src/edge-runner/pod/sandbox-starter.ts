@@ -1,6 +1,7 @@
 import type { Pod } from '../../kube/api.ts';
 import { podDnsConfig } from '../../kube/dns.ts';
 import { kernelHostname } from '../../kube/hostname.ts';
+import { KubeRuleError } from '../../kube/kube-rule-error.ts';
 import type { InputOf } from '../cri/proto-message.ts';
 import type { PodSandboxConfig } from '../cri/sandbox-messages.ts';
 import type { PodContext } from './pod-context.ts';
@@ -29,5 +30,13 @@ export function sandboxConfigOf(
 export async function startSandbox(context: PodContext, pod: Pod, attempt: number): Promise<void> {
   const config = sandboxConfigOf(context, pod, attempt);
   await context.cgroups.limit(pod, context.placed.pods());
-  await context.cri.runPodSandbox({ config });
+  await context.cri.runPodSandbox({ config, runtimeHandler: handlerOf(context, pod) });
+}
+
+/** @throws KubeRuleError `CONFIG_ERROR` when the device doesn't know the pod's RuntimeClass (yet). */
+function handlerOf({ objects }: PodContext, { spec: { runtimeClassName = '' } }: Pod): string {
+  if (runtimeClassName === '') return '';
+  const found = objects.runtimeClass(runtimeClassName);
+  if (found !== undefined) return found.handler;
+  throw new KubeRuleError('CONFIG_ERROR', `RuntimeClass "${runtimeClassName}" not found`);
 }

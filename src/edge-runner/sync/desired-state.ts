@@ -1,5 +1,6 @@
-import type { ConfigMap, Pod, Secret } from '../../kube/api.ts';
+import type { ConfigMap, Pod, RuntimeClass, Secret } from '../../kube/api.ts';
 import { configSourceAnnotation } from '../../kube/priority.ts';
+import type { ServiceLink } from '../../kube/service-env.ts';
 import { digestOf } from '../../protocol/digest.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
 import type { DesiredObject, HeldObject, RemovedObject } from '../../protocol/sync.ts';
@@ -77,6 +78,17 @@ export class DesiredState {
   secret(namespace: string, name: string): Secret | undefined {
     const found = this.#objects.get(keyOf({ kind: 'Secret', namespace, name }));
     return found?.object;
+  }
+
+  /** What environments say of Services. */
+  serviceLinks(namespace: string, name: string): readonly ServiceLink[] {
+    const found = this.#objects.get(keyOf({ kind: 'ServiceLinks', namespace, name }));
+    return (found?.object['services'] ?? []) as ServiceLink[];
+  }
+
+  runtimeClass(name: string): RuntimeClass | undefined {
+    const found = this.#objects.get(keyOf({ kind: 'RuntimeClass', namespace: '', name }));
+    return found?.object as RuntimeClass | undefined;
   }
 }
 

@@ -9,11 +9,16 @@ import { sentPod } from './sent-object.ts';
 export interface DesiredSiteOptions {
   nodeName: string;
   pods: BoundPods;
-  configMaps: ObjectSource;
-  secrets: ObjectSource;
+  sources: DesiredSources;
   /** Called when `wanted()` may have changed. */
   onChange: () => void;
 }
+
+/** Where what pods need comes from. */
+export type DesiredSources = Record<Reference['kind'], ObjectSource>;
+
+/** What has to be looked up when a pod is new; all else is known at any time. */
+const lookedUp: ReadonlySet<string> = new Set(['ConfigMap', 'Secret']);
 
 interface KnownPod {
   pod: Pod;
@@ -95,7 +100,7 @@ export class DesiredSite {
     const references = referencesOf(pod);
     const wasComplete =
       previous?.pod.metadata.uid === pod.metadata.uid && previous?.complete === true;
-    const complete = references.length === 0 || wasComplete;
+    const complete = wasComplete || !references.some(({ kind }) => lookedUp.has(kind));
     return { pod, sent: sentPod(pod), references, complete };
   }
 
@@ -118,7 +123,7 @@ export class DesiredSite {
     const key = objectKey(reference);
     let used = this.#holds.get(key);
     if (used === undefined) {
-      const source = reference.kind === 'Secret' ? this.#options.secrets : this.#options.configMaps;
+      const source = this.#options.sources[reference.kind];
       const hold = source.hold(reference.namespace, reference.name, this.#options.onChange);
       this.#holds.set(key, (used = { hold, users: 0 }));
     }

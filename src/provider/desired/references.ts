@@ -1,13 +1,20 @@
 import type { Container, Pod, Volume } from '../../kube/api.ts';
+import type { DesiredKind } from '../../protocol/sync.ts';
 
-/** An object that a pod names. */
+/** An object that a pod needs. `namespace` is '' where the kind has none. */
 export interface Reference {
-  kind: 'ConfigMap' | 'Secret';
+  kind: Exclude<DesiredKind, 'Pod'>;
   namespace: string;
   name: string;
 }
 
-/** Every ConfigMap and Secret that a pod names, each once. The pod must be well-formed. */
+/** Name of the ServiceLinks of all Services of a namespace. */
+export const allServices = 'services';
+
+/** The Service of the API server, to which every pod's environment leads. */
+export const masterService = { namespace: 'default', name: 'kubernetes' };
+
+/** Everything that a pod names, and what its environment says, each once. The pod must be well-formed. */
 export function referencesOf(pod: Pod): Reference[] {
   const namespace = pod.metadata.namespace ?? '';
   const { initContainers, containers, ephemeralContainers } = pod.spec;
@@ -23,15 +30,24 @@ export function referencesOf(pod: Pod): Reference[] {
     if (name === undefined || name === '') continue;
     references.set(`${kind}/${name}`, { kind, namespace, name });
   }
-  return [...references.values()];
+  const { enableServiceLinks, runtimeClassName } = pod.spec;
+  const kind = 'ServiceLinks' as const;
+  return [
+    ...references.values(),
+    { kind, ...masterService },
+    ...(enableServiceLinks === false ? [] : [{ kind, namespace, name: allServices }]),
+    ...(runtimeClassName ? [{ ...runtimeClass, name: runtimeClassName }] : []),
+  ];
 }
 
+const runtimeClass = { kind: 'RuntimeClass', namespace: '' } as const;
+
 interface Named {
-  kind: Reference['kind'];
+  kind: 'ConfigMap' | 'Secret';
   name: string | undefined;
 }
 
-function named(kind: Reference['kind'], name: string | null | undefined): Named {
+function named(kind: Named['kind'], name: string | null | undefined): Named {
   return { kind, name: name ?? undefined };
 }
 

@@ -1,4 +1,12 @@
-import type { ConfigMap, Pod, Secret } from '../../kube/api.ts';
+import type {
+  ConfigMap,
+  KubernetesObject,
+  Pod,
+  RuntimeClass,
+  Secret,
+  Service,
+} from '../../kube/api.ts';
+import type { ServiceLink } from '../../kube/service-env.ts';
 import { objectVersion } from '../../protocol/digest.ts';
 import type { DesiredObject } from '../../protocol/sync.ts';
 import { omit } from '../omit.ts';
@@ -52,11 +60,51 @@ export function sentSecret(secret: Secret): DesiredObject {
   });
 }
 
+/** A RuntimeClass as a site gets it; what it costs and where it runs is in the pods already. */
+export function sentRuntimeClass(runtimeClass: RuntimeClass): DesiredObject {
+  return desiredObject('RuntimeClass', runtimeClass, {
+    apiVersion: 'node.k8s.io/v1',
+    kind: 'RuntimeClass',
+    metadata: identityOf(runtimeClass),
+    handler: runtimeClass.handler,
+  });
+}
+
+/** What environments say of some Services of a namespace. It is no object of the cluster. */
+export function sentServiceLinks(
+  namespace: string,
+  name: string,
+  services: readonly Service[],
+): DesiredObject {
+  const metadata = { name, namespace, uid: name };
+  return desiredObject(
+    'ServiceLinks',
+    { metadata },
+    {
+      kind: 'ServiceLinks',
+      metadata,
+      services: services.map(linkOf),
+    },
+  );
+}
+
+function linkOf({ metadata, spec }: Service): ServiceLink {
+  const { clusterIP = '', ports = [] } = spec ?? {};
+  return {
+    ...{ name: metadata.name, clusterIP },
+    ports: ports.map(({ name, port, protocol }) => ({
+      port,
+      ...(name === undefined || name === '' ? {} : { name }),
+      ...(protocol === undefined || protocol === 'TCP' ? {} : { protocol }),
+    })),
+  };
+}
+
 type Content = DesiredObject['object'];
 
 function desiredObject(
   kind: DesiredObject['kind'],
-  { metadata }: Pod | ConfigMap | Secret,
+  { metadata }: KubernetesObject,
   object: Content,
 ): DesiredObject {
   return {
@@ -69,7 +117,7 @@ function desiredObject(
   };
 }
 
-function identityOf({ metadata }: ConfigMap | Secret): Content['metadata'] {
+function identityOf({ metadata }: KubernetesObject): Content['metadata'] {
   return { name: metadata.name, namespace: metadata.namespace, uid: metadata.uid };
 }
 

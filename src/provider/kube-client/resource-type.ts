@@ -16,6 +16,12 @@ export const resources = {
   services: { group: '', version: 'v1', plural: 'services', namespaced: true },
   events: { group: '', version: 'v1', plural: 'events', namespaced: true },
   serviceAccounts: { group: '', version: 'v1', plural: 'serviceaccounts', namespaced: true },
+  runtimeClasses: {
+    group: 'node.k8s.io',
+    version: 'v1',
+    plural: 'runtimeclasses',
+    namespaced: false,
+  },
   leases: { group: 'coordination.k8s.io', version: 'v1', plural: 'leases', namespaced: true },
   sites: { group: 'towline.dev', version: 'v1alpha1', plural: 'sites', namespaced: true },
   customResourceDefinitions: {

@@ -4,8 +4,7 @@ import { ProtocolError } from '../../protocol/errors.ts';
 import type { ReportFromProvider } from '../../protocol/report.ts';
 import { protocolVersion, type RunnerStreamHead } from '../../protocol/stream-head.ts';
 import type { DesiredObject, SyncFromProvider } from '../../protocol/sync.ts';
-import { DesiredSite } from '../desired/desired-site.ts';
-import type { ObjectSource } from '../desired/object-source.ts';
+import { DesiredSite, type DesiredSources } from '../desired/desired-site.ts';
 import { SyncServer } from '../desired/sync-server.ts';
 import type { BoundPods } from '../pod/pod-index.ts';
 import { type ReportSink, ReportServer } from '../report/report-server.ts';
@@ -13,8 +12,7 @@ import { messageStream } from './message-stream.ts';
 
 export interface SiteStreamsOptions {
   pods: BoundPods;
-  configMaps: ObjectSource;
-  secrets: ObjectSource;
+  sources: DesiredSources;
   /** Waits until the site has its Node, and so a claim on the pods bound to it; false when given up. */
   nodeExists: (nodeName: string, signal: AbortSignal) => Promise<boolean>;
   reports: (nodeName: string) => ReportSink;
@@ -60,12 +58,11 @@ export class SiteStreams {
       closed.abort();
     });
     if (stream.destroyed || !(await this.#options.nodeExists(nodeName, closed.signal))) return;
-    const { pods, configMaps, secrets, onOversized } = this.#options;
+    const { pods, sources, onOversized } = this.#options;
     const desired = new DesiredSite({
       nodeName,
       pods,
-      configMaps,
-      secrets,
+      sources,
       onChange: () => {
         server.changed();
       },

@@ -8,6 +8,7 @@ import { sweepLabs } from '../../../hack/lab/remove-lab.ts';
 import { waitFor } from '../../../hack/lab/wait.ts';
 import { findLogged, findRunning } from '../../../src/edge-runner/streams/find-container.ts';
 import type { Container, Pod, PodStatus } from '../../../src/kube/api.ts';
+import type { DesiredObject } from '../../../src/protocol/sync.ts';
 import { asDesired, Engine, makePod } from './engine.ts';
 
 const progress = (line: string): void => {
@@ -191,5 +192,61 @@ void t.test('a container’s own rules and policy decide about its restart', asy
     { name: 'main', restartCount: 1, lastState: { terminated: { exitCode: 42 } } },
     { name: 'own', restartCount: 0 },
   ]);
+  engine.remove(pod);
+});
+
+void t.test('variables of Services, for whoever wants them', async (t) => {
+  const link = (name: string, clusterIP: string): object => ({
+    ...{ name, clusterIP },
+    ports: [{ port: 80 }],
+  });
+  const links = (namespace: string, name: string, services: object[]): DesiredObject =>
+    asDesired('ServiceLinks', { metadata: { name, namespace, uid: name }, services } as never);
+  engine.put(
+    links('default', 'kubernetes', [link('kubernetes', '10.96.0.1')]),
+    links('berlin', 'services', [link('web', '10.96.0.2')]),
+  );
+  const print = shell('main', 'echo "$KUBERNETES_SERVICE_HOST $WEB_PORT $OWN"; exit 1', {
+    env: [{ name: 'OWN', value: '$(WEB_SERVICE_HOST):x' }],
+    terminationMessagePolicy: 'FallbackToLogsOnError',
+  });
+  for (const [enableServiceLinks, expected] of [
+    [true, '10.96.0.1 tcp://10.96.0.2:80 10.96.0.2:x\n'],
+    [false, '10.96.0.1  $(WEB_SERVICE_HOST):x\n'],
+  ] as const) {
+    const name = `links-${enableServiceLinks}`;
+    const pod = makePod(name, { enableServiceLinks, restartPolicy: 'Never', containers: [print] });
+    engine.put(asDesired('Pod', pod));
+    const status = await engine.until(pod, 'over', ({ phase }) => phase === 'Failed');
+    t.equal(status.containerStatuses?.[0]?.state.terminated?.message, expected);
+    engine.remove(pod);
+  }
+});
+
+void t.test('a RuntimeClass says which handler runs a pod', async (t) => {
+  const pod = makePod('classy', {
+    runtimeClassName: 'plain',
+    containers: [shell('main', 'sleep 1000')],
+  });
+  engine.put(asDesired('Pod', pod));
+  const messages: string[] = [];
+  const heard = (pattern: RegExp): boolean => {
+    messages.push(...engine.outbox.take().events.map(({ message }) => message));
+    return messages.some((message) => pattern.test(message));
+  };
+  await waitFor(() => heard(/RuntimeClass "plain" not found/), {
+    what: 'the missing RuntimeClass to be told of',
+    timeoutMs: 10_000,
+  });
+  const classOf = (handler: string): DesiredObject =>
+    asDesired('RuntimeClass', { metadata: { name: 'plain', namespace: '' }, handler } as never);
+  engine.put(classOf('no-such-handler'));
+  await waitFor(() => heard(/no-such-handler/), {
+    what: 'the runtime to refuse its handler',
+    timeoutMs: 10_000,
+  });
+  engine.put(classOf('runc'));
+  const status = await engine.until(pod, 'Running', isRunning);
+  t.equal(status.phase, 'Running');
   engine.remove(pod);
 });

@@ -37,7 +37,7 @@ export const everyValue = new Set([
 export const partlyNotes: Partial<Record<string, string>> = {
   'spec.containers[].resources.requests': 'CPU, memory and ephemeral storage',
   'spec.containers[].resources.limits': 'CPU, memory and ephemeral storage',
-  'spec.enableServiceLinks': 'a site has no Services yet, so there are no variables for them',
+  'spec.enableServiceLinks': 'for the 256 oldest Services of the namespace',
   'spec.containers[].restartPolicyRules[].action': 'not `RestartAllContainers`',
   'spec.ephemeralContainers[]': 'as `containers`',
   'spec.initContainers[]': 'as `containers`',
@@ -61,7 +61,6 @@ export const noReasons: [pattern: RegExp, reason: string][] = [
   [/\.fileKeyRef$/, 'variables are not read from files yet'],
   [/claims\[\]$|\.resourceClaims\[\]$/i, 'there is no dynamic resource allocation at a site'],
   [/\.volumeDevices\[\]$/, 'there are no block volumes at a site'],
-  [/^spec\.(overhead|runtimeClassName)$/, 'RuntimeClasses do not reach a site yet'],
   [/^spec\.resources$/, 'a pod has no resources of its own yet, only its containers have'],
   [/\.(clusterTrustBundle|podCertificate)$/, 'certificates are not projected yet'],
   [/\.(persistentVolumeClaim|ephemeral)$/, 'claims do not reach a site yet'],

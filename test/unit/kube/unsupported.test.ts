@@ -284,7 +284,6 @@ const neglected: [parts: Parameters<typeof storedPod>[0], path: string][] = [
     'spec.containers[0].volumeMounts[0].mountPropagation',
   ],
   [{ spec: { hostUsers: false } }, 'spec.hostUsers'],
-  [{ spec: { runtimeClassName: 'kata' } }, 'spec.runtimeClassName'],
   [{ spec: { volumes: [{ name: 'a', nfs: { server: 'x', path: '/' } }] } }, 'spec.volumes[0].nfs'],
   [
     { spec: { volumes: [{ name: 'a', emptyDir: { medium: 'HugePages' } }] } },

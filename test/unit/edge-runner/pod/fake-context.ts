@@ -71,7 +71,10 @@ export class FakeContext {
         readTerminationLog: () => Promise.resolve(''),
         writeHosts: () => Promise.resolve('/nowhere/hosts'),
       },
-      objects: { configMap: () => undefined, secret: () => undefined },
+      objects: {
+        ...{ configMap: () => undefined, secret: () => undefined },
+        ...{ serviceLinks: () => [], runtimeClass: () => undefined },
+      },
       tokens: { token: () => Promise.reject(new Error('none')), renewAtMs: () => undefined },
       node: {
         ...{ nodeName: 'shop.berlin', hostname: 'device', hostIPs: ['192.168.7.2'] },

@@ -43,6 +43,15 @@ export class CacheFake<T extends { metadata: { namespace?: string; name: string 
   }
 }
 
+/** Has no object at all. */
+export const emptySource: ObjectSource = {
+  hold: () => ({
+    known: { kind: 'absent' },
+    refresh: () => Promise.resolve(),
+    release: () => undefined,
+  }),
+};
+
 /** Objects whose look-ups the test answers. */
 export class SourceFake implements ObjectSource {
   readonly known = new Map<string, Known>();

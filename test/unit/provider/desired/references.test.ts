@@ -9,6 +9,8 @@ function names(pod: Pod): string[] {
     .sort();
 }
 
+const always = ['ServiceLinks/default/kubernetes', 'ServiceLinks/n/services'];
+
 void t.test('every way to name an object is followed, each object once', (t) => {
   const pod = podOf('a', {
     imagePullSecrets: [{ name: 'pull' }, {}],
@@ -52,11 +54,14 @@ void t.test('every way to name an object is followed, each object once', (t) => 
     'Secret/n/pro-s',
     'Secret/n/pull',
     'Secret/n/vol-s',
+    ...always,
   ]);
   t.end();
 });
 
-void t.test('a pod that names nothing has none', (t) => {
-  t.same(names(podOf('a')), []);
+void t.test('what every pod needs, and what it needs only where it asks for it', (t) => {
+  t.same(names(podOf('a')), always);
+  t.same(names(podOf('a', { enableServiceLinks: false })), ['ServiceLinks/default/kubernetes']);
+  t.same(names(podOf('a', { runtimeClassName: 'sealed' })), ['RuntimeClass//sealed', ...always]);
   t.end();
 });
