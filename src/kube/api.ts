@@ -51,6 +51,11 @@ export interface PodSpec {
   setHostnameAsFQDN?: boolean;
   hostnameOverride?: string;
   nodeSelector?: Record<string, string>;
+  affinity?: {
+    nodeAffinity?: {
+      requiredDuringSchedulingIgnoredDuringExecution?: { nodeSelectorTerms?: NodeSelectorTerm[] };
+    };
+  };
   os?: { name?: string };
   /** What the pod's runtime needs besides its containers, from the RuntimeClass. */
   overhead?: Record<string, string>;
@@ -77,6 +82,17 @@ export interface PodSpec {
   runtimeClassName?: string;
   tolerations?: Toleration[];
   securityContext?: PodSecurityContext;
+}
+
+export interface NodeSelectorTerm {
+  matchExpressions?: NodeSelectorRequirement[];
+  matchFields?: NodeSelectorRequirement[];
+}
+
+export interface NodeSelectorRequirement {
+  key: string;
+  operator: string;
+  values?: string[];
 }
 
 export interface PodDnsConfig {

@@ -5,6 +5,7 @@ import {
   listOf,
   number,
   oneOf,
+  quantities,
   quantity,
   text,
   type FieldRule,
@@ -44,9 +45,13 @@ const envFromRule = fields({
   secretRef: objectReference,
 });
 
-const resourcesRule = fields({
-  requests: fields({ cpu: quantity, memory: quantity, 'ephemeral-storage': quantity }),
-  limits: fields({ cpu: quantity, memory: quantity, 'ephemeral-storage': quantity }),
+const isKnown = (resource: string): boolean =>
+  ['cpu', 'memory', 'ephemeral-storage'].includes(resource) || resource.startsWith('hugepages-');
+
+/** Of a container, or of a pod as a whole. */
+export const resourcesRule: FieldRule = fields({
+  requests: quantities(isKnown),
+  limits: quantities(isKnown),
 });
 
 const portRule = fields(

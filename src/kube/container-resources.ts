@@ -26,6 +26,29 @@ export function linuxResourcesOf(container: Container): LinuxResources {
   });
 }
 
+/** A container's huge pages by size, as CRI writes it: `2MB`, `1GB`. Source: kubelet, GetHugepageLimitsFromResources. */
+export function hugePageLimits({
+  resources,
+}: Container): { pageSize: string; limitBytes: number }[] {
+  return Object.entries(resources?.limits ?? {}).flatMap(([name, amount]) => {
+    if (!name.startsWith(hugePages)) return [];
+    const bytes = quantityToBytes(name.slice(hugePages.length));
+    return [{ pageSize: pageSizeText(bytes), limitBytes: quantityToBytes(amount) }];
+  });
+}
+
+const hugePages = 'hugepages-';
+
+function pageSizeText(bytes: number): string {
+  const units = ['B', 'KB', 'MB', 'GB', 'TB'];
+  let size = bytes;
+  while (size >= 1024 && units.length > 1) {
+    size /= 1024;
+    units.shift();
+  }
+  return `${size}${units[0] ?? ''}`;
+}
+
 /** Amounts in the kernel's terms; a limit of 0 is none. */
 export function linuxResources(amounts: {
   requestMilliCpu: number;

@@ -84,6 +84,17 @@ export function fields(
   };
 }
 
+/** Amounts of resources by name, of those that `isKnown`. */
+export function quantities(isKnown: (resource: string) => boolean): FieldRule {
+  return {
+    check: (value, path, problems) => {
+      const names = isRecord(value) ? Object.keys(value) : [];
+      const rules = names.filter(isKnown).map((name) => [name, quantity] as const);
+      fields(Object.fromEntries(rules)).check(value, path, problems);
+    },
+  };
+}
+
 const unsupported: FieldRule = {
   check: (_, path, problems) => {
     problems.push({ path, reason: 'is not supported' });

@@ -1,4 +1,5 @@
 import type { ContainerPort, Pod, PodSpec } from './api.ts';
+import { matchesNode, type NodeTraits } from './node-affinity.ts';
 import { podRequest } from './pod-totals.ts';
 import { divideRoundingUp, parseQuantity } from './quantity.ts';
 
@@ -7,6 +8,8 @@ export interface NodeRoom {
   allocatable: Record<string, string>;
   /** The pods that have their place, without the one that is asked about. */
   pods: readonly Pod[];
+  /** Absent where the node's labels aren't known: then nobody is turned away for them. */
+  node?: NodeTraits | undefined;
 }
 
 export interface Misfit {
@@ -20,7 +23,9 @@ export interface Misfit {
  * Source: kubelet, pkg/kubelet/lifecycle/predicate.go.
  */
 export function nodeMisfit({ spec }: Pod, room: NodeRoom): Misfit | undefined {
-  return foreignSystem(spec) ?? lackOf(spec, room) ?? takenPort(spec, room);
+  return (
+    foreignSystem(spec) ?? lackOf(spec, room) ?? otherNode(spec, room) ?? takenPort(spec, room)
+  );
 }
 
 function foreignSystem({ os, nodeSelector }: PodSpec): Misfit | undefined {
@@ -62,6 +67,14 @@ function outOf(resource: string, requested: bigint, used: bigint, capacity: bigi
 }
 
 const named = new Set(['cpu', 'memory', 'ephemeral-storage', 'pods']);
+
+function otherNode(spec: PodSpec, { node }: NodeRoom): Misfit | undefined {
+  if (node === undefined || matchesNode(spec, node)) return undefined;
+  return {
+    reason: 'NodeAffinity',
+    message: "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector",
+  };
+}
 
 function takenPort(spec: PodSpec, { pods }: NodeRoom): Misfit | undefined {
   const taken = pods.flatMap((pod) => hostPorts(pod.spec));

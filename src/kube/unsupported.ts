@@ -4,6 +4,7 @@ import {
   ephemeralContainerRule,
   initContainerRule,
   profileRule,
+  resourcesRule,
   seLinuxRule,
 } from './container-fields.ts';
 import {
@@ -104,6 +105,7 @@ export const podSpecRule: FieldRule = fields(
     priority: number,
     priorityClassName: text,
     readinessGates: listOf(fields({ conditionType: text }, ['conditionType'])),
+    resources: resourcesRule,
     restartPolicy: oneOf('Always', 'OnFailure', 'Never'),
     runtimeClassName: text,
     securityContext: podSecurityContextRule,

@@ -20,6 +20,7 @@ export const desiredKind = v.picklist([
   'Secret',
   'ServiceLinks',
   'RuntimeClass',
+  'Node',
 ]);
 export type DesiredKind = v.InferOutput<typeof desiredKind>;
 

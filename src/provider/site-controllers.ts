@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { ClusterCaches } from './cluster-caches.ts';
 import { ConfigMapSource } from './desired/config-map-source.ts';
-import { runtimeClassSource } from './desired/runtime-class-source.ts';
+import { nodeSource, runtimeClassSource } from './desired/named-sources.ts';
 import { SecretSource } from './desired/secret-source.ts';
 import { serviceLinks } from './desired/service-links.ts';
 import { KubeJoinSites } from './join/kube-join-sites.ts';
@@ -92,6 +92,7 @@ export class SiteControllers implements Runnable {
         Secret: secrets,
         ServiceLinks: serviceLinks(options.caches.services),
         RuntimeClass: runtimeClassSource(options.caches.runtimeClasses),
+        Node: nodeSource(options.caches.nodes),
       },
       nodeExists: (nodeName, signal) => nodes.exists(nodeName, signal),
       reports: (nodeName) =>

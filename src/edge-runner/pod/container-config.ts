@@ -1,5 +1,5 @@
 import type { Container, Pod } from '../../kube/api.ts';
-import { linuxResourcesOf } from '../../kube/container-resources.ts';
+import { hugePageLimits, linuxResourcesOf } from '../../kube/container-resources.ts';
 import { oomScoreAdjust } from '../../kube/oom-score.ts';
 import { resizable } from '../../kube/resize.ts';
 import type { ContainerConfig, LinuxContainerConfig, Mount } from '../cri/container-messages.ts';
@@ -68,6 +68,9 @@ function linuxConfig(
       cpuQuota: resources.cpuQuota,
       cpuPeriod: resources.cpuPeriodUs,
       memoryLimitInBytes: resources.memoryLimitBytes,
+      hugepageLimits: hugePageLimits(container).map(({ pageSize, limitBytes }) => ({
+        ...{ pageSize, limit: limitBytes },
+      })),
       oomScoreAdj: oomScoreAdjust(pod, container, context.nodeMemoryBytes),
     },
     securityContext: securityContext(pod, container, context),

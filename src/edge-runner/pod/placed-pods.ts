@@ -1,6 +1,7 @@
 import type { Pod } from '../../kube/api.ts';
 import { needsAppArmor } from '../../kube/app-armor.ts';
 import { nodeMisfit, type Misfit } from '../../kube/node-fit.ts';
+import type { NodeTraits } from '../../kube/node-affinity.ts';
 import { mayPreempt } from '../../kube/priority.ts';
 import { qosClassOf } from '../../kube/qos.ts';
 import { forbiddenSysctl } from '../../kube/sysctls.ts';
@@ -15,6 +16,8 @@ export interface NodeRules {
   hasAppArmor: boolean;
   /** Whether the runtime knows `supplementalGroupsPolicy: Strict`. */
   hasStrictGroups: boolean;
+  /** The node as pods select it; undefined where its labels aren't known. */
+  node: () => NodeTraits | undefined;
 }
 
 /** The pods that have their place on this device, and whether there is room for another. */
@@ -29,11 +32,9 @@ export class PlacedPods {
 
   /** Gives a new pod its place, or returns why it gets none. The pod must be well-formed. */
   place(pod: Pod): Misfit | undefined {
-    const { admission, allocatable } = this.#rules;
-    const misfit =
-      admission(pod) ??
-      this.#forbidden(pod) ??
-      nodeMisfit(pod, { allocatable, pods: [...this.#pods.values()] });
+    const { admission, allocatable, node } = this.#rules;
+    const room = { allocatable, pods: [...this.#pods.values()], node: node() };
+    const misfit = admission(pod) ?? this.#forbidden(pod) ?? nodeMisfit(pod, room);
     if (misfit === undefined) this.keep(pod);
     return misfit;
   }

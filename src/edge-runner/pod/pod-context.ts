@@ -29,6 +29,8 @@ export interface ObjectSource {
   /** What environments say of the Services of a namespace, or of one of them. */
   serviceLinks(namespace: string, name: string): readonly ServiceLink[];
   runtimeClass(name: string): RuntimeClass | undefined;
+  /** Undefined where the node's labels aren't known. */
+  nodeLabels(): Record<string, string> | undefined;
 }
 
 export interface TokenSource {

@@ -108,8 +108,9 @@ export class PodManager {
         entry.worker.update(pod);
       }
     }
-    // What environments say of Services is read when a container starts.
-    const objects = changed.filter(({ kind }) => kind !== 'Pod' && kind !== 'ServiceLinks');
+    // The others are read when a pod comes or a container starts.
+    const waitedFor = ['ConfigMap', 'Secret', 'RuntimeClass'];
+    const objects = changed.filter(({ kind }) => waitedFor.includes(kind));
     if (objects.length > 0) this.#tellOfObjects(objects);
   }
 

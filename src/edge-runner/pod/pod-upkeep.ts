@@ -39,7 +39,7 @@ export class PodUpkeep {
     for (const container of containersOf(after)) {
       const old = containerNamed(before, container.name);
       const changed = old !== undefined && containerHash(old) !== containerHash(container);
-      if (changed) this.#holds.clear(container.name);
+      if (changed) this.#steps.forgetFailures(container.name);
     }
   }
 

@@ -54,6 +54,12 @@ export class StepRunner {
     return this.#restartBackOff;
   }
 
+  /** A container that is another now has not failed yet. */
+  forgetFailures(containerName: string): void {
+    this.#holds.clear(containerName);
+    this.#restartBackOff.delete(containerName);
+  }
+
   /** @throws CriError when the runtime fails; what the pod itself can't have is held and shown. */
   async run(step: PodStep, scene: Scene): Promise<void> {
     switch (step.type) {

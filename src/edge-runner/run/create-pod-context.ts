@@ -62,6 +62,10 @@ export async function createPodContext(options: PodContextOptions): Promise<PodC
       allowedUnsafeSysctls: options.allowedUnsafeSysctls,
       hasAppArmor: await hasAppArmor(),
       hasStrictGroups: features?.supplementalGroupsPolicy === true,
+      node: () => {
+        const labels = options.objects.nodeLabels();
+        return labels && { name: node.nodeName, labels };
+      },
     }),
     observer: new CriObserver(cri, node.nodeName, clock),
     images: new ImagePuller(cri, () => clock.monotonicMs()),

@@ -1,4 +1,4 @@
-import type { ConfigMap, Pod, RuntimeClass, Secret } from '../../kube/api.ts';
+import type { ConfigMap, ObjectMeta, Pod, RuntimeClass, Secret } from '../../kube/api.ts';
 import { configSourceAnnotation } from '../../kube/priority.ts';
 import type { ServiceLink } from '../../kube/service-env.ts';
 import { digestOf } from '../../protocol/digest.ts';
@@ -84,6 +84,12 @@ export class DesiredState {
   serviceLinks(namespace: string, name: string): readonly ServiceLink[] {
     const found = this.#objects.get(keyOf({ kind: 'ServiceLinks', namespace, name }));
     return (found?.object['services'] ?? []) as ServiceLink[];
+  }
+
+  /** Labels of the site's Node; undefined while no pod asks for them. */
+  nodeLabels(): Record<string, string> | undefined {
+    const node = Array.from(this.#objects.values()).find(({ kind }) => kind === 'Node');
+    return node && ((node.object.metadata as ObjectMeta).labels ?? {});
   }
 
   runtimeClass(name: string): RuntimeClass | undefined {

@@ -1,4 +1,5 @@
 import type { Container, Pod, Volume } from '../../kube/api.ts';
+import { asksForLabels } from '../../kube/node-affinity.ts';
 import type { DesiredKind } from '../../protocol/sync.ts';
 
 /** An object that a pod needs. `namespace` is '' where the kind has none. */
@@ -30,17 +31,20 @@ export function referencesOf(pod: Pod): Reference[] {
     if (name === undefined || name === '') continue;
     references.set(`${kind}/${name}`, { kind, namespace, name });
   }
-  const { enableServiceLinks, runtimeClassName } = pod.spec;
+  const { enableServiceLinks, runtimeClassName, nodeName } = pod.spec;
   const kind = 'ServiceLinks' as const;
   return [
     ...references.values(),
     { kind, ...masterService },
     ...(enableServiceLinks === false ? [] : [{ kind, namespace, name: allServices }]),
-    ...(runtimeClassName ? [{ ...runtimeClass, name: runtimeClassName }] : []),
+    ...(runtimeClassName
+      ? [{ kind: 'RuntimeClass' as const, namespace: '', name: runtimeClassName }]
+      : []),
+    ...(nodeName && asksForLabels(pod.spec)
+      ? [{ kind: 'Node' as const, namespace: '', name: nodeName }]
+      : []),
   ];
 }
-
-const runtimeClass = { kind: 'RuntimeClass', namespace: '' } as const;
 
 interface Named {
   kind: 'ConfigMap' | 'Secret';

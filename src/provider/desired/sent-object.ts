@@ -1,6 +1,7 @@
 import type {
   ConfigMap,
   KubernetesObject,
+  Node,
   Pod,
   RuntimeClass,
   Secret,
@@ -67,6 +68,15 @@ export function sentRuntimeClass(runtimeClass: RuntimeClass): DesiredObject {
     kind: 'RuntimeClass',
     metadata: identityOf(runtimeClass),
     handler: runtimeClass.handler,
+  });
+}
+
+/** A Node as its site gets it: by what pods select it. */
+export function sentNode(node: Node): DesiredObject {
+  return desiredObject('Node', node, {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { ...identityOf(node), labels: node.metadata.labels },
   });
 }
 

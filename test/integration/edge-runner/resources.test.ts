@@ -72,6 +72,18 @@ void t.test(
   },
 );
 
+void t.test('resources of a pod as a whole', { skip: !isDivided }, async (t) => {
+  const resources = { requests: amounts, limits: amounts };
+  const pod = makePod('whole', { resources, containers: [idle({})] });
+  engine.put(asDesired('Pod', pod));
+  const { qosClass } = await engine.until(pod, 'Running', isRunning);
+  t.equal(qosClass, 'Guaranteed');
+  const cgroup = `/pod${pod.metadata.uid ?? ''}`;
+  t.equal(await value('cpu', cgroup, 'cpu.cfs_quota_us'), '20000');
+  t.equal(Number(await value('memory', cgroup, 'memory.limit_in_bytes')), 32 * 1024 ** 2);
+  engine.remove(pod);
+});
+
 function resize(pod: Pod, resources: ResourceRequirements): void {
   const containers = pod.spec.containers.map((each) => ({ ...each, resources }));
   const changed: Pod = { ...pod, spec: { ...pod.spec, containers } };

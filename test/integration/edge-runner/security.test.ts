@@ -183,3 +183,39 @@ void t.test('names and DNS of a pod', async (t) => {
   });
   engine.remove(pod);
 });
+
+void t.test('a pod that selects another node is rejected', async (t) => {
+  engine.put(
+    asDesired('Node', { metadata: { name: 'd.test', namespace: '', labels: { zone: 'a' } } }),
+  );
+  const on = (zone: string): Partial<PodSpec> => ({ nodeSelector: { zone } });
+  t.match((await run('elsewhere', shell('true'), on('b'))).status, {
+    reason: 'NodeAffinity',
+    message: /didn't match Pod's node affinity\/selector$/,
+  });
+  t.match((await run('here', shell('true'), on('a'))).status, { phase: 'Succeeded' });
+});
+
+void t.test('namespaces that a pod shares, with itself or with the device', async (t) => {
+  const init = 'cat /proc/1/comm; hostname';
+  const own = await run('own', shell(init));
+  t.match(own.output, /^sh\nown\n$/);
+  const shared = await run('shared', shell(init), { shareProcessNamespace: true });
+  t.match(shared.output, /^pause\n/);
+  const device = await run('host', shell(`${init}; ls /sys/class/net`), {
+    ...{ hostNetwork: true, hostPID: true, hostIPC: true },
+  });
+  t.notMatch(device.output, /^(sh|pause)\n/);
+  t.notMatch(device.output, /\nhost\n/);
+  const aliases = [{ ip: '192.0.2.9', hostnames: ['one.example', 'two.example'] }];
+  const named = await run('aliases', shell('grep example /etc/hosts'), { hostAliases: aliases });
+  t.match(named.output, /^192\.0\.2\.9\tone\.example\ttwo\.example/);
+});
+
+void t.test('how soon the kernel kills a container for memory', async (t) => {
+  const score = shell('cat /proc/self/oom_score_adj');
+  t.equal((await run('best-effort', score)).output, '1000\n');
+  const half = String(Math.floor(engine.context.node.memoryBytes / 2));
+  const resources = { requests: { memory: half } };
+  t.match((await run('half', { ...score, resources })).output, /^50[01]\n$/);
+});

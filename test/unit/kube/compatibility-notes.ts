@@ -35,8 +35,10 @@ export const everyValue = new Set([
 
 /** What is not done of a field that is honoured. */
 export const partlyNotes: Partial<Record<string, string>> = {
-  'spec.containers[].resources.requests': 'CPU, memory and ephemeral storage',
-  'spec.containers[].resources.limits': 'CPU, memory and ephemeral storage',
+  'spec.containers[].resources.requests': 'CPU, memory, huge pages and ephemeral storage',
+  'spec.containers[].resources.limits': 'CPU, memory, huge pages and ephemeral storage',
+  'spec.resources.requests': 'as of containers',
+  'spec.resources.limits': 'as of containers; with the cgroup driver `cgroupfs`',
   'spec.enableServiceLinks': 'for the 256 oldest Services of the namespace',
   'spec.containers[].restartPolicyRules[].action': 'not `RestartAllContainers`',
   'spec.ephemeralContainers[]': 'as `containers`',
@@ -61,7 +63,6 @@ export const noReasons: [pattern: RegExp, reason: string][] = [
   [/\.fileKeyRef$/, 'variables are not read from files yet'],
   [/claims\[\]$|\.resourceClaims\[\]$/i, 'there is no dynamic resource allocation at a site'],
   [/\.volumeDevices\[\]$/, 'there are no block volumes at a site'],
-  [/^spec\.resources$/, 'a pod has no resources of its own yet, only its containers have'],
   [/\.(clusterTrustBundle|podCertificate)$/, 'certificates are not projected yet'],
   [/\.(persistentVolumeClaim|ephemeral)$/, 'claims do not reach a site yet'],
   [/\.nfs$/, 'network file systems are not mounted yet'],
@@ -88,7 +89,7 @@ function partly(note: string): Omit<Row, 'field'> {
   return { honoured: 'partly', note };
 }
 
-const noPodResources = no('a pod has no resources of its own yet, only its containers have');
+const noPodResources = no('not reported yet; the containers’ are');
 const noClaims = no('there is no dynamic resource allocation at a site');
 
 /** Fields that a site reports. */

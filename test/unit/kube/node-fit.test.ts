@@ -73,3 +73,11 @@ void t.test('pods of another operating system', (t) => {
   t.equal(misfit({ os: { name: 'linux' } }), undefined);
   t.end();
 });
+
+void t.test('a pod that asks for another node', (t) => {
+  const asking = pod({ nodeSelector: { zone: 'b' } });
+  const node = { name: 'berlin.acme', labels: { zone: 'a' } };
+  t.match(nodeMisfit(asking, { allocatable, pods: [], node }), { reason: 'NodeAffinity' });
+  t.equal(nodeMisfit(asking, { allocatable, pods: [] }), undefined, 'its labels aren’t known');
+  t.end();
+});

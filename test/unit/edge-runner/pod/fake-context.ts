@@ -74,6 +74,7 @@ export class FakeContext {
       objects: {
         ...{ configMap: () => undefined, secret: () => undefined },
         ...{ serviceLinks: () => [], runtimeClass: () => undefined },
+        nodeLabels: () => undefined,
       },
       tokens: { token: () => Promise.reject(new Error('none')), renewAtMs: () => undefined },
       node: {
@@ -83,7 +84,7 @@ export class FakeContext {
       seccompRoot: '/nowhere/seccomp',
       placed: new PlacedPods({
         ...{ admission: () => undefined, allocatable: {}, allowedUnsafeSysctls: [] },
-        ...{ hasAppArmor: false, hasStrictGroups: false },
+        ...{ hasAppArmor: false, hasStrictGroups: false, node: () => undefined },
       }),
       clusterDns: { servers: [], domain: 'cluster.local' },
       resolvConf: () => '',

@@ -8,6 +8,7 @@ const rules = {
   allowedUnsafeSysctls: [],
   hasAppArmor: false,
   hasStrictGroups: false,
+  node: () => undefined,
 };
 
 function podOf(uid: string, spec: Partial<PodSpec> = {}): Pod {

@@ -15,7 +15,7 @@ function cpuOf(pod: Pod): string | undefined {
 void t.test('a pod keeps the resources that it has until there is room for more', (t) => {
   const placed = new PlacedPods({
     ...{ allocatable: { cpu: '2' }, allowedUnsafeSysctls: [] },
-    ...{ hasAppArmor: false, hasStrictGroups: false },
+    ...{ hasAppArmor: false, hasStrictGroups: false, node: () => undefined },
   });
   placed.place(podOf('other', '1'));
   const first = podOf('web', '500m');

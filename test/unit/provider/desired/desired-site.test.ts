@@ -23,7 +23,7 @@ function scene(initial: Pod[] = []): {
     pods: index,
     sources: {
       ...{ ConfigMap: configMaps, Secret: secrets },
-      ...{ ServiceLinks: emptySource, RuntimeClass: emptySource },
+      ...{ ServiceLinks: emptySource, RuntimeClass: emptySource, Node: emptySource },
     },
     onChange: () => (changes += 1),
   });

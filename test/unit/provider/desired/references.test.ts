@@ -63,5 +63,6 @@ void t.test('what every pod needs, and what it needs only where it asks for it',
   t.same(names(podOf('a')), always);
   t.same(names(podOf('a', { enableServiceLinks: false })), ['ServiceLinks/default/kubernetes']);
   t.same(names(podOf('a', { runtimeClassName: 'sealed' })), ['RuntimeClass//sealed', ...always]);
+  t.same(names(podOf('a', { nodeSelector: { zone: 'a' } })), ['Node//site.tenant', ...always]);
   t.end();
 });

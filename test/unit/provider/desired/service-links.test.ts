@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { RuntimeClass, Service } from '../../../../src/kube/api.ts';
-import { runtimeClassSource } from '../../../../src/provider/desired/runtime-class-source.ts';
+import { runtimeClassSource } from '../../../../src/provider/desired/named-sources.ts';
 import { serviceLinks } from '../../../../src/provider/desired/service-links.ts';
 import { maxServiceLinks } from '../../../../src/provider/limits.ts';
 import { CacheFake } from './desired-fixture.ts';

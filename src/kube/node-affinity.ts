@@ -1,0 +1,67 @@
+import type { NodeSelectorRequirement, NodeSelectorTerm, PodSpec } from './api.ts';
+
+/** What a pod's demands on its node are judged by. */
+export interface NodeTraits {
+  name: string;
+  labels: Record<string, string>;
+}
+
+/**
+ * Whether a node is one of those that a pod asks for by `nodeSelector` and by the required part of its
+ * node affinity.
+ * Source: k8s.io/component-helpers/scheduling/corev1/nodeaffinity.
+ */
+export function matchesNode(spec: PodSpec, node: NodeTraits): boolean {
+  const selected = Object.entries(spec.nodeSelector ?? {});
+  if (selected.some(([label, value]) => node.labels[label] !== value)) return false;
+  const terms = requiredTerms(spec);
+  return terms === undefined || terms.some((term) => matchesTerm(term, node));
+}
+
+/** Whether it takes the node's labels to judge. */
+export function asksForLabels(spec: PodSpec): boolean {
+  if (Object.keys(spec.nodeSelector ?? {}).length > 0) return true;
+  return (
+    requiredTerms(spec)?.some(({ matchExpressions = [] }) => matchExpressions.length > 0) === true
+  );
+}
+
+function requiredTerms({ affinity }: PodSpec): NodeSelectorTerm[] | undefined {
+  return affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
+}
+
+/** A term without any requirement matches nothing. */
+function matchesTerm(
+  { matchExpressions = [], matchFields = [] }: NodeSelectorTerm,
+  { name, labels }: NodeTraits,
+): boolean {
+  if (matchExpressions.length + matchFields.length === 0) return false;
+  const fields: Record<string, string> = { 'metadata.name': name };
+  return (
+    matchExpressions.every((requirement) => matches(requirement, labels)) &&
+    matchFields.every((requirement) => matches(requirement, fields))
+  );
+}
+
+function matches(
+  { key, operator, values = [] }: NodeSelectorRequirement,
+  labels: Record<string, string>,
+): boolean {
+  const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
+  switch (operator) {
+    case 'In':
+      return value !== undefined && values.includes(value);
+    case 'NotIn':
+      return value === undefined || !values.includes(value);
+    case 'Exists':
+      return value !== undefined;
+    case 'DoesNotExist':
+      return value === undefined;
+    case 'Gt':
+      return Number.parseInt(value ?? '', 10) > Number.parseInt(values[0] ?? '', 10);
+    case 'Lt':
+      return Number.parseInt(value ?? '', 10) < Number.parseInt(values[0] ?? '', 10);
+    default:
+      return false;
+  }
+}
