@@ -338,6 +338,7 @@ export interface ContainerStatus {
   /** What the container has been allotted, and what it really has. */
   allocatedResources?: Record<string, string>;
   resources?: ResourceRequirements;
+  stopSignal?: string;
   user?: { linux: { uid: number; gid: number; supplementalGroups?: number[] } };
 }
 

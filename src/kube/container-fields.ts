@@ -10,6 +10,7 @@ import {
   text,
   type FieldRule,
 } from './field-rules.ts';
+import { signalNumber } from './signals.ts';
 
 const keySelector = fields({ name: text, key: text, optional: flag }, ['key']);
 const objectReference = fields({ name: text, optional: flag });
@@ -148,6 +149,13 @@ const restartRule = fields(
   ['action'],
 );
 
+const signalRule: FieldRule = {
+  check: (value, path, problems) => {
+    if (typeof value === 'string' && signalNumber(value) !== undefined) return;
+    problems.push({ path, reason: 'must be the name of a signal' });
+  },
+};
+
 const containerFields = {
   name: text,
   image: text,
@@ -166,7 +174,7 @@ const containerFields = {
   livenessProbe: probeRule,
   readinessProbe: probeRule,
   startupProbe: probeRule,
-  lifecycle: fields({ postStart: hookRule, preStop: hookRule }),
+  lifecycle: fields({ postStart: hookRule, preStop: hookRule, stopSignal: signalRule }),
   stdin: flag,
   stdinOnce: flag,
   tty: flag,

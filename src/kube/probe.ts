@@ -22,6 +22,8 @@ export interface ProbeHandler {
 export interface Lifecycle {
   postStart?: LifecycleHandler;
   preStop?: LifecycleHandler;
+  /** In place of the image's, as in `SIGUSR1`. */
+  stopSignal?: string;
 }
 
 export interface LifecycleHandler {

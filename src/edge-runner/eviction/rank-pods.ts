@@ -1,5 +1,5 @@
 import { isCritical } from '../../kube/priority.ts';
-import { podRequest } from '../../kube/pod-requests.ts';
+import { podRequest } from '../../kube/pod-totals.ts';
 import { useOf, type Consumption, type StarvedResource } from './pod-consumption.ts';
 
 /**

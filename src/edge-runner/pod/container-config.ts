@@ -4,6 +4,7 @@ import { oomScoreAdjust } from '../../kube/oom-score.ts';
 import { resizable } from '../../kube/resize.ts';
 import type { ContainerConfig, LinuxContainerConfig, Mount } from '../cri/container-messages.ts';
 import type { InputOf } from '../cri/proto-message.ts';
+import { signals, type Signal } from '../cri/signals.ts';
 import { containerHash } from './container-hash.ts';
 import { containerLogPath } from './pod-paths.ts';
 import { annotations, labels } from './runtime.ts';
@@ -52,8 +53,16 @@ export function containerConfig(
     stdin: container.stdin,
     stdinOnce: container.stdinOnce,
     tty: container.tty,
+    ...stopSignalOf(container),
     linux: linuxConfig(pod, container, context),
   };
+}
+
+/** CRI writes `SIGRTMIN+3` as `SIGRTMINPLUS3`. */
+function stopSignalOf({ lifecycle }: Container): { stopSignal?: Signal } {
+  const name = lifecycle?.stopSignal?.replace('+', 'PLUS').replace('-', 'MINUS');
+  const stopSignal = signals.find((each) => each === name);
+  return stopSignal === undefined ? {} : { stopSignal };
 }
 
 function linuxConfig(

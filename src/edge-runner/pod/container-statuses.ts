@@ -74,6 +74,7 @@ function statusOf(input: ContainerStatusInput, container: Container, kind: Kind)
     imageID: newest.imageId,
     containerID: `containerd://${newest.id}`,
     ...resourcesOf(container, newest),
+    ...stopSignalOf(container, newest),
     ...(newest.user === undefined ? {} : { user: { linux: newest.user } }),
   };
 }
@@ -88,6 +89,13 @@ function resourcesOf(
     ...(requests === undefined ? {} : { allocatedResources: requests }),
     ...(resources === undefined || Object.keys(resources).length === 0 ? {} : { resources }),
   };
+}
+
+function stopSignalOf(
+  { lifecycle }: Container,
+  { stopSignal = lifecycle?.stopSignal }: ObservedContainer,
+): Pick<ContainerStatus, 'stopSignal'> {
+  return stopSignal === undefined ? {} : { stopSignal };
 }
 
 function stateOf(

@@ -153,6 +153,7 @@ function observedContainer(
     hash: item.annotations[annotations.hash] ?? '',
     ...resourcesOf(item.annotations[annotations.resources]),
     ...userOf(status),
+    ...(status.stopSignal === 'RUNTIME_DEFAULT' ? {} : { stopSignal: status.stopSignal }),
     createdAtMs: nanosToMs(status.createdAt),
     endedAtMs: status.finishedAt > 0n ? onMonotonic(nanosToMs(status.finishedAt), clock) : 0,
     ...(status.startedAt > 0n ? { startedAt: seconds(status.startedAt) } : {}),

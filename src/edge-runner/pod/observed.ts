@@ -33,6 +33,8 @@ export interface ObservedContainer {
   hash: string;
   /** CPU and memory that it has; absent where that isn't known. */
   resources?: ResourceRequirements;
+  /** What the runtime stops it with, where it says so. */
+  stopSignal?: string;
   /** As whom its first process runs, where the runtime says it. */
   user?: { uid: number; gid: number; supplementalGroups: number[] };
   /** In ms since 1970. */

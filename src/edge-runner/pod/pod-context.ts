@@ -53,6 +53,16 @@ export interface PodCgroupTree {
   remove(podUid: string): Promise<void>;
 }
 
+/** Signals that CRI has no words for. */
+export interface TaskSignals {
+  /** Sends a signal and waits for the container's end, at most `graceSeconds`. @throws CriError */
+  signal(
+    containerId: string,
+    signalNumber: number,
+    options: { graceSeconds: number; signal: AbortSignal },
+  ): Promise<void>;
+}
+
 /** Everything that the workers of all pods share. */
 export interface PodContext {
   cri: CriClient;
@@ -76,6 +86,7 @@ export interface PodContext {
   resolvConf: () => string;
   nodeHostsFile: () => string;
   cgroups: PodCgroupTree;
+  tasks: TaskSignals;
   clock: Clock;
   /** Takes a pod's newest report; cheap and synchronous. `lazily`: another follows in a moment. */
   publish: (report: PodReport, when?: 'now' | 'lazily') => void;

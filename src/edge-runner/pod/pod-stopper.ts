@@ -1,10 +1,12 @@
 import { rm } from 'node:fs/promises';
 import type { Pod } from '../../kube/api.ts';
 import { sidecars } from '../../kube/container-status.ts';
+import { signalNumber } from '../../kube/signals.ts';
 import { hasCriCode } from '../cri/cri-error.ts';
 import type { PodEvents } from './event-recorder.ts';
 import { listLogFiles } from '../logs/log-files.ts';
 import { liveContainers, type ObservedContainer, type ObservedPod } from './observed.ts';
+import { containerNamed } from './pod-containers.ts';
 import type { PodContext } from './pod-context.ts';
 import type { PodHealth } from './pod-health.ts';
 import { podLogDirectory } from './pod-paths.ts';
@@ -19,6 +21,8 @@ interface StoppedPod {
   health: PodHealth;
   signal: AbortSignal;
 }
+
+type Stopped = Pick<ObservedContainer, 'id' | 'name' | 'state' | 'stopSignal'>;
 
 interface Stop extends StoppedPod {
   observed: ObservedPod;
@@ -64,22 +68,34 @@ export async function stopPod(context: PodContext, stop: Stop): Promise<void> {
 }
 
 /**
- * The preStop hook, then, when `turn` has resolved, SIGTERM (or the image's stop signal), and SIGKILL
- * after the grace.
+ * The preStop hook, then, when `turn` has resolved, the stop signal of the spec, else of the image,
+ * else SIGTERM, and SIGKILL after the grace.
  * @throws CriError, and what `turn` rejects with
  */
 export async function stopContainer(
   context: PodContext,
   { pod, health, signal }: StoppedPod,
-  container: Pick<ObservedContainer, 'id' | 'name' | 'state'>,
+  container: Stopped,
   graceSeconds: number,
   turn?: Promise<unknown>,
 ): Promise<void> {
   const leftSeconds = await health.beforeStop(pod, container, { graceSeconds, signal, turn });
-  const timeout = Math.max(leftSeconds, minGraceSeconds);
+  let timeout = Math.max(leftSeconds, minGraceSeconds);
+  const ownSignal = signalToSend(pod, container);
+  if (ownSignal !== undefined) {
+    await context.tasks.signal(container.id, ownSignal, { graceSeconds: timeout, signal });
+    timeout = 0;
+  }
   await ignoreMissing(
     context.cri.stopContainer({ containerId: container.id, timeout }, { signal }),
   );
+}
+
+/** The number of the spec's stop signal, unless the runtime itself knows it. */
+function signalToSend(pod: Pod, { name, state, stopSignal }: Stopped): number | undefined {
+  const wanted = containerNamed(pod, name)?.lifecycle?.stopSignal;
+  if (wanted === undefined || stopSignal !== undefined || state !== 'running') return undefined;
+  return signalNumber(wanted);
 }
 
 /** Removes an ended container and its log. @throws CriError */

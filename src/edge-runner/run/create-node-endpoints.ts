@@ -27,7 +27,7 @@ export function createNodeEndpoints(parts: NodeEndpointsParts): NodeEndpoints {
     unsent: () => ({ pods: outbox.unsentPodCount, events: outbox.unsentEvents.length }),
     evictions: () => eviction.counts,
     cpuCount: facts.cpuCount,
-    cgroupOf: ({ pod }) => context.cgroupParent(pod) ?? '',
+    cgroupOf: ({ pod }) => context.cgroups.parentOf(pod) ?? '',
     containerdMetricsAddress: options.containerdMetrics,
     configuration: kubeletConfiguration(options),
   });

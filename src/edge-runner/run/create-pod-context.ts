@@ -12,7 +12,7 @@ import type { Clock } from '../pod/clock.ts';
 import { CriObserver } from '../pod/cri-observer.ts';
 import { EventRecorder } from '../pod/event-recorder.ts';
 import { ImagePuller } from '../pod/image-puller.ts';
-import type { NodeFacts, ObjectSource, PodContext } from '../pod/pod-context.ts';
+import type { NodeFacts, ObjectSource, PodContext, TaskSignals } from '../pod/pod-context.ts';
 import { PlacedPods, type NodeRules } from '../pod/placed-pods.ts';
 import { ServiceAccountTokens, type RequestToken } from '../pod/service-account-tokens.ts';
 import type { Outbox } from '../report/outbox.ts';
@@ -30,6 +30,7 @@ export interface PodContextOptions {
   clusterDns: ClusterDns;
   allowedUnsafeSysctls: readonly string[];
   cri: CriClient;
+  tasks: TaskSignals;
   store: EdgeStore;
   outbox: Outbox;
   objects: ObjectSource;
@@ -50,7 +51,7 @@ export async function createPodContext(options: PodContextOptions): Promise<PodC
   const nowMs = (): number => clock.wallMs();
   const { features } = await cri.status({});
   return {
-    ...{ cri, node, log, clock },
+    ...{ cri, node, log, clock, tasks: options.tasks },
     site: node.nodeName,
     logRoot: options.logRoot,
     objects: options.objects,

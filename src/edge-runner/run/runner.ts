@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { nodeNameOf } from '../../kube/site.ts';
 import { ContainerdEvents } from '../containerd/containerd-events.ts';
+import { ContainerdTasks } from '../containerd/containerd-tasks.ts';
 import { CriClient } from '../cri/cri-client.ts';
 import { GrpcChannel } from '../cri/grpc-channel.ts';
 import { readHostFacts } from '../host/host-facts.ts';
@@ -127,7 +128,16 @@ async function serve(
     },
   });
   const context = await createPodContext({
-    ...{ ...options, cri, store, outbox, log, clock: systemClock, objects: state },
+    ...{
+      ...options,
+      cri,
+      tasks: new ContainerdTasks(channel),
+      store,
+      outbox,
+      log,
+      clock: systemClock,
+      objects: state,
+    },
     requestToken: (pod, projection) => report.requestToken(pod, projection),
     admission: (pod) => upkeep.eviction.admission(pod),
     node: {

@@ -195,6 +195,31 @@ void t.test('a container’s own rules and policy decide about its restart', asy
   engine.remove(pod);
 });
 
+void t.test('a container is stopped with the signal that it asks for', async (t) => {
+  const diary = await diaryOf('signals');
+  const waits = `trap "echo usr1 >>/diary/log; exit 0" USR1
+trap "echo term >>/diary/log" TERM
+touch /diary/up; while :; do sleep 0.1; done`;
+  const pod = makePod('signalled', {
+    terminationGracePeriodSeconds: 20,
+    containers: [
+      shell('main', waits, {
+        lifecycle: { stopSignal: 'SIGUSR1' },
+        readinessProbe: { exec: { command: ['test', '-e', '/diary/up'] }, periodSeconds: 1 },
+        volumeMounts: [{ name: 'diary', mountPath: '/diary' }],
+      }),
+    ],
+    volumes: [{ name: 'diary', hostPath: { path: diary.dir } }],
+  });
+  engine.put(asDesired('Pod', pod));
+  const status = await engine.until(pod, 'ready', ({ containerStatuses: [main] = [] }) =>
+    Boolean(main?.ready),
+  );
+  t.match(status.containerStatuses, [{ stopSignal: 'SIGUSR1' }]);
+  await end(pod);
+  t.same(await diary.read(), ['usr1']);
+});
+
 void t.test('variables of Services, for whoever wants them', async (t) => {
   const link = (name: string, clusterIP: string): object => ({
     ...{ name, clusterIP },

@@ -5,6 +5,7 @@ import { pino } from 'pino';
 import type { Device } from '../../../hack/lab/device.ts';
 import { waitFor } from '../../../hack/lab/wait.ts';
 import { ContainerdEvents } from '../../../src/edge-runner/containerd/containerd-events.ts';
+import { ContainerdTasks } from '../../../src/edge-runner/containerd/containerd-tasks.ts';
 import { CriClient } from '../../../src/edge-runner/cri/cri-client.ts';
 import { GrpcChannel } from '../../../src/edge-runner/cri/grpc-channel.ts';
 import { readHostFacts } from '../../../src/edge-runner/host/host-facts.ts';
@@ -82,7 +83,7 @@ export class Engine {
       onChange: () => undefined,
     });
     const context = await createPodContext({
-      ...{ stateDir, cri, store, outbox, objects: state },
+      ...{ stateDir, cri, tasks: new ContainerdTasks(channel), store, outbox, objects: state },
       memoryDir: join(device.dir, 'memory'),
       logRoot: join(device.dir, 'pod-logs'),
       cgroupRoot: device.cgroupRoot,

@@ -179,7 +179,10 @@ async function strangeSync(t: Test, scene: Scene): Promise<void> {
   for (const message of [
     { type: 'ack', digest: 'early' },
     { type: 'state', digest: 'again' },
-    { type: 'held', objects: [{ kind: 'Node', namespace: '', name: 'n', uid: 'u', version: 'v' }] },
+    {
+      type: 'held',
+      objects: [{ kind: 'Lease', namespace: '', name: 'n', uid: 'u', version: 'v' }],
+    },
     { type: 'rewind' },
     null,
   ]) {

@@ -59,7 +59,6 @@ export const partlyNotes: Partial<Record<string, string>> = {
 /** Why a field is not honoured: the first pattern that matches. */
 export const noReasons: [pattern: RegExp, reason: string][] = [
   [/\.windowsOptions$/, 'a site runs Linux'],
-  [/\.lifecycle\.stopSignal$/, 'the signal is the image’s, as before Kubernetes 1.33'],
   [/\.fileKeyRef$/, 'variables are not read from files yet'],
   [/claims\[\]$|\.resourceClaims\[\]$/i, 'there is no dynamic resource allocation at a site'],
   [/\.volumeDevices\[\]$/, 'there are no block volumes at a site'],
@@ -129,7 +128,7 @@ export const statusFields: Partial<Record<string, Omit<Row, 'field'>>> = {
   'status.containerStatuses[].restartCount': yes,
   'status.containerStatuses[].started': yes,
   'status.containerStatuses[].state': yes,
-  'status.containerStatuses[].stopSignal': no('not reported yet'),
+  'status.containerStatuses[].stopSignal': partly('the image’s only by a runtime that tells it'),
   'status.containerStatuses[].user': yes,
   'status.containerStatuses[].volumeMounts': no('not reported yet'),
 };

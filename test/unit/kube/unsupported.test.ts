@@ -258,7 +258,7 @@ const neglected: [parts: Parameters<typeof storedPod>[0], path: string][] = [
     'spec.containers[0].livenessProbe.fromTheFuture',
   ],
   [
-    { container: { lifecycle: { stopSignal: 'SIGUSR1' } } },
+    { container: { lifecycle: { stopSignal: 'SIGNONE' } } },
     'spec.containers[0].lifecycle.stopSignal',
   ],
   [{ container: { fromTheFuture: false } }, 'spec.containers[0].fromTheFuture'],

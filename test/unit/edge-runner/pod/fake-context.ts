@@ -89,6 +89,7 @@ export class FakeContext {
       clusterDns: { servers: [], domain: 'cluster.local' },
       resolvConf: () => '',
       nodeHostsFile: () => '',
+      tasks: { signal: () => Promise.resolve() },
       cgroups: {
         parentOf: () => undefined,
         limit: () => Promise.resolve(),

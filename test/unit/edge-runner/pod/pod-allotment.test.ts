@@ -14,7 +14,7 @@ function cpuOf(pod: Pod): string | undefined {
 
 void t.test('a pod keeps the resources that it has until there is room for more', (t) => {
   const placed = new PlacedPods({
-    ...{ allocatable: { cpu: '2' }, allowedUnsafeSysctls: [] },
+    ...{ admission: () => undefined, allocatable: { cpu: '2' }, allowedUnsafeSysctls: [] },
     ...{ hasAppArmor: false, hasStrictGroups: false, node: () => undefined },
   });
   placed.place(podOf('other', '1'));

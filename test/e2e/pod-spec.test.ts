@@ -1,0 +1,115 @@
+import type { Container, ContainerStatus, Pod } from '../../src/kube/api.ts';
+import { isRunning, onEveryControlPlane, shellPod } from './cluster.ts';
+
+const image = 'docker.io/library/busybox:1.36';
+
+function shell(name: string, script: string, more: Partial<Container> = {}): Container {
+  return { name, image, command: ['sh', '-c', script], ...more };
+}
+
+function mainOf(pod: Pod): ContainerStatus | undefined {
+  return pod.status?.containerStatuses?.[0];
+}
+
+const idle = 'trap "exit 0" TERM; while :; do sleep 0.1; done';
+
+await onEveryControlPlane(async (t, cluster) => {
+  /** An older API server drops what the newer subtests are about. */
+  const isOld = Number(cluster.plane.version.split('.')[1]) < 33;
+  const skip = isOld && 'this API server doesn’t serve it';
+
+  await t.test('variables lead to Services, and a RuntimeClass to its handler', async (t) => {
+    const service = (name: string): object => ({
+      ...{ apiVersion: 'v1', kind: 'Service', metadata: { name } },
+      spec: { ports: [{ port: 80 }] },
+    });
+    await cluster.apply(service('first'), {
+      ...{ apiVersion: 'node.k8s.io/v1', kind: 'RuntimeClass' },
+      ...{ metadata: { name: `plain-${cluster.namespace}` }, handler: 'runc' },
+    });
+    const address = await cluster.kubectl(
+      'get',
+      'service',
+      'first',
+      '-o',
+      'jsonpath={.spec.clusterIP}',
+    );
+    const runtimeClassName = `plain-${cluster.namespace}`;
+    const script =
+      'echo "$FIRST_SERVICE_HOST $KUBERNETES_SERVICE_PORT" >/dev/termination-log; exit 1';
+    const never = { restartPolicy: 'Never', runtimeClassName };
+    await cluster.apply(shellPod(cluster, 'linked', script, never));
+    const over = await cluster.untilPod(
+      'linked',
+      'over',
+      ({ status }) => status?.phase === 'Failed',
+    );
+    t.equal(mainOf(over)?.state.terminated?.message, `${address} 443\n`);
+  });
+
+  await t.test('a pod that the device has no room for is rejected', async (t) => {
+    const resources = { requests: { cpu: '1000' } };
+    const bound = { nodeName: cluster.site.nodeName };
+    await cluster.apply(shellPod(cluster, 'huge', 'true', bound, { resources }));
+    const pod = await cluster.untilPod(
+      'huge',
+      'rejected',
+      ({ status }) => status?.phase === 'Failed',
+    );
+    t.match(pod.status, { reason: 'OutOfcpu', message: /^Pod was rejected: Node didn't have/ });
+  });
+
+  await t.test('a sidecar serves a Job to its end', { skip }, async (t) => {
+    const beside = shell('beside', idle, { restartPolicy: 'Always' });
+    const spec = { restartPolicy: 'Never', initContainers: [beside] };
+    await cluster.apply(shellPod(cluster, 'job', 'sleep 1', spec));
+    const over = await cluster.untilPod(
+      'job',
+      'over',
+      ({ status }) => status?.phase === 'Succeeded',
+    );
+    t.match(over.status?.initContainerStatuses, [{ state: { terminated: { exitCode: 0 } } }]);
+  });
+
+  await t.test('kubectl debug looks into a running container', { skip }, async (t) => {
+    await cluster.apply(shellPod(cluster, 'debugged', 'exec sleep 4321'));
+    await cluster.untilPod('debugged', 'Running', isRunning);
+    const command = ['--', 'sh', '-c', 'ps; exec sleep 1000'];
+    const options = [`--image=${image}`, '--target=main', '--container=looking'];
+    await cluster.kubectl('debug', 'debugged', ...options, ...command);
+    await cluster.untilPod('debugged', 'looked into', ({ status }) =>
+      Boolean(status?.ephemeralContainerStatuses?.[0]?.state.running),
+    );
+    t.match(await cluster.kubectl('logs', 'debugged', '-c', 'looking'), /sleep 4321/);
+    const exec = await cluster.kubectl('exec', 'debugged', '-c', 'looking', '--', 'echo', 'here');
+    t.equal(exec, 'here\n');
+  });
+
+  await t.test('kubectl patch --subresource resize changes a container', { skip }, async (t) => {
+    const resources = { requests: { cpu: '100m' }, limits: { cpu: '200m' } };
+    await cluster.apply(shellPod(cluster, 'resized', idle, {}, { resources }));
+    const before = await cluster.untilPod('resized', 'Running', isRunning);
+    const wanted = { requests: { cpu: '150m' }, limits: { cpu: '300m' } };
+    const patch = { spec: { containers: [{ name: 'main', resources: wanted }] } };
+    await cluster.kubectl(
+      'patch',
+      'pod',
+      'resized',
+      '--subresource=resize',
+      '-p',
+      JSON.stringify(patch),
+    );
+    const after = await cluster.untilPod('resized', 'resized', (pod) => {
+      return mainOf(pod)?.resources?.limits?.['cpu'] === '300m';
+    });
+    t.match(mainOf(after), { restartCount: 0, containerID: mainOf(before)?.containerID });
+    const { status, metadata } = await cluster.untilPod('resized', 'up to date', (pod) => {
+      return pod.status?.observedGeneration === pod.metadata.generation;
+    });
+    t.equal(
+      status?.conditions?.some(({ type }) => type.startsWith('PodResize')),
+      false,
+    );
+    t.ok(metadata.generation);
+  });
+});
