@@ -1,7 +1,7 @@
-import { join } from 'node:path';
 import { fieldOf, parseJson } from '../cri/json-field.ts';
 import { listNames, readText, type HostRoot } from '../host/host-files.ts';
 import type { CniSettings } from '../network/cni-settings.ts';
+import { findCniConfig } from '../network/find-cni-config.ts';
 
 export interface CniFacts extends CniSettings {
   /** Names of the plugins that are installed. */
@@ -23,16 +23,6 @@ export async function readCniFacts(root: HostRoot, settings: CniSettings): Promi
     configFile,
     configPlugins: pluginsIn(text),
   };
-}
-
-/** libcni's rule: the first by name of those that end in one of its suffixes. */
-export async function findCniConfig(
-  root: HostRoot,
-  configDir: string,
-): Promise<string | undefined> {
-  const names = await listNames(root, configDir);
-  const [first] = names.filter((name) => /\.(conf|conflist|json)$/.test(name)).sort();
-  return first === undefined ? undefined : join(configDir, first);
 }
 
 /** Types of the plugins in a list, or of the one that stands alone, with their IPAM plugins. */

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import type { ClusterDns } from '../../kube/dns.ts';
 import { RunnerError } from '../errors.ts';
+import { isPodCidr } from '../network/cidr.ts';
 import { parseFlags } from './parse-flags.ts';
 
 export const defaultContainerdSocket = '/run/containerd/containerd.sock';
@@ -20,6 +21,8 @@ export interface RunOptions {
   cgroupRoot: string;
   clusterDns: ClusterDns;
   allowedUnsafeSysctls: string[];
+  /** Ranges of the pod network that the runner sets up; chosen when undefined. */
+  podCidrs: string[] | undefined;
   logLevel: string;
   /** Where containerd serves its own metrics, if it does. */
   containerdMetrics: string | undefined;
@@ -43,6 +46,9 @@ Keeps this device connected and its pods running. The device must have joined a 
   --containerd-metrics HOST:PORT
                        where containerd serves its own metrics ([metrics] in its config.toml);
                        shown with the runner's at the node's /metrics (default: not asked)
+  --pod-cidr CIDR[,CIDR]
+                       addresses of pods on a device without a CNI configuration: IPv4, IPv6 or both
+                       (default a /24 that the device has no route into)
   --log-level LEVEL    trace, debug, info, warn, error or fatal (default info)
   -h, --help           show this text
 ${upkeepHelp}
@@ -58,6 +64,7 @@ const optionTypes = {
   'cluster-dns': { type: 'string', default: '' },
   'cluster-domain': { type: 'string', default: 'cluster.local' },
   'allowed-unsafe-sysctls': { type: 'string', default: '' },
+  'pod-cidr': { type: 'string' },
   'log-level': { type: 'string', default: 'info' },
   'containerd-metrics': { type: 'string' },
   ...upkeepOptionTypes,
@@ -84,6 +91,7 @@ export function parseRunOptions(argv: readonly string[]): RunOptions | 'help' {
     cgroupRoot: values['cgroup-root'],
     clusterDns: { servers: addressList(values['cluster-dns']), domain: values['cluster-domain'] },
     allowedUnsafeSysctls: list(values['allowed-unsafe-sysctls']),
+    podCidrs: parsePodCidrs(values['pod-cidr']),
     logLevel: values['log-level'],
     containerdMetrics: values['containerd-metrics'],
     upkeep: parseUpkeepOptions(values),
@@ -99,4 +107,20 @@ function addressList(text: string): string[] {
 
 function list(text: string): string[] {
   return text.split(',').filter((part) => part !== '');
+}
+
+function parsePodCidrs(text: string | undefined): string[] | undefined {
+  const cidrs = text?.split(',').map((cidr) => cidr.trim());
+  const wrong = cidrs?.find((cidr) => !isPodCidr(cidr));
+  if (wrong !== undefined) {
+    throw new RunnerError('USAGE', `--pod-cidr: "${wrong}" is no range such as 10.1.2.0/24`);
+  }
+  const families = cidrs?.map((cidr) => (cidr.includes(':') ? 6 : 4)) ?? [];
+  if (new Set(families).size < families.length) {
+    throw new RunnerError(
+      'USAGE',
+      '--pod-cidr: give one range of IPv4, one of IPv6, or one of each',
+    );
+  }
+  return cidrs;
 }

@@ -9,6 +9,7 @@ import { readHostFacts } from '../host/host-facts.ts';
 import { spareMemory } from '../host/spare-memory.ts';
 import { loadIdentity } from '../join/identity-dir.ts';
 import { SiteCredentials } from '../join/site-credentials.ts';
+import { ensurePodNetwork } from '../network/pod-network.ts';
 import { NodeReporter } from '../node/node-reporter.ts';
 import { systemClock } from '../pod/clock.ts';
 import { PodManager } from '../pod/pod-manager.ts';
@@ -111,6 +112,7 @@ async function serve(
     cloud.close();
   });
   const facts = await readHostFacts();
+  await ensurePodNetwork({ ...options, cri, facts, log }, signal);
   const node = await NodeReporter.create({
     ...{ cri, facts, runnerVersion, stateDir: options.stateDir },
     reservation: {

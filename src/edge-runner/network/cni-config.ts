@@ -1,0 +1,47 @@
+/** Bridge of the pod network; by its beginning its addresses don't count as the device's own. */
+export const bridgeName = 'cni-towline0';
+
+export const networkName = 'towline';
+
+/** Plugins that the configuration names always. */
+export const neededPlugins: readonly string[] = ['bridge', 'host-local', 'portmap'];
+
+export interface PodNetwork {
+  /** One range for each address that a pod gets: IPv4, IPv6, or both. */
+  readonly cidrs: readonly string[];
+  /** Where `host-local` notes which addresses are taken; gone after a reboot, like the pods. */
+  readonly addressDir: string;
+  /** Plugins that are installed. */
+  readonly plugins: readonly string[];
+}
+
+/**
+ * A CNI configuration list for a device that has none: pods on a bridge, with the device's own
+ * address towards the outside, host ports, and the bandwidth annotations where the plugin is there.
+ * Source: the documentation of the CNI plugins; version 0.4.0 is understood by all of them.
+ */
+export function cniConfig({ cidrs, addressDir, plugins }: PodNetwork): object {
+  return {
+    cniVersion: '0.4.0',
+    name: networkName,
+    plugins: [
+      {
+        type: 'bridge',
+        bridge: bridgeName,
+        isGateway: true,
+        ipMasq: true,
+        hairpinMode: true,
+        ipam: {
+          type: 'host-local',
+          dataDir: addressDir,
+          ranges: cidrs.map((subnet) => [{ subnet }]),
+          routes: cidrs.map((cidr) => ({ dst: cidr.includes(':') ? '::/0' : '0.0.0.0/0' })),
+        },
+      },
+      { type: 'portmap', capabilities: { portMappings: true } },
+      ...(plugins.includes('bandwidth')
+        ? [{ type: 'bandwidth', capabilities: { bandwidth: true } }]
+        : []),
+    ],
+  };
+}

@@ -1,0 +1,131 @@
+import { readFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import t from 'tap';
+import type { Device } from '../../../hack/lab/device.ts';
+import { createLab } from '../../../hack/lab/lab.ts';
+import { ensurePackages } from '../../../hack/lab/packages.ts';
+import { sweepLabs } from '../../../hack/lab/remove-lab.ts';
+import { waitFor } from '../../../hack/lab/wait.ts';
+import { bridgeName } from '../../../src/edge-runner/network/cni-config.ts';
+import { cniConfigName, ensurePodNetwork } from '../../../src/edge-runner/network/pod-network.ts';
+import { askContainerd } from '../../../src/edge-runner/preflight/containerd-facts.ts';
+import type { Pod } from '../../../src/kube/api.ts';
+import { asDesired, Engine, makePod } from './engine.ts';
+import { echo, trafficPod, transfer } from './traffic.ts';
+
+const progress = (line: string): void => {
+  t.comment(line);
+};
+
+t.setTimeout(240_000);
+await ensurePackages(progress);
+await sweepLabs({ progress });
+const lab = await createLab({ name: `network-${process.pid}`, progress });
+const device: Device = await lab.startDevice({ name: 'd' });
+const engine = await Engine.start(device);
+t.teardown(async () => {
+  await engine.stop();
+  await lab.stop();
+});
+
+const configDir = join(device.dir, 'cni');
+const ownConfig = join(configDir, cniConfigName);
+const deviceAddress = '192.168.77.2';
+
+const signal = new AbortController().signal;
+const ensure = (podCidrs?: string[]): Promise<void> =>
+  ensurePodNetwork(
+    {
+      cri: engine.cri,
+      facts: { addresses: [], machineId: 'd', hostname: 'd' },
+      memoryDir: join(device.dir, 'memory'),
+      podCidrs,
+      log: pino({ level: 'silent' }),
+    },
+    signal,
+  );
+
+const networkReady = async (): Promise<boolean> => {
+  const facts = await askContainerd(device.socket);
+  return 'networkReady' in facts && facts.networkReady;
+};
+
+/** Starts a pod, and waits until it serves. @returns its addresses */
+const serving = async (pod: Pod): Promise<string[]> => {
+  engine.put(asDesired('Pod', pod));
+  const status = await engine.until(pod, 'Running', ({ phase }) => phase === 'Running');
+  const [host = '', ...others] = (status.podIPs ?? []).map(({ ip }) => ip);
+  await waitFor(() => transfer(device, 'get', { host, port: 8080, bytes: 1 }), {
+    what: `${pod.metadata.name} to serve`,
+    timeoutMs: 20_000,
+  });
+  return [host, ...others];
+};
+
+/** Ends the pods, and waits until nothing of them is left. */
+const end = async (...pods: Pod[]): Promise<void> => {
+  for (const pod of pods) engine.remove(pod);
+  await waitFor(async () => (await engine.cri.listPodSandbox({})).items.length === 0, {
+    what: 'the pods to be gone',
+    timeoutMs: 20_000,
+  });
+};
+
+void t.test('a configuration of somebody else is left alone', async (t) => {
+  const theirs = join(configDir, '10-lab.conflist');
+  const before = await readFile(theirs, 'utf8');
+  await ensure(['10.86.0.0/24']);
+  t.equal(await readFile(theirs, 'utf8'), before);
+  await t.rejects(stat(ownConfig));
+});
+
+void t.test('a device without one gets one, and its pods addresses of it', async (t) => {
+  await rm(join(configDir, '10-lab.conflist'));
+  await waitFor(async () => !(await networkReady()), {
+    what: 'containerd to have no network',
+    timeoutMs: 10_000,
+  });
+  await ensure();
+  t.ok(await networkReady(), 'containerd took it before the runner goes on');
+  const written = await stat(ownConfig);
+  await ensure();
+  t.same((await stat(ownConfig)).mtimeMs, written.mtimeMs, 'and it stays as it is');
+  const pod = makePod('plain', trafficPod());
+  t.match(await serving(pod), [/^10\.85\.0\.\d+$/]);
+  await ensure(['10.86.0.0/24']);
+  t.same((await stat(ownConfig)).mtimeMs, written.mtimeMs, 'not changed under a running pod');
+  await end(pod);
+});
+
+void t.test('host ports, TCP and UDP', async (t) => {
+  const pod = makePod(
+    'ports',
+    trafficPod([
+      { containerPort: 8080, hostPort: 18080 },
+      { containerPort: 5353, hostPort: 15353, protocol: 'UDP' },
+    ]),
+  );
+  await serving(pod);
+  const tcp = { host: deviceAddress, port: 18080, bytes: 1000 };
+  t.match(await transfer(device, 'get', tcp), { received: 1000 });
+  t.equal(await echo(device, deviceAddress, 15353), 'over udp');
+  await end(pod);
+  t.equal(await transfer(device, 'get', tcp), undefined, 'closed with the pod');
+});
+
+void t.test('both families where the device has both', async (t) => {
+  // No pod is there; the bridge is in the device's namespace, and this process isn't.
+  await device.run('ip', ['link', 'delete', bridgeName]);
+  const ipv6 = ['all', 'default'].map((name) => `net.ipv6.conf.${name}.disable_ipv6=0`);
+  await device.run('sysctl', ['-w', ...ipv6]);
+  await ensure(['10.86.0.0/24', 'fd00:86::/64']);
+  const pod = makePod('dual', trafficPod([{ containerPort: 8080, hostPort: 18080 }]));
+  const addresses = await serving(pod);
+  t.match(addresses, [/^10\.86\.0\.\d+$/, /^fd00:86::[0-9a-f]+$/]);
+  for (const host of addresses) {
+    t.match(await transfer(device, 'get', { host, port: 8080, bytes: 1000 }), { received: 1000 });
+    t.equal(await echo(device, host, 5353), 'over udp');
+  }
+  await end(pod);
+});
