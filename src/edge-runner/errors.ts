@@ -12,6 +12,14 @@ export type RunnerErrorCode =
   | 'RUNTIME_UNAVAILABLE'
   /** The folder of a flag can't be made. */
   | 'FOLDER_UNUSABLE'
+  /** The device lacks something that pods need; nothing was changed. */
+  | 'PREFLIGHT_FAILED'
+  /** A file of the service can't be written. */
+  | 'INSTALL_FAILED'
+  /** systemd refused, or there is none. */
+  | 'SYSTEMD_FAILED'
+  /** Pods run, and nobody said that they may be ended. */
+  | 'PODS_RUNNING'
   /** The store can't be opened or written. */
   | 'STORE_FAILED'
   /** The store was written by a newer runner. */

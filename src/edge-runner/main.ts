@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 import { controlCommand } from './control/control-command.ts';
 import { controlCommands } from './control/control-options.ts';
+import { installCommand } from './install/install-command.ts';
+import { uninstallCommand } from './install/uninstall-command.ts';
 import { joinCommand } from './join/join-command.ts';
 import { preflightCommand } from './preflight/preflight-command.ts';
 import { runCommand } from './run/run-command.ts';
@@ -9,6 +11,8 @@ import { runnerBuild } from './version.ts';
 const help = `Usage: towline-runner COMMAND [options]
 
   preflight say what this device lacks, and change nothing
+  install   make the runner a service of this device
+  uninstall take away all that it made
   join      make this device the one of a site
   run       keep this device connected and its pods running
   version   show the version
@@ -45,6 +49,10 @@ async function main(argv: readonly string[]): Promise<number> {
   switch (command) {
     case 'preflight':
       return preflightCommand(rest, io);
+    case 'install':
+      return installCommand(rest, io);
+    case 'uninstall':
+      return uninstallCommand(rest, io);
     case 'join':
       return joinCommand(rest, io, process.env);
     case 'run':

@@ -13,6 +13,7 @@ import { ensurePodNetwork } from '../network/pod-network.ts';
 import { NodeReporter } from '../node/node-reporter.ts';
 import { systemClock } from '../pod/clock.ts';
 import { PodManager } from '../pod/pod-manager.ts';
+import { logChecks } from '../preflight/log-checks.ts';
 import { Outbox } from '../report/outbox.ts';
 import { ReportClient } from '../report/report-client.ts';
 import { openStore, setAside } from '../store/open-store.ts';
@@ -32,6 +33,7 @@ import { createUpkeep } from './create-upkeep.ts';
 import { DesiredPods } from './desired-pods.ts';
 import { ensureFolder } from './ensure-folder.ts';
 import { keepInOrder } from './keep-in-order.ts';
+import { informSystemd } from './inform-systemd.ts';
 import { Link } from './link.ts';
 import { openControl } from './open-control.ts';
 import type { RunOptions } from './run-options.ts';
@@ -191,6 +193,8 @@ async function serve(
     watchNode(node, nodeCheckIntervalMs, signal),
     keepInOrder({ ...upkeep, cri, pods, desired, logRoot: options.logRoot, log }, signal),
     spareMemory(signal),
+    informSystemd(environment, () => `site ${site}`, signal),
+    logChecks(options, log),
   ]);
   await desired.stopped();
   await pods.stopped();

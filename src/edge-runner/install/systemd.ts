@@ -1,0 +1,72 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { RunnerError } from '../errors.ts';
+
+const run = promisify(execFile);
+
+/** What install and uninstall ask of the service manager. All calls throw RunnerError `SYSTEMD_FAILED`. */
+export interface ServiceManager {
+  reload(): Promise<void>;
+  /** At every boot from now on. */
+  enable(unit: string): Promise<void>;
+  restart(unit: string): Promise<void>;
+  isActive(unit: string): Promise<boolean>;
+  /** Stops it, and not at boots any more; one that isn't there is no error. */
+  disable(unit: string): Promise<void>;
+}
+
+/** systemd of the running system, or the files of another one (`root` isn't `/`), where nothing runs. */
+export class Systemd implements ServiceManager {
+  readonly #root: string;
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  async reload(): Promise<void> {
+    if (this.#isLive()) await systemctl('daemon-reload');
+  }
+
+  async enable(unit: string): Promise<void> {
+    await systemctl(...this.#rootFlag(), 'enable', '--quiet', unit);
+  }
+
+  async restart(unit: string): Promise<void> {
+    if (this.#isLive()) await systemctl('restart', unit);
+  }
+
+  async isActive(unit: string): Promise<boolean> {
+    if (!this.#isLive()) return false;
+    return systemctl('is-active', '--quiet', unit).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async disable(unit: string): Promise<void> {
+    const now = this.#isLive() ? ['--now'] : [];
+    await systemctl(...this.#rootFlag(), 'disable', '--quiet', ...now, unit);
+  }
+
+  #isLive(): boolean {
+    return this.#root === '/';
+  }
+
+  #rootFlag(): string[] {
+    return this.#isLive() ? [] : [`--root=${this.#root}`];
+  }
+}
+
+async function systemctl(...args: string[]): Promise<void> {
+  try {
+    await run('systemctl', args);
+  } catch (cause) {
+    const said = (cause as { stderr?: string }).stderr?.trim().split('\n')[0];
+    const why = said || (cause instanceof Error ? cause.message : String(cause));
+    throw new RunnerError(
+      'SYSTEMD_FAILED',
+      `systemctl ${args.join(' ')}: ${why}; where there is no systemd, put "towline-runner run" under the service manager that there is`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,137 @@
+import { access, mkdir, readdir, readFile, readlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { installCommand } from '../../../../src/edge-runner/install/install-command.ts';
+import { install, type InstallOptions } from '../../../../src/edge-runner/install/install.ts';
+import { ownProgram } from '../../../../src/edge-runner/install/own-program.ts';
+import { uninstallCommand } from '../../../../src/edge-runner/install/uninstall-command.ts';
+import { failed, ok, warning } from '../../../../src/edge-runner/preflight/check.ts';
+import { RecordedServices } from './recorded-services.ts';
+
+const unit = 'etc/systemd/system/towline-runner.service';
+
+interface Fixture {
+  root: string;
+  services: RecordedServices;
+  said: string[];
+  run: (changes?: Partial<InstallOptions>) => Promise<void>;
+}
+
+function fixture(t: Test): Fixture {
+  const root = t.testdir({ 'new-runner': 'version 1' });
+  const services = new RecordedServices();
+  const said: string[] = [];
+  return {
+    ...{ root, services, said },
+    run: (changes = {}) =>
+      install({
+        ...{ root, isLive: true, services, runFlags: [], credentials: [] },
+        program: ownProgram({ execPath: join(root, 'new-runner'), argv: [] }),
+        run: { stateDir: '/var/lib/towline' },
+        memoryMaxMegabytes: 256,
+        preflight: () => Promise.resolve([ok('kernel', '6.1')]),
+        say: (line) => said.push(line),
+        ...changes,
+      }),
+  };
+}
+
+void t.test('a device that lacks something is told so, and nothing is changed', async (t) => {
+  const { root, services, said, run } = fixture(t);
+  const before = await readdir(root, { recursive: true });
+  const checks = [
+    failed('containerd', 'containerd is not installed', 'install it', 'containerd'),
+    warning('memory', 'there is little', 'take more'),
+    ok('kernel', '6.1'),
+  ];
+  await t.rejects(run({ preflight: () => Promise.resolve(checks) }), { code: 'PREFLIGHT_FAILED' });
+  t.match(said.join('\n'), /containerd is not installed: install it \(Debian package containerd\)/);
+  t.match(said.join('\n'), /there is little/);
+  t.notMatch(said.join('\n'), /6\.1/);
+  t.same(await readdir(root, { recursive: true }), before);
+  t.same(services.take(), []);
+});
+
+void t.test('before joining it is enabled and says what next; then it is started', async (t) => {
+  const { root, services, said, run } = fixture(t);
+  await run();
+  t.same(services.take(), ['reload', 'enable towline-runner.service']);
+  t.match(said.join('\n'), /Next: towline-runner join.*\n.*systemctl start towline-runner/);
+  t.equal(await readFile(join(root, 'usr/local/bin/towline-runner'), 'utf8'), 'version 1');
+  t.match(
+    await readFile(join(root, unit), 'utf8'),
+    /^ExecStart=\/usr\/local\/bin\/towline-runner run$/m,
+  );
+
+  await mkdir(join(root, 'var/lib/towline/identity'), { recursive: true });
+  await run();
+  t.same(services.take(), ['enable towline-runner.service', 'restart towline-runner.service']);
+});
+
+void t.test(
+  'done again it changes nothing, and an upgrade or other flags restart it',
+  async (t) => {
+    const { root, services, said, run } = fixture(t);
+    await mkdir(join(root, 'var/lib/towline/identity'), { recursive: true });
+    await run();
+    services.take();
+    said.length = 0;
+    await run();
+    t.same(services.take(), ['enable towline-runner.service']);
+    t.equal(said.filter((line) => line.endsWith('is up to date')).length, 2);
+
+    await writeFile(join(root, 'new-runner'), 'version 2');
+    await run();
+    t.same(services.take().at(-1), 'restart towline-runner.service');
+    t.equal(await readFile(join(root, 'usr/local/bin/towline-runner'), 'utf8'), 'version 2');
+
+    await run({ runFlags: ['--log-level', 'debug'] });
+    t.same(services.take().at(-1), 'restart towline-runner.service');
+    t.match(await readFile(join(root, unit), 'utf8'), /^ExecStart=.* run --log-level debug$/m);
+  },
+);
+
+void t.test('a file in the way is said in a sentence', async (t) => {
+  const { root, run } = fixture(t);
+  await writeFile(join(root, 'etc'), 'a file');
+  await t.rejects(run(), {
+    code: 'INSTALL_FAILED',
+    message: /\/etc\/systemd.*cannot be written \(/,
+  });
+});
+
+void t.test('run from its source it is started from there', (t) => {
+  const program = ownProgram({ execPath: '/opt/node', argv: ['/opt/node', '/src/main.ts'] });
+  t.same(program, { executable: undefined, command: ['/opt/node', '/src/main.ts'] });
+  const file = ownProgram({ execPath: '/root/towline-runner-linux-arm64', argv: ['bun'] });
+  t.same(file.command, ['/usr/local/bin/towline-runner']);
+  t.end();
+});
+
+void t.test('into the files of another system, and out again', async (t) => {
+  const root = t.testdir();
+  const said: string[] = [];
+  const io = {
+    stdout: { write: (text: string) => said.push(text) },
+    stderr: { write: (text: string) => said.push(text) },
+    signal: new AbortController().signal,
+  };
+  t.equal(await installCommand(['--root', root, '--', '--pod-cidr', '10.9.0.0/24'], io), 0);
+  t.match(
+    await readFile(join(root, unit), 'utf8'),
+    /^ExecStart=.* run --pod-cidr 10\.9\.0\.0\/24$/m,
+  );
+  const link = 'etc/systemd/system/multi-user.target.wants/towline-runner.service';
+  t.match(await readlink(join(root, link)), /towline-runner\.service$/);
+
+  t.equal(await uninstallCommand(['--root', root], io), 0);
+  await t.rejects(access(join(root, unit)));
+  await t.rejects(readlink(join(root, link)));
+  t.equal(await uninstallCommand(['--root', root], io), 0, 'and once more');
+
+  said.length = 0;
+  t.equal(await installCommand(['--root', root, '--', '--nonsense'], io), 1);
+  t.equal(await installCommand(['--memory-max', 'much'], io), 1);
+  t.equal(await installCommand(['--credential', 'x'], io), 1);
+  for (const line of said) t.match(line, /^towline-runner install: .+\n$/);
+});
