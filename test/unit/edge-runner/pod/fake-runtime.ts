@@ -146,9 +146,11 @@ export class FakeRuntime {
         if (signal?.aborted) throw criError('CANCELLED', 'given up');
         await new Promise<void>((resolve, reject) => {
           this.#stopping.set(id, [...(this.#stopping.get(id) ?? []), resolve]);
-          signal?.addEventListener('abort', () => {
+          const giveUp = (): void => {
             reject(criError('CANCELLED', 'given up'));
-          });
+          };
+          signal?.addEventListener('abort', giveUp);
+          if (signal?.aborted === true) giveUp();
         });
       } else this.#end(container, 0);
       return {};
