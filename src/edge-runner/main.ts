@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { controlCommand } from './control/control-command.ts';
 import { controlCommands } from './control/control-options.ts';
+import { doctorCommand } from './doctor/doctor-command.ts';
 import { installCommand } from './install/install-command.ts';
 import { uninstallCommand } from './install/uninstall-command.ts';
 import { joinCommand } from './join/join-command.ts';
@@ -15,6 +16,7 @@ const help = `Usage: towline-runner COMMAND [options]
   uninstall take away all that it made
   join      make this device the one of a site
   run       keep this device connected and its pods running
+  doctor    print what a bug report needs, without secrets
   version   show the version
 
 On a device whose runner is running, with or without the cloud:
@@ -24,6 +26,7 @@ On a device whose runner is running, with or without the cloud:
   describe  one pod, with its containers and events
   logs      what a container has written
   exec      run a command in a container
+  log-level change how much the runner logs, while it runs
 
 towline-runner COMMAND --help says more of each.
 `;
@@ -53,6 +56,8 @@ async function main(argv: readonly string[]): Promise<number> {
       return installCommand(rest, io);
     case 'uninstall':
       return uninstallCommand(rest, io);
+    case 'doctor':
+      return doctorCommand(rest, io);
     case 'join':
       return joinCommand(rest, io, process.env);
     case 'run':

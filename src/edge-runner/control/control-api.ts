@@ -11,9 +11,11 @@ import { StreamRefusal } from '../streams/stream-refusal.ts';
 import type { Answer, Handler, Request } from './control-server.ts';
 import {
   execRequest,
+  logLevelRequest,
   logsRequest,
   type CloudAnswer,
   type ExecAnswer,
+  type LogLevel,
   type StatusAnswer,
 } from './messages.ts';
 
@@ -27,6 +29,7 @@ export interface ControlApiOptions {
   node: () => NodeReport;
   cloud: () => CloudAnswer;
   unsent: () => { pods: number; events: number };
+  setLogLevel: (level: LogLevel) => void;
   /** Events of which something is remembered, oldest first. */
   events: () => EventReport[];
 }
@@ -48,6 +51,9 @@ export function controlApi(options: ControlApiOptions): Handler {
         return { json: { apiVersion: 'v1', kind: 'List', items: api.pods() } };
       case 'GET /events':
         return { json: options.events() };
+      case 'POST /log-level':
+        options.setLogLevel(parseMessage(logLevelRequest, request.body).level);
+        return { json: {} };
       case 'POST /logs':
         return api.logs(request);
       case 'POST /exec':

@@ -16,6 +16,7 @@ import {
 } from './control-options.ts';
 import { describePod } from './describe-pod.ts';
 import { runExec, type Terminal } from './exec-session.ts';
+import { logLevels } from './messages.ts';
 import type { ExecAnswer, ExecRequest, LogsRequest, StatusAnswer } from './messages.ts';
 import { formatPods } from './pod-table.ts';
 import { formatStatus } from './status-text.ts';
@@ -25,7 +26,7 @@ export interface ControlIo extends Terminal {
 }
 
 /**
- * `towline-runner status|pods|describe|logs|exec`: asks the runner on this device. `argv` begins after
+ * `towline-runner status|pods|describe|logs|exec|log-level`: asks the runner on this device. `argv` begins after
  * the command's name. @returns the exit status; every failure has been told in one line.
  */
 export async function controlCommand(
@@ -51,6 +52,8 @@ export async function controlCommand(
         return await logs(parseControlArguments(command, argv), client, io);
       case 'exec':
         return await exec(parseControlArguments(command, argv), client, io);
+      case 'log-level':
+        return await logLevel(parseControlArguments(command, argv), client, io);
     }
   } catch (error) {
     if (!(error instanceof RunnerError)) throw error;
@@ -144,6 +147,20 @@ async function exec(
   const request: ExecRequest = { pod, namespace, container, command: rest, stdin, tty };
   const { url } = await client.post<ExecAnswer>('/exec', request);
   return runExec({ url, stdin, tty, terminal, signal });
+}
+
+async function logLevel(
+  { names }: ControlArguments<'log-level'>,
+  client: ControlClient,
+  { stdout }: ControlIo,
+): Promise<number> {
+  const [level = ''] = names;
+  if (names.length !== 1 || !logLevels.some((known) => known === level)) {
+    throw usageError('log-level', `give one of ${logLevels.join(', ')}`);
+  }
+  await client.post('/log-level', { level });
+  stdout.write(`the runner logs from ${level} on\n`);
+  return 0;
 }
 
 function chosen(pods: readonly Pod[], namespace: string | undefined, name?: string): Pod[] {

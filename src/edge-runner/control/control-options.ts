@@ -2,9 +2,10 @@ import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { parseDuration } from '../../kube/duration.ts';
 import { KubeRuleError } from '../../kube/kube-rule-error.ts';
 import { RunnerError } from '../errors.ts';
+import { logLevels } from './messages.ts';
 
 /** What asks the runner on this device, by name. */
-export const controlCommands = ['status', 'pods', 'describe', 'logs', 'exec'] as const;
+export const controlCommands = ['status', 'pods', 'describe', 'logs', 'exec', 'log-level'] as const;
 
 export type ControlCommand = (typeof controlCommands)[number];
 
@@ -34,6 +35,7 @@ const optionTypes = {
     stdin: { type: 'boolean', short: 'i', default: false },
     tty: { type: 'boolean', short: 't', default: false },
   },
+  'log-level': common,
 } as const;
 
 const commonHelp = `  --memory-dir DIR       that of "towline-runner run" (default /run/towline)
@@ -78,6 +80,11 @@ Runs a command in a container and ends with its exit status.
   -i, --stdin            pass what is typed
   -t, --tty              on a terminal
 ${namespaceHelp}${commonHelp}`,
+  'log-level': `Usage: towline-runner log-level LEVEL [options]
+
+Changes how much the runner logs, until it is started again: ${logLevels.join(', ')}.
+
+${commonHelp}`,
 };
 
 type Values<C extends ControlCommand> = ReturnType<

@@ -26,6 +26,13 @@ export const execRequest = v.object({
   tty: v.boolean(),
 });
 
+/** pino's levels but `silent`: errors are always told. */
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+/** Body of `POST /log-level`. */
+export const logLevelRequest = v.object({ level: v.picklist(logLevels) });
+
 export type LogsRequest = v.InferOutput<typeof logsRequest>;
 export type ExecRequest = v.InferOutput<typeof execRequest>;
 

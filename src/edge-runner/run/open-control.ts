@@ -36,6 +36,10 @@ export async function openControl(
     node: () => node.report,
     cloud: () => cloud.view,
     unsent: () => ({ pods: outbox.unsentPodCount, events: outbox.unsentEvents.length }),
+    setLogLevel: (level) => {
+      log.level = level;
+      log.info({ level }, 'the log level was changed');
+    },
     events: () => rememberedEvents(context, outbox),
   });
   try {

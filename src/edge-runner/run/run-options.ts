@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import type { ClusterDns } from '../../kube/dns.ts';
+import { logLevels } from '../control/messages.ts';
 import { RunnerError } from '../errors.ts';
 import { isPodCidr } from '../network/cidr.ts';
 import { parseFlags } from './parse-flags.ts';
@@ -71,13 +72,11 @@ const optionTypes = {
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
 
-const logLevels: readonly string[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
-
 /** `argv` begins after `run`. @throws RunnerError `USAGE` */
 export function parseRunOptions(argv: readonly string[]): RunOptions | 'help' {
   const values = parseFlags('run', argv, optionTypes);
   if (values.help) return 'help';
-  if (!logLevels.includes(values['log-level'])) {
+  if (!logLevels.some((level) => level === values['log-level'])) {
     throw new RunnerError(
       'USAGE',
       `--log-level: "${values['log-level']}" is none of ${logLevels.join(', ')}`,

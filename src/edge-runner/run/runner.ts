@@ -193,7 +193,7 @@ async function serve(
     watchNode(node, nodeCheckIntervalMs, signal),
     keepInOrder({ ...upkeep, cri, pods, desired, logRoot: options.logRoot, log }, signal),
     spareMemory(signal),
-    informSystemd(environment, () => `site ${site}`, signal),
+    informSystemd(environment, () => `site ${site}, ${linkText(cloud)}`, signal),
     logChecks(options, log),
   ]);
   await desired.stopped();
@@ -204,4 +204,8 @@ function closeStore(store: SqliteStore, file: string, isDamaged: boolean, log: L
   store.close();
   if (isDamaged) setAside(file);
   log.info({ storeTransactions: store.transactions }, 'the store is closed');
+}
+
+function linkText({ view }: CloudContact): string {
+  return view.connected ? 'connected' : `not connected: ${view.error ?? 'not tried yet'}`;
 }

@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import type { CommandOptions, CommandResult } from '../../../hack/lab/command.ts';
@@ -47,6 +47,12 @@ export class CutOffSite {
       ca: authority.certificatePem,
     });
     return site;
+  }
+
+  /** The site that is on a device already, of this version or another. */
+  static async open(device: Device, name = 'berlin'): Promise<CutOffSite> {
+    const key = join(device.dir, name, 'identity', 'key.pem');
+    return new CutOffSite(device, name, await readFile(key, 'utf8'));
   }
 
   get stateDir(): string {
