@@ -9,7 +9,7 @@ const rooms = {
 };
 
 const libraries = {
-  'src/edge-runner': ['ws', 'pbf', 'pino', 'valibot'],
+  'src/edge-runner': ['ws', 'pbf', 'pino', 'valibot', 'yaml'],
   'src/tunnel': ['ws'],
   'src/protocol': ['valibot'],
   'src/kube': [],

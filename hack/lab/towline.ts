@@ -259,6 +259,8 @@ class DeviceSite implements LabSite {
         ...[...this.#program.args, 'run', '--state-dir', this.#stateDir],
         ...['--memory-dir', join(dir, 'memory'), '--containerd', this.device.socket],
         ...['--log-dir', join(dir, 'pod-logs'), '--cgroup-root', this.device.cgroupRoot],
+        // How full the machine is must decide nothing.
+        ...['--eviction-hard', '', '--image-gc-high-threshold', '100'],
       ],
     });
   }

@@ -6,6 +6,9 @@ export const systemCriticalPriority = 2_000_000_000;
 /** Annotation that says where a static pod comes from; absent or `api` for the others. */
 export const configSourceAnnotation = 'kubernetes.io/config.source';
 
+/** Annotation with the hash of a static pod's file. */
+export const configHashAnnotation = 'kubernetes.io/config.hash';
+
 /**
  * Whether a pod is one that its node can't do without: a static one, or one of the system's priority.
  * Source: kubelet, pkg/kubelet/types, IsCriticalPod.

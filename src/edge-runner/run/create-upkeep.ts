@@ -38,7 +38,7 @@ export async function createUpkeep(parts: UpkeepParts): Promise<Upkeep> {
   const { options, cri, pods, node, clock, log } = parts;
   const { stateDir, memoryDir, upkeep } = options;
   const nowMs = (): number => clock.monotonicMs();
-  const imagePath = (await imageFilesystem(cri))?.path ?? stateDir;
+  const imagePath = await readablePath((await imageFilesystem(cri))?.path, stateDir);
   const meter = new DiskMeter(new PodLayout({ rootDir: stateDir, memoryDir }), nowMs);
   const usage = new UsageCollector({
     ...{ cri, stateDir, pods: () => pods.list(), nowMs: () => clock.wallMs() },
@@ -68,4 +68,13 @@ export async function createUpkeep(parts: UpkeepParts): Promise<Upkeep> {
       ...{ meter, nowMs, log },
     }),
   };
+}
+
+/** Where the runtime says that its images are, unless that can't be examined from here. */
+async function readablePath(path: string | undefined, otherwise: string): Promise<string> {
+  if (path === undefined) return otherwise;
+  return readFilesystemUsage(path).then(
+    () => path,
+    () => otherwise,
+  );
 }

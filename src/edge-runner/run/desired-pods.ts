@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import type { Pod } from '../../kube/api.ts';
 import type { ChangedObject, PodManager } from '../pod/pod-manager.ts';
 import type { Outbox } from '../report/outbox.ts';
 import type { DesiredState } from '../sync/desired-state.ts';
@@ -7,6 +8,8 @@ import type { DesiredState } from '../sync/desired-state.ts';
 interface DesiredPodsOptions {
   state: DesiredState;
   outbox: Pick<Outbox, 'podUids'>;
+  /** Pods of the device itself. */
+  staticPods?: () => readonly Pod[];
   pods: Pick<PodManager, 'removeOrphans' | 'removeReplaced' | 'setDesired'>;
   log: Pick<Logger, 'info' | 'warn'>;
 }
@@ -74,12 +77,17 @@ export class DesiredPods {
   async #removeOrphans(): Promise<void> {
     const { state, outbox, pods } = this.#options;
     const { isComplete } = state;
-    if (isComplete) await pods.removeOrphans(state.pods(), outbox.podUids());
-    else await pods.removeReplaced(state.pods());
+    if (isComplete) await pods.removeOrphans(this.#desired, outbox.podUids());
+    else await pods.removeReplaced(this.#desired);
     this.#orphansAreGone = isComplete;
   }
 
   #setDesired(touched: readonly ChangedObject[]): void {
-    this.#options.pods.setDesired(this.#options.state.pods(), touched);
+    this.#options.pods.setDesired(this.#desired, touched);
+  }
+
+  get #desired(): Pod[] {
+    const { state, staticPods } = this.#options;
+    return [...state.pods(), ...(staticPods?.() ?? [])];
   }
 }

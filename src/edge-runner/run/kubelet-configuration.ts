@@ -26,6 +26,7 @@ export function kubeletConfiguration(options: RunOptions): object {
     ),
     evictionPressureTransitionPeriod: formatDuration(upkeep.pressureTransitionMs),
     systemReserved: upkeep.systemReserved,
+    ...(options.staticPodDir === undefined ? {} : { staticPodPath: options.staticPodDir }),
     enableServer: true,
     enableSystemLogHandler: true,
     enableDebuggingHandlers: true,

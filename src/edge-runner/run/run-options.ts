@@ -27,6 +27,8 @@ export interface RunOptions {
   logLevel: string;
   /** Where containerd serves its own metrics, if it does. */
   containerdMetrics: string | undefined;
+  /** The folder of static pods, if there is one. */
+  staticPodDir: string | undefined;
   upkeep: UpkeepOptions;
 }
 
@@ -50,6 +52,8 @@ Keeps this device connected and its pods running. The device must have joined a 
   --pod-cidr CIDR[,CIDR]
                        addresses of pods on a device without a CNI configuration: IPv4, IPv6 or both
                        (default a /24 that the device has no route into)
+  --static-pod-dir DIR pods of the device itself, a file each in YAML or JSON; they run with and
+                       without a link (default none)
   --log-level LEVEL    trace, debug, info, warn, error or fatal (default info)
   -h, --help           show this text
 ${upkeepHelp}
@@ -68,6 +72,7 @@ const optionTypes = {
   'pod-cidr': { type: 'string' },
   'log-level': { type: 'string', default: 'info' },
   'containerd-metrics': { type: 'string' },
+  'static-pod-dir': { type: 'string' },
   ...upkeepOptionTypes,
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
@@ -93,6 +98,7 @@ export function parseRunOptions(argv: readonly string[]): RunOptions | 'help' {
     podCidrs: parsePodCidrs(values['pod-cidr']),
     logLevel: values['log-level'],
     containerdMetrics: values['containerd-metrics'],
+    staticPodDir: values['static-pod-dir'],
     upkeep: parseUpkeepOptions(values),
   };
 }

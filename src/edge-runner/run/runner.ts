@@ -20,6 +20,7 @@ import { openStore, setAside } from '../store/open-store.ts';
 import { AesSealer } from '../store/sealer.ts';
 import type { SqliteStore } from '../store/sqlite-store.ts';
 import { DeviceKeySource, storePurpose } from '../store/store-key.ts';
+import { StaticPods } from '../static-pods/static-pods.ts';
 import { StreamServer } from '../streams/stream-server.ts';
 import { DesiredState } from '../sync/desired-state.ts';
 import { SyncClient } from '../sync/sync-client.ts';
@@ -153,7 +154,13 @@ async function serve(
     },
   });
   const pods = new PodManager({ context, lastStatus: (uid) => outbox.lastStatus(uid) }, signal);
-  const desired = new DesiredPods({ state, outbox, pods, log });
+  const statics = new StaticPods({
+    ...{ dir: options.staticPodDir, nodeName: context.node.nodeName, log },
+    onChange: () => {
+      desired.changed([], signal);
+    },
+  });
+  const desired = new DesiredPods({ state, staticPods: () => statics.pods, outbox, pods, log });
   const sync = new SyncClient({
     state,
     runnerVersion,
@@ -186,11 +193,13 @@ async function serve(
   const site = `${identity.tenant}/${identity.site}`;
   log.info({ site, version: runnerVersion, pods: state.pods().length }, 'the runner is up');
   await upkeep.eviction.look();
+  await statics.load();
   await desired.start();
   await Promise.all([
     link.run(signal),
     watchRuntime({ events: new ContainerdEvents(channel), pods, node, log }, signal),
     watchNode(node, nodeCheckIntervalMs, signal),
+    statics.run(signal),
     keepInOrder({ ...upkeep, cri, pods, desired, logRoot: options.logRoot, log }, signal),
     spareMemory(signal),
     informSystemd(environment, () => `site ${site}, ${linkText(cloud)}`, signal),

@@ -1,0 +1,92 @@
+import { createHash } from 'node:crypto';
+import { open, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Pod } from '../../kube/api.ts';
+import { configHashAnnotation, configSourceAnnotation } from '../../kube/priority.ts';
+import { hasCode } from '../volumes/node-error.ts';
+import { maxManifestBytes, maxStaticPods } from './limits.ts';
+
+export interface StaticPodFiles {
+  readonly pods: Pod[];
+  /** Files that can't be used, each with why. */
+  readonly problems: ReadonlyMap<string, string>;
+}
+
+/**
+ * The pods that the files of a folder describe, one each, in YAML or JSON; files that begin with a dot
+ * are left out, and a folder that isn't there has none. Name, uid and annotations are a kubelet's:
+ * `NAME-NODE`, and a hash of node and contents, so that a file that changes is another pod.
+ * Source: kubelet, pkg/kubelet/config, applyDefaults.
+ */
+export async function readStaticPods(dir: string, nodeName: string): Promise<StaticPodFiles> {
+  const pods: Pod[] = [];
+  const problems = new Map<string, string>();
+  for (const name of (await namesIn(dir)).slice(0, maxStaticPods)) {
+    try {
+      const text = await readBounded(join(dir, name));
+      if (text === undefined) continue;
+      pods.push(staticPod(await parse(name, text), text, nodeName));
+    } catch (error) {
+      problems.set(name, error instanceof Error ? error.message : String(error));
+    }
+  }
+  return { pods, problems };
+}
+
+function staticPod(manifest: unknown, text: string, nodeName: string): Pod {
+  const { kind, metadata, spec } = manifest as Partial<Pod>;
+  if (kind !== 'Pod') throw new TypeError('it is no Pod');
+  if (typeof metadata?.name !== 'string' || !Array.isArray(spec?.containers)) {
+    throw new TypeError('it lacks metadata.name or spec.containers');
+  }
+  const hash = createHash('sha256').update(`${nodeName}\n${text}`).digest('hex').slice(0, 32);
+  return {
+    apiVersion: 'v1',
+    kind,
+    metadata: {
+      ...metadata,
+      name: `${metadata.name}-${nodeName}`,
+      namespace: metadata.namespace ?? 'default',
+      uid: hash,
+      annotations: {
+        ...metadata.annotations,
+        [configHashAnnotation]: hash,
+        [configSourceAnnotation]: 'file',
+      },
+    },
+    spec: { ...spec, nodeName },
+  };
+}
+
+/** The YAML library is loaded by devices that need it only: it takes memory. */
+async function parse(name: string, text: string): Promise<unknown> {
+  const value: unknown = name.endsWith('.json')
+    ? JSON.parse(text)
+    : (await import('yaml')).parse(text, { maxAliasCount: 100 });
+  if (typeof value === 'object' && value !== null) return value;
+  throw new TypeError('it is no object');
+}
+
+/** Undefined for what is no file. */
+async function readBounded(path: string): Promise<string | undefined> {
+  const file = await open(path, 'r');
+  try {
+    const stats = await file.stat();
+    if (!stats.isFile()) return undefined;
+    if (stats.size > maxManifestBytes) {
+      throw new TypeError(`it is larger than ${maxManifestBytes} bytes`);
+    }
+    return await file.readFile('utf8');
+  } finally {
+    await file.close();
+  }
+}
+
+async function namesIn(dir: string): Promise<string[]> {
+  try {
+    return (await readdir(dir)).filter((name) => !name.startsWith('.')).sort();
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,77 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import t from 'tap';
+import { readStaticPods } from '../../../../src/edge-runner/static-pods/read-static-pods.ts';
+import { StaticPods } from '../../../../src/edge-runner/static-pods/static-pods.ts';
+import { isCritical } from '../../../../src/kube/priority.ts';
+import { waitFor } from '../../../../hack/lab/wait.ts';
+
+const yaml = (image: string): string =>
+  `apiVersion: v1\nkind: Pod\nmetadata:\n  name: web\nspec:\n  containers:\n  - name: main\n    image: ${image}\n`;
+
+void t.test('a file is a pod with a kubelet’s name and annotations', async (t) => {
+  const json = JSON.stringify({
+    kind: 'Pod',
+    metadata: { name: 'other', namespace: 'shop', annotations: { a: 'b' } },
+    spec: { containers: [{ name: 'main', image: 'b:1' }] },
+  });
+  const dir = t.testdir({
+    'web.yaml': yaml('a:1'),
+    'other.json': json,
+    '.hidden.yaml': 'x',
+    sub: {},
+  });
+  const { pods, problems } = await readStaticPods(dir, 'berlin.shop');
+  t.equal(problems.size, 0);
+  const [other, web] = pods;
+  t.match(other, {
+    metadata: { name: 'other-berlin.shop', namespace: 'shop', annotations: { a: 'b' } },
+  });
+  t.match(web, {
+    metadata: {
+      ...{ name: 'web-berlin.shop', namespace: 'default' },
+      annotations: { 'kubernetes.io/config.source': 'file', 'kubernetes.io/config.hash': String },
+    },
+    spec: { nodeName: 'berlin.shop', containers: [{ image: 'a:1' }] },
+  });
+  t.equal(web?.metadata.uid, web?.metadata.annotations?.['kubernetes.io/config.hash']);
+  t.ok(web !== undefined && isCritical(web));
+  t.same(await readStaticPods(join(dir, 'nothing'), 'n'), { pods: [], problems: new Map() });
+});
+
+void t.test('a file that can’t be used is named, and keeps no other from running', async (t) => {
+  const dir = t.testdir({
+    ...{ 'a.yaml': '{', 'b.yaml': 'just text', 'c.json': '[]', 'd.yaml': 'kind: Service' },
+    'e.yaml': 'kind: Pod\nmetadata: {name: x}\nspec: {}',
+    'f.yaml': 'x'.repeat(1024 * 1024 + 1),
+    'g.yaml': yaml('a:1'),
+  });
+  const { pods, problems } = await readStaticPods(dir, 'n');
+  t.equal(pods.length, 1);
+  t.same([...problems.keys()], ['a.yaml', 'b.yaml', 'c.json', 'd.yaml', 'e.yaml', 'f.yaml']);
+});
+
+void t.test('a file that comes, changes or goes is followed', async (t) => {
+  const dir = t.testdir({});
+  let changes = 0;
+  const statics = new StaticPods({
+    ...{ dir, nodeName: 'n', log: pino({ level: 'silent' }) },
+    onChange: () => (changes += 1),
+  });
+  t.equal(await statics.load(), false);
+  const stop = new AbortController();
+  const running = statics.run(stop.signal);
+  const imageOf = (): string | undefined => statics.pods[0]?.spec.containers[0]?.image;
+  await writeFile(join(dir, 'web.yaml'), yaml('a:1'));
+  await waitFor(() => imageOf() === 'a:1', { what: 'the pod to come', timeoutMs: 30_000 });
+  const uid = statics.pods[0]?.metadata.uid;
+  await writeFile(join(dir, 'web.yaml'), yaml('a:2'));
+  await waitFor(() => imageOf() === 'a:2', { what: 'the pod to change', timeoutMs: 30_000 });
+  t.not(statics.pods[0]?.metadata.uid, uid, 'it is another pod now');
+  await rm(join(dir, 'web.yaml'));
+  await waitFor(() => statics.pods.length === 0, { what: 'the pod to go', timeoutMs: 30_000 });
+  t.ok(changes >= 3);
+  stop.abort();
+  await running;
+});
