@@ -82,6 +82,25 @@ export class Cluster {
     });
   }
 
+  /** Lets a site go that is held by its finalizer. */
+  releaseSite(ref: SiteRef, finalizers: readonly string[]): Promise<void> {
+    return this.#do(`release site ${ref.namespace}/${ref.name}`, async () => {
+      await this.#objects.patchNamespacedCustomObject(
+        { ...siteApi, ...ref, body: { metadata: { finalizers } } },
+        setHeaderOptions('Content-Type', PatchStrategy.MergePatch),
+      );
+    });
+  }
+
+  /** `NAMESPACE/NAME` of the pods that are bound to a node. */
+  podsOfNode(nodeName: string): Promise<string[]> {
+    return this.#do(`list the pods of node ${nodeName}`, async () => {
+      const fieldSelector = `spec.nodeName=${nodeName}`;
+      const { items } = await this.#core.listPodForAllNamespaces({ fieldSelector });
+      return items.map(({ metadata }) => `${metadata?.namespace ?? ''}/${metadata?.name ?? ''}`);
+    });
+  }
+
   /** The data of a ConfigMap. */
   configMap(ref: SiteRef): Promise<Record<string, string>> {
     return this.#do(`read ConfigMap ${ref.namespace}/${ref.name}`, async () => {

@@ -2,9 +2,9 @@ import { Command, CommanderError } from 'commander';
 import { CliError } from './errors.ts';
 import type { CliIo } from './output.ts';
 import { revokeSite, type RevokeFlags } from './revoke-site.ts';
-import { createSite, deleteSite, listSites, renewToken } from './site-commands.ts';
+import { deleteSite, type DeleteFlags } from './delete-site.ts';
+import { createSite, listSites, renewToken } from './site-commands.ts';
 import type { ListFlags, TokenFlags } from './site-commands.ts';
-import type { ClusterFlags } from './kube-config.ts';
 import type { SiteFlags } from './site-object.ts';
 import { cliVersion } from './version.ts';
 
@@ -100,9 +100,10 @@ function addRevoke(site: Command, io: CliIo): void {
 
 function addDelete(site: Command, io: CliIo): void {
   withCluster(site.command('delete').argument('<name>', 'name of the site'))
-    .description('delete a site and its node; its device is not let in any more')
+    .description('stop the pods of a site, then delete it and its node')
+    .option('--force', 'at once, also when its device cannot be reached', false)
     .action((name: string, _options, command: Command) =>
-      deleteSite(name, command.opts<ClusterFlags>(), io),
+      deleteSite(name, command.opts<DeleteFlags>(), io),
     );
 }
 

@@ -74,13 +74,6 @@ export async function listSites(flags: ListFlags, io: CliIo): Promise<void> {
   io.stdout.write(formatSites(sites, options));
 }
 
-export async function deleteSite(name: string, flags: ClusterFlags, io: CliIo): Promise<void> {
-  const { cluster, namespace } = openCluster(flags, io);
-  const ref = siteRef(namespace, name);
-  await cluster.deleteSite(ref);
-  io.stdout.write(`site ${namespace}/${name} deleted\n`);
-}
-
 /** The line alone goes to standard output, so that it can be piped to the device. */
 function writeJoin(
   result: {

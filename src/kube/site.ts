@@ -44,6 +44,18 @@ export interface SiteStatus {
 
 export const siteApi = { group: 'towline.dev', version: 'v1alpha1', plural: 'sites' } as const;
 
+/** Finalizer of a Site that has been connected: its device is to stop its pods before the Site goes. */
+export const siteFinalizer = 'towline.dev/site';
+
+/** Taint of the Node of a Site that is being deleted: Kubernetes evicts what doesn't tolerate it. */
+export const leavingTaint: Taint = { key: 'towline.dev/leaving', effect: 'NoExecute' };
+
+/** Whether a Site is being deleted and its device has not stopped its pods yet. */
+export function isLeaving({ metadata }: Site): boolean {
+  const finalizers = metadata.finalizers ?? [];
+  return metadata.deletionTimestamp !== undefined && finalizers.includes(siteFinalizer);
+}
+
 /** Label on a site's Node, and key of its default taint. */
 export const siteLabel = 'towline.dev/site';
 

@@ -87,6 +87,8 @@ const stats = v.object({
 
 /** A file or folder of the device's own logs, below `/var/log`. */
 const hostLog = v.object({ type: v.literal('host-log'), path: v.string() });
+/** The Site is being deleted: stop all pods and forget what is desired, then reply. */
+const leave = v.object({ type: v.literal('leave') });
 
 /** Heads of the streams that a runner opens. */
 export const runnerStreamHead = v.variant('type', [sync, report]);
@@ -101,6 +103,7 @@ export const providerStreamHead = v.variant('type', [
   certificate,
   stats,
   hostLog,
+  leave,
 ]);
 export type ProviderStreamHead = v.InferOutput<typeof providerStreamHead>;
 

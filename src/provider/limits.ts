@@ -42,6 +42,9 @@ export const disconnectGraceMs = 40_000;
 /** Default of how long running streams may take to finish when the provider stops, in ms. */
 export const drainGraceMs = 10_000;
 
+/** How long a site that is being deleted may take to stop its last pods before it is asked again, in ms. */
+export const leaveTimeoutMs = 10 * 60_000;
+
 /** First delay before a failed write is tried again, in ms; it doubles up to `maxRetryDelayMs`. */
 export const minRetryDelayMs = 200;
 

@@ -20,7 +20,7 @@ interface Permission {
 function permissions({ namespace, kubeletServing }: Wanted): Permission[] {
   return [
     ...(kubeletServing === 'cluster' ? ofClusterServing(namespace) : []),
-    { type: resources.sites, verbs: ['get', 'list', 'watch'] },
+    { type: resources.sites, verbs: ['get', 'list', 'watch', 'patch'] },
     { type: resources.sites, subresource: 'status', verbs: ['patch', 'update'] },
     { type: resources.nodes, verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'] },
     { type: resources.nodes, subresource: 'status', verbs: ['patch'] },

@@ -20,6 +20,7 @@ import type { EventRecorder } from './report/event-recorder.ts';
 import type { EventWriter } from './report/event-writer.ts';
 import { PodStatusController } from './report/pod-status-controller.ts';
 import { SiteReports } from './report/site-reports.ts';
+import { DrainController } from './site/drain-controller.ts';
 import { KeyWatch } from './site/key-watch.ts';
 import { SiteCertificates } from './site/site-certificates.ts';
 import type { SiteDirectory } from './site/site-directory.ts';
@@ -115,7 +116,9 @@ export class SiteControllers implements Runnable {
       ...{ sites, registry, log },
       read: (site, signal) => kubeSites.read(site, signal),
     });
-    this.#parts = [nodes, siteStatus, leases, statuses, tolerations, secrets, certificates, keys];
+    const drains = new DrainController({ client, sites, pods, registry, log });
+    this.#parts = [nodes, siteStatus, leases, statuses, tolerations, secrets, certificates];
+    this.#parts.push(keys, drains);
   }
 
   async run(signal: AbortSignal): Promise<void> {

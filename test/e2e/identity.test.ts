@@ -82,6 +82,27 @@ await onEveryControlPlane(
       const again = await cluster.untilPod('steady', 'Running again', isRunning);
       t.equal(again.status?.containerStatuses?.[0]?.containerID, container, 'nothing restarted');
     });
+
+    await t.test('a deleted site stops its pods, is told, and then goes', async (t) => {
+      const everything = { tolerations: [{ operator: 'Exists' }] };
+      await cluster.apply(shellPod(cluster, 'tolerant', 'sleep 3600', everything));
+      await cluster.untilPod('tolerant', 'Running', isRunning);
+      t.match(
+        await towline.towlinectl('site', 'delete', site.name, '-n', site.tenant),
+        /its device stops the pods first/,
+      );
+      await waitFor(async () => (await cluster.tryKubectl(['get', 'site', site.name])).code !== 0, {
+        what: 'the Site to be gone',
+        timeoutMs: 60_000,
+      });
+      t.equal((await site.device.ctr('containers', 'ls', '-q')).trim(), '', 'nothing runs there');
+      await untilRunnerSays(cluster, /all pods are stopped/);
+      await untilRunnerSays(cluster, /site .* does not exist any more/);
+      await waitFor(
+        async () => (await cluster.tryKubectl(['get', 'node', site.nodeName])).code !== 0,
+        { what: 'the node to be gone', timeoutMs: 20_000 },
+      );
+    });
   },
   { siteCertificateLifetime },
 );

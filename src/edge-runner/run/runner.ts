@@ -178,6 +178,13 @@ async function serve(
   const streams = new StreamServer({
     ...{ pods, cri, endpoints, hostLogRoot, log },
     onCertificate: (head) => credentials.install(head),
+    onLeave: async () => {
+      log.info('the Site is being deleted: all pods are stopped');
+      state.apply({ put: [], remove: state.held() });
+      desired.changed([], signal);
+      await desired.stopped();
+      await pods.stopped();
+    },
   });
   const link = new Link({
     ...{ credentials, environment, sync, report, streams, log },

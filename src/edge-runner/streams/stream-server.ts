@@ -29,6 +29,8 @@ export interface StreamServerOptions {
   cri: CriClient;
   /** Takes a new certificate. Rejects with JoinError. */
   onCertificate: (head: CertificateHead) => Promise<void>;
+  /** Stops all pods and forgets what is desired. */
+  onLeave: () => Promise<void>;
   endpoints: NodeEndpoints;
   /** The folder of the device's own logs. */
   hostLogRoot: string;
@@ -78,7 +80,9 @@ export class StreamServer {
       case 'port-forward':
         return relayStreaming(stream, head, this.#options);
       case 'certificate':
-        return this.#takeCertificate(stream, head);
+        return this.#obey(stream, this.#options.onCertificate(head));
+      case 'leave':
+        return this.#obey(stream, this.#options.onLeave());
       case 'stats':
         return serveStats(stream, head, this.#options);
       case 'host-log':
@@ -86,8 +90,8 @@ export class StreamServer {
     }
   }
 
-  async #takeCertificate(stream: TunnelStream, head: CertificateHead): Promise<void> {
-    await this.#options.onCertificate(head);
+  async #obey(stream: TunnelStream, done: Promise<void>): Promise<void> {
+    await done;
     const reply: ProviderStreamReply = { ok: true };
     await writeFrame(stream, reply);
     stream.end();

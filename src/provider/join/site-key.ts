@@ -1,14 +1,15 @@
-import type { Site } from '../../kube/site.ts';
+import { isLeaving, type Site } from '../../kube/site.ts';
 
 /**
  * How a key stands to a Site: `known` is the one that joined last. `absent`: there is no such Site,
- * or it is being deleted.
+ * or it is being deleted and its device has nothing left to do.
  */
 export type KeyVerdict = 'known' | 'unknown' | 'revoked' | 'absent';
 
 /** Judges a key by its hash, `sha256:<hex>` of its SubjectPublicKeyInfo. */
 export function judgeKey(site: Site | undefined, publicKeyHash: string): KeyVerdict {
-  if (site === undefined || site.metadata.deletionTimestamp !== undefined) return 'absent';
+  if (site === undefined) return 'absent';
+  if (site.metadata.deletionTimestamp !== undefined && !isLeaving(site)) return 'absent';
   if (isRevoked(site, publicKeyHash)) return 'revoked';
   return site.status?.publicKeyHash === publicKeyHash ? 'known' : 'unknown';
 }

@@ -1,5 +1,12 @@
 import type { Node, NodeStatus, Taint } from '../../kube/api.ts';
-import { nodeNameOf, type Site, siteLabel, tenantLabel } from '../../kube/site.ts';
+import {
+  isLeaving,
+  leavingTaint,
+  nodeNameOf,
+  type Site,
+  siteLabel,
+  tenantLabel,
+} from '../../kube/site.ts';
 import type { NodeReport } from '../../protocol/report.ts';
 
 /** On a Node: the labels and taints that Towline set, and may therefore take away. */
@@ -30,7 +37,10 @@ export function wantedNode(site: Site, facts: NodeFacts): WantedNode {
       [siteLabel]: name,
       [tenantLabel]: namespace,
     },
-    taints: site.spec?.taints ?? [{ key: siteLabel, value: name, effect: 'NoSchedule' }],
+    taints: [
+      ...(site.spec?.taints ?? [{ key: siteLabel, value: name, effect: 'NoSchedule' as const }]),
+      ...(isLeaving(site) ? [leavingTaint] : []),
+    ],
   };
 }
 

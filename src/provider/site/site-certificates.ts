@@ -1,11 +1,6 @@
 import { X509Certificate } from 'node:crypto';
-import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
-import { maxHeadBytes } from '../../protocol/limits.ts';
-import { parseMessage } from '../../protocol/parse.ts';
-import { providerStreamReply, type ProviderStreamReply } from '../../protocol/stream-head.ts';
 import { trustDigestOf } from '../../protocol/trust-bundle.ts';
-import { FrameReader } from '../../tunnel/json-frame.ts';
 import { maxNodeWrites } from '../limits.ts';
 import type { CertificateAuthority } from '../pki/authority.ts';
 import {
@@ -15,6 +10,7 @@ import {
   renewalRetryMs,
 } from '../pki/lifetimes.ts';
 import { ReconcileQueue } from '../reconcile/reconcile-queue.ts';
+import { askSite } from './ask-site.ts';
 import type { SitePeer } from './site-peer.ts';
 import type { SiteRegistry } from './site-registry.ts';
 import type { SiteSession } from './site-session.ts';
@@ -95,8 +91,8 @@ export class SiteCertificates {
     const { nodeName } = session;
     const pem = authority.issueSite(peer.site, peer.certificate.publicKey);
     const ca = authority.trustPem;
-    const stream = session.open({ type: 'certificate', certificate: pem, ca }, 'control');
-    const reply = await replyOf(stream, signal).finally(() => stream.destroy());
+    const head = { type: 'certificate', certificate: pem, ca } as const;
+    const reply = await askSite(session, head, { timeoutMs: renewalReplyTimeoutMs, signal });
     if (!reply.ok) {
       log.warn({ node: nodeName, reply: reply.message }, 'the site did not take its certificate');
       return false;
@@ -106,11 +102,4 @@ export class SiteCertificates {
     log.info({ node: nodeName, until: certificate.validToDate }, 'certificate of the site renewed');
     return true;
   }
-}
-
-/** Rejects with TunnelError or ProtocolError, also when the connection ends first. */
-async function replyOf(stream: Duplex, signal: AbortSignal): Promise<ProviderStreamReply> {
-  const timeout = AbortSignal.timeout(renewalReplyTimeoutMs);
-  const reader = new FrameReader(stream, maxHeadBytes);
-  return parseMessage(providerStreamReply, await reader.read(AbortSignal.any([signal, timeout])));
 }

@@ -1,4 +1,4 @@
-import { nodeNameOf, type Site } from '../../kube/site.ts';
+import { isLeaving, nodeNameOf, type Site } from '../../kube/site.ts';
 import type { Informer } from '../kube-client/informer.ts';
 
 /** A site by its namespace and name. */
@@ -15,10 +15,11 @@ export class SiteDirectory {
     this.#sites = sites;
   }
 
-  /** The Site of a node; none when it is being deleted. */
+  /** The Site of a node; none when it is being deleted and its device has stopped its pods. */
   get(nodeName: string): Site | undefined {
     const site = this.known(nodeName);
-    return site?.metadata.deletionTimestamp === undefined ? site : undefined;
+    if (site === undefined || isLeaving(site)) return site;
+    return site.metadata.deletionTimestamp === undefined ? site : undefined;
   }
 
   /** The Site of a node, also one that is being deleted. */

@@ -113,6 +113,7 @@ export async function startDevice(t: Test, dir: string): Promise<Device> {
     ...{ pods: nothing as PodManager, cri: nothing as CriClient, log },
     ...{ endpoints: nothing as NodeEndpoints, hostLogRoot: '' },
     onCertificate: (head) => credentials.install(head),
+    onLeave: () => Promise.resolve(),
   });
   const sessions: Session[] = [];
   const held = (session: Session, signal: AbortSignal): Promise<void> => {

@@ -45,7 +45,7 @@ async function removeSite(scene: Scene, dir: string): Promise<void> {
   await runner.reportNode();
   await scene.kubectl('get', 'node', 'spare.acme');
   runner.session.close();
-  await scene.kubectl('-n', 'acme', 'delete', 'site', 'spare', '--wait=false');
+  await scene.towline.towlinectl('site', 'delete', 'spare', '-n', 'acme', '--force');
   await waitFor(
     async () => (await kubectl(scene.admin, ['get', 'node', 'spare.acme'])).code !== 0,
     {
