@@ -45,6 +45,9 @@ export const drainGraceMs = 10_000;
 /** How long a site that is being deleted may take to stop its last pods before it is asked again, in ms. */
 export const leaveTimeoutMs = 10 * 60_000;
 
+/** When a site that could not stop its last pods is asked again, in ms. */
+export const leaveRetryMs = 10_000;
+
 /** First delay before a failed write is tried again, in ms; it doubles up to `maxRetryDelayMs`. */
 export const minRetryDelayMs = 200;
 

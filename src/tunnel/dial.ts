@@ -7,6 +7,7 @@ import { dialError } from './dial-error.ts';
 import { TunnelError } from './errors.ts';
 import { Deadline } from './deadline.ts';
 import { connectTimeoutMs, handshakeTimeoutMs } from './limits.ts';
+import { isDateError, requireTrustedPeer } from './peer-dates.ts';
 import { connectThroughProxy } from './proxy-connect.ts';
 import { proxyFor, type Proxy, type ProxyEnvironment } from './proxy-environment.ts';
 import { Session, type SessionOptions } from './session.ts';
@@ -27,6 +28,11 @@ export interface TunnelTls {
   readonly ca: string;
   /** Name that the other end's certificate must carry, when it isn't the host of the address. */
   readonly servername?: string;
+  /**
+   * It is later than this, ms since 1970, whatever the clock of this machine says. Where it is given, a
+   * certificate that only the clock speaks against is taken, unless it ended before this.
+   */
+  readonly earliestMs?: number;
 }
 
 export interface DialOptions {
@@ -81,12 +87,31 @@ async function dialAddress(address: TunnelAddress, options: DialOptions): Promis
     if (!connected) break;
     targets = targets.filter((target) => target !== connected.target);
     try {
-      return await handshake(connected.socket, proxy, address, options);
+      return await handshake(connected.socket, proxy, address, options, true);
     } catch (error) {
-      failure ??= dialError(error, address.text, address.text);
+      const again = await withoutClock(connected.target, proxy, address, options, error);
+      if (again instanceof Session) return again;
+      failure ??= dialError(again, address.text, address.text);
     }
   }
   throw failure ?? new TunnelError('DNS_FAILED', `${first.host} has no address`);
+}
+
+/** A second try where TLS failed on dates and the clock may be the one that is wrong; else the failure. */
+async function withoutClock(
+  target: TcpTarget,
+  proxy: Proxy | undefined,
+  address: TunnelAddress,
+  options: DialOptions,
+  failure: unknown,
+): Promise<unknown> {
+  if (options.tls.earliestMs === undefined || !isDateError(failure)) return failure;
+  try {
+    const { socket } = await connectAny([target], proxy ?? address, options);
+    return await handshake(socket, proxy, address, options, false);
+  } catch (error) {
+    return error;
+  }
 }
 
 async function connectAny(
@@ -105,13 +130,14 @@ async function handshake(
   proxy: Proxy | undefined,
   address: TunnelAddress,
   options: DialOptions,
+  byClock: boolean,
 ): Promise<Session> {
   const timeoutMs = options.handshakeTimeoutMs ?? handshakeTimeoutMs;
   const what = `${address.text} did not complete its greeting within ${timeoutMs / 1000} s`;
   using deadline = new Deadline(options.signal, timeoutMs, what);
   try {
     const road = await roadThrough(proxy, socket, address, deadline.signal);
-    const secure = await secureTo(road, address, options.tls, deadline.signal);
+    const secure = await secureTo(road, address, options.tls, byClock, deadline.signal);
     const { headers = {} } = options;
     return await upgradeClient(secure, address, headers, deadline.signal, (ws) =>
       startSession(ws, address, options),
@@ -147,20 +173,25 @@ async function roadThrough(
   return road;
 }
 
-function secureTo(
+async function secureTo(
   socket: Duplex,
   address: TunnelAddress,
   tls: TunnelTls,
+  byClock: boolean,
   signal: AbortSignal,
 ): Promise<TLSSocket> {
   const { cert, key, ca } = tls;
   const name = tls.servername === undefined ? sni(address.host) : { servername: tls.servername };
   const minVersion = 'TLSv1.3';
-  return secured(
-    { socket, host: address.host, cert, key, ca, minVersion, ...name },
+  const secure = await secured(
+    { socket, host: address.host, cert, key, ca, minVersion, rejectUnauthorized: byClock, ...name },
     address.text,
     signal,
   );
+  if (byClock) return secure;
+  const { earliestMs = Infinity, servername: host = address.host } = tls;
+  requireTrustedPeer(secure, { ca, host, earliestMs });
+  return secure;
 }
 
 function secured(

@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { spawnKubectl } from '../../hack/lab/kubectl.ts';
@@ -21,6 +22,7 @@ function runnerLog({ site }: Cluster): Promise<string> {
 async function untilRunnerSays(cluster: Cluster, words: RegExp, timeoutMs = 40_000): Promise<void> {
   await waitFor(async () => words.test(await runnerLog(cluster)), {
     ...{ what: `the runner to say ${String(words)}`, timeoutMs },
+    explain: () => readFileSync(cluster.site.runner.logFile, 'utf8').slice(-4000),
   });
 }
 
@@ -91,17 +93,19 @@ await onEveryControlPlane(
         await towline.towlinectl('site', 'delete', site.name, '-n', site.tenant),
         /its device stops the pods first/,
       );
-      await waitFor(async () => (await cluster.tryKubectl(['get', 'site', site.name])).code !== 0, {
+      const isGone = async (kind: string, name: string): Promise<boolean> =>
+        /NotFound/.test((await cluster.tryKubectl(['get', kind, name])).stderr);
+      await waitFor(() => isGone('site', site.name), {
         what: 'the Site to be gone',
         timeoutMs: 60_000,
       });
       t.equal((await site.device.ctr('containers', 'ls', '-q')).trim(), '', 'nothing runs there');
       await untilRunnerSays(cluster, /all pods are stopped/);
       await untilRunnerSays(cluster, /site .* does not exist any more/);
-      await waitFor(
-        async () => (await cluster.tryKubectl(['get', 'node', site.nodeName])).code !== 0,
-        { what: 'the node to be gone', timeoutMs: 20_000 },
-      );
+      await waitFor(() => isGone('node', site.nodeName), {
+        what: 'the node to be gone',
+        timeoutMs: 20_000,
+      });
     });
   },
   { siteCertificateLifetime },

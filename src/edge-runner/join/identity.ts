@@ -23,6 +23,14 @@ export const identityConfig = v.object({
 });
 export type IdentityConfig = v.InferOutput<typeof identityConfig>;
 
+/**
+ * A time that has passed for certain, ms since 1970: the provider has issued the certificate then, by
+ * its own clock.
+ */
+export function earliestTimeOf(certificate: string): number {
+  return new X509Certificate(certificate).validFromDate.getTime();
+}
+
 /** What is wrong with a certificate for a key and a site, or `undefined`. Validity in time is left to TLS. */
 export function certificateFault(options: {
   certificate: string;

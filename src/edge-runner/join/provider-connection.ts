@@ -7,10 +7,15 @@ import {
   type TLSSocket,
 } from 'node:tls';
 import { TunnelError } from '../../tunnel/errors.ts';
+import {
+  isDateError,
+  requireTrustedPeer,
+  type PeerRulesWithoutClock,
+} from '../../tunnel/peer-dates.ts';
 import type { ProxyEnvironment } from '../../tunnel/proxy-environment.ts';
 import { publicKeyHashOf } from './device-key.ts';
 import { JoinError, systemCodeOf } from './errors.ts';
-import type { Identity } from './identity.ts';
+import { earliestTimeOf, type Identity } from './identity.ts';
 import { maxChainLength } from './limits.ts';
 import { serverNameOf, type ProviderAddress } from './provider-address.ts';
 import { openRoad } from './provider-road.ts';
@@ -58,14 +63,32 @@ export async function connectToProvider(
  * Connects with what a joined device trusts and is known by.
  * @throws JoinError `PROVIDER_UNREACHABLE`, `PROVIDER_UNTRUSTED`, `ABORTED`
  */
-export function connectAsSite(
+export async function connectAsSite(
   address: ProviderAddress,
   { certificate, privateKey, ca }: Identity,
   options: ConnectOptions,
 ): Promise<TLSSocket> {
   const timed = { ...options, timeout: AbortSignal.timeout(options.timeoutMs) };
-  const tls = { ca, cert: certificate, key: privateKey, rejectUnauthorized: true };
-  return handshake(address, timed, tls);
+  const tls = { ca, cert: certificate, key: privateKey };
+  try {
+    return await handshake(address, timed, { ...tls, rejectUnauthorized: true });
+  } catch (error) {
+    if (!(error instanceof JoinError) || !isDateError(error.cause)) throw error;
+    const socket = await handshake(address, timed, { ...tls, rejectUnauthorized: false });
+    requireTrusted(socket, { ca, host: address.host, earliestMs: earliestTimeOf(certificate) });
+    return socket;
+  }
+}
+
+/** The clock of a device may be wrong by years, and is not asked then. */
+function requireTrusted(socket: TLSSocket, rules: PeerRulesWithoutClock): void {
+  try {
+    requireTrustedPeer(socket, rules);
+  } catch (cause) {
+    socket.destroy();
+    if (!(cause instanceof TunnelError)) throw cause;
+    throw new JoinError('PROVIDER_UNTRUSTED', `${cause.message}; nothing was sent`, { cause });
+  }
 }
 
 async function presentedAuthority(

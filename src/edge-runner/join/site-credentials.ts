@@ -3,7 +3,7 @@ import { trustDigestOf } from '../../protocol/trust-bundle.ts';
 import type { TunnelTls } from '../../tunnel/dial.ts';
 import { publicPemOf } from './device-key.ts';
 import { JoinError } from './errors.ts';
-import { certificateFault, type Identity } from './identity.ts';
+import { certificateFault, earliestTimeOf, type Identity } from './identity.ts';
 import { IdentityDraft, loadIdentity } from './identity-dir.ts';
 
 /** What this device proves its site by, renewed while it runs. */
@@ -25,7 +25,7 @@ export class SiteCredentials {
   /** For the next connection. */
   tls(): TunnelTls {
     const { certificate, privateKey, ca } = this.#identity;
-    return { cert: certificate, key: privateKey, ca };
+    return { cert: certificate, key: privateKey, ca, earliestMs: earliestTimeOf(certificate) };
   }
 
   /** Tells the provider which CAs are trusted here. */

@@ -29,6 +29,7 @@ export class Link {
   readonly #options: LinkOptions;
   readonly #renewal: KeyRenewal;
   #current: AbortController | undefined;
+  #currentSync: AbortController | undefined;
   readonly #exchanges = new Set<Promise<void>>();
 
   constructor(options: LinkOptions) {
@@ -67,6 +68,11 @@ export class Link {
     await Promise.all(this.#exchanges);
   }
 
+  /** Takes no more of what is desired on the connection that there is. */
+  endSync(): void {
+    this.#currentSync?.abort();
+  }
+
   /** The newest connection carries the exchanges; one that drains only finishes its streams. */
   #use(session: Session): void {
     this.#current?.abort();
@@ -77,7 +83,10 @@ export class Link {
       current.abort();
     });
     const { sync, report } = this.#options;
-    this.#keep(this.#repeat('sync', () => sync.run(session, signal), signal));
+    const syncEnd = new AbortController();
+    this.#currentSync = syncEnd;
+    const synced = AbortSignal.any([signal, syncEnd.signal]);
+    this.#keep(this.#repeat('sync', () => sync.run(session, synced), synced));
     this.#keep(this.#repeat('report', () => report.run(session, signal), signal));
   }
 

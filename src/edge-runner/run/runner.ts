@@ -180,6 +180,7 @@ async function serve(
     onCertificate: (head) => credentials.install(head),
     onLeave: async () => {
       log.info('the Site is being deleted: all pods are stopped');
+      link.endSync();
       state.apply({ put: [], remove: state.held() });
       desired.changed([], signal);
       await desired.stopped();

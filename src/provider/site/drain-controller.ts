@@ -4,7 +4,7 @@ import { isLeaving, leavingTaint, type Site, siteFinalizer } from '../../kube/si
 import { isKubeApiError } from '../kube-client/kube-api-error.ts';
 import type { KubeClient } from '../kube-client/kube-client.ts';
 import { resources } from '../kube-client/resource-type.ts';
-import { leaveTimeoutMs, maxNodeWrites } from '../limits.ts';
+import { leaveRetryMs, leaveTimeoutMs, maxNodeWrites } from '../limits.ts';
 import type { PodIndex } from '../pod/pod-index.ts';
 import { ReconcileQueue } from '../reconcile/reconcile-queue.ts';
 import { askSite } from './ask-site.ts';
@@ -71,6 +71,8 @@ export class DrainController {
     const reply = await askSite(session, { type: 'leave' }, options);
     if (!reply.ok) {
       log.warn({ node: nodeName, reply: reply.message }, 'the site did not stop its pods');
+      this.#queue.addAfter(nodeName, leaveRetryMs);
+      return;
     }
     const finalizers = site.metadata.finalizers ?? [];
     await this.#patch(

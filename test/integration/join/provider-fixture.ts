@@ -81,6 +81,8 @@ export interface FixtureOptions {
   sites?: MemorySites;
   /** Clock of the CA and its certificates; the listener itself goes by the real one. */
   issuedAtMs?: () => number;
+  /** Clock of everything at the provider. */
+  nowMs?: () => number;
   port?: number;
   siteLifetimeMs?: number;
   onTunnel?: OnTunnel;
@@ -88,7 +90,7 @@ export interface FixtureOptions {
 
 /** A real listener of a provider on loopback; its certificate is for `names`. */
 export async function startProvider(options: FixtureOptions = {}): Promise<ProviderFixture> {
-  const nowMs = options.issuedAtMs ?? Date.now;
+  const nowMs = options.issuedAtMs ?? options.nowMs ?? Date.now;
   const trustDomain = 'towline';
   const keyPair = createCa({ trustDomain, nowMs: nowMs() });
   const authority = new CertificateAuthority({
@@ -102,6 +104,7 @@ export async function startProvider(options: FixtureOptions = {}): Promise<Provi
   const names = options.names ?? ['127.0.0.1', 'localhost'];
   const certificate = new ServingCertificate({ authority, names, nowMs });
   const server = new TunnelServer({
+    ...(options.nowMs === undefined ? {} : { nowMs: options.nowMs }),
     renewer: new SiteRenewal({ sites, authority, log }),
     authority,
     certificate,

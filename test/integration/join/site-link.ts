@@ -48,7 +48,10 @@ export async function startCloud(t: Test, options: FixtureOptions = {}): Promise
     },
   });
   const stop = new AbortController();
-  const certificates = new SiteCertificates({ authority: provider.authority, registry, log });
+  const certificates = new SiteCertificates({
+    ...{ authority: provider.authority, registry, log },
+    ...(options.nowMs === undefined ? {} : { nowMs: options.nowMs }),
+  });
   const running = certificates.run(stop.signal);
   t.teardown(async () => {
     stop.abort();
