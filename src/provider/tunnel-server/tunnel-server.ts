@@ -32,6 +32,8 @@ export interface TunnelServerOptions {
   /** Why the provider isn't ready, or `undefined` when it is: the answer of `/readyz`. */
   notReady: () => string | undefined;
   log: Logger;
+  /** In place of those of limits.ts. */
+  timeouts?: { handshakeMs: number; headersMs: number; requestMs: number; checkMs: number };
   /** For rates. */
   clock?: Clock;
   /** For the validity of certificates. */
@@ -97,7 +99,7 @@ function createApp(options: TunnelServerOptions): FastifyInstance<Server> {
   const app = fastify<Server>({
     https: serverOptions(options),
     forceCloseConnections: true,
-    requestTimeout: requestTimeoutMs,
+    requestTimeout: options.timeouts?.requestMs ?? requestTimeoutMs,
     keepAliveTimeout: keepAliveTimeoutMs,
   });
   app.get('/healthz', () => 'ok\n');
@@ -123,9 +125,9 @@ function serverOptions(options: TunnelServerOptions): TlsOptions & Record<string
     key: privateKey,
     requestCert: true,
     rejectUnauthorized: false,
-    handshakeTimeout: handshakeTimeoutMs,
-    headersTimeout: headersTimeoutMs,
-    connectionsCheckingInterval: connectionsCheckMs,
+    handshakeTimeout: options.timeouts?.handshakeMs ?? handshakeTimeoutMs,
+    headersTimeout: options.timeouts?.headersMs ?? headersTimeoutMs,
+    connectionsCheckingInterval: options.timeouts?.checkMs ?? connectionsCheckMs,
   };
 }
 

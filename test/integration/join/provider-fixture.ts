@@ -15,7 +15,10 @@ import type { SiteId } from '../../../src/provider/pki/site-identity.ts';
 import type { SitePeer } from '../../../src/provider/site/site-peer.ts';
 import type { TunnelSites } from '../../../src/provider/tunnel-server/admission.ts';
 import type { OnTunnel } from '../../../src/provider/tunnel-server/tunnel-upgrades.ts';
-import { TunnelServer } from '../../../src/provider/tunnel-server/tunnel-server.ts';
+import {
+  TunnelServer,
+  type TunnelServerOptions,
+} from '../../../src/provider/tunnel-server/tunnel-server.ts';
 
 /** Sites in memory that behave as an API server does: versions, conflicts, a cache that lags. */
 export class MemorySites implements JoinSites, TunnelSites {
@@ -83,6 +86,7 @@ export interface FixtureOptions {
   issuedAtMs?: () => number;
   /** Clock of everything at the provider. */
   nowMs?: () => number;
+  timeouts?: TunnelServerOptions['timeouts'];
   port?: number;
   siteLifetimeMs?: number;
   onTunnel?: OnTunnel;
@@ -104,6 +108,7 @@ export async function startProvider(options: FixtureOptions = {}): Promise<Provi
   const names = options.names ?? ['127.0.0.1', 'localhost'];
   const certificate = new ServingCertificate({ authority, names, nowMs });
   const server = new TunnelServer({
+    ...(options.timeouts === undefined ? {} : { timeouts: options.timeouts }),
     ...(options.nowMs === undefined ? {} : { nowMs: options.nowMs }),
     renewer: new SiteRenewal({ sites, authority, log }),
     authority,
