@@ -101,7 +101,7 @@ await onEveryControlPlane(
       });
       t.equal((await site.device.ctr('containers', 'ls', '-q')).trim(), '', 'nothing runs there');
       await untilRunnerSays(cluster, /all pods are stopped/);
-      await untilRunnerSays(cluster, /site .* does not exist any more/);
+      await untilRunnerSays(cluster, /DISMISSED.* was deleted/);
       await waitFor(() => isGone('node', site.nodeName), {
         what: 'the node to be gone',
         timeoutMs: 20_000,
