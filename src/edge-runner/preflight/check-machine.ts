@@ -1,6 +1,6 @@
 import { failed, ok, warning, type Check } from './check.ts';
 import type { DeviceFacts } from './device-facts.ts';
-import { neededFeatures, type KernelFeature } from './kernel-features.ts';
+import type { KernelFeature } from './kernel-features.ts';
 import { comfortableMemoryBytes, minMemoryBytes } from './limits.ts';
 
 const architectures = ['amd64', 'arm64'];
@@ -82,20 +82,19 @@ function checkKernelVersion({ kernel, architecture }: DeviceFacts): Check {
 
 function checkKernelFeatures({ kernel, architecture }: DeviceFacts): Check {
   const name = 'kernel-features';
-  const remedy = 'install the kernel modules or a kernel with them, and reboot';
   const lacking = [
     ...kernel.missingNamespaces.map((namespace) => `${namespace} namespaces`),
     ...(kernel.seccomp ? [] : ['seccomp']),
   ];
-  const needed = kernel.missingFeatures.filter((feature) => neededFeatures.includes(feature));
-  const missing = [...lacking, ...needed.map(describe)];
+  const missing = [...lacking, ...kernel.missingFeatures.map(describe)];
   if (missing.length > 0) {
     const found = `the kernel lacks ${missing.join(', ')}`;
-    return failed(name, found, remedy, kernelPackage(architecture));
-  }
-  if (kernel.missingFeatures.length > 0) {
-    const found = `the kernel lacks ${kernel.missingFeatures.map(describe).join(', ')}`;
-    return warning(name, found, remedy, kernelPackage(architecture));
+    return failed(
+      name,
+      found,
+      'install the kernel modules or a kernel with them, and reboot',
+      kernelPackage(architecture),
+    );
   }
   return ok(name, 'namespaces, seccomp, overlay, bridge');
 }

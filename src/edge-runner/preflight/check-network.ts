@@ -26,13 +26,7 @@ function checkPlugins({ cni }: DeviceFacts): Check {
       pluginPackage,
     );
   }
-  if (cni.configFile !== undefined || cni.plugins.includes('bandwidth')) return ok(name, places);
-  return warning(
-    name,
-    `the CNI plugin bandwidth is not in ${places}, so bandwidth annotations have no effect`,
-    'install it if pods ask for that',
-    pluginPackage,
-  );
+  return ok(name, places);
 }
 
 function checkConfig({ cni, containerd }: DeviceFacts): Check {

@@ -11,17 +11,11 @@ export interface KernelFeature {
 }
 
 /** What pods with a network of their own cannot do without. */
-export const neededFeatures: readonly KernelFeature[] = [
+const neededFeatures: readonly KernelFeature[] = [
   { module: 'overlay', option: 'CONFIG_OVERLAY_FS', purpose: 'images' },
   { module: 'bridge', option: 'CONFIG_BRIDGE', purpose: 'the pod network' },
   { module: 'veth', option: 'CONFIG_VETH', purpose: 'the pod network' },
   { module: 'nf_nat', option: 'CONFIG_NF_NAT', purpose: 'the way of pods to the outside' },
-];
-
-/** What only some pods ask for. */
-export const optionalFeatures: readonly KernelFeature[] = [
-  { module: 'sch_tbf', option: 'CONFIG_NET_SCH_TBF', purpose: 'the bandwidth annotations' },
-  { module: 'ifb', option: 'CONFIG_IFB', purpose: 'the bandwidth annotations' },
 ];
 
 const neededNamespaces = ['ipc', 'mnt', 'net', 'pid', 'uts'];
@@ -53,7 +47,7 @@ async function readMissingFeatures(root: HostRoot, release: string): Promise<Ker
   const configuration = await readConfiguration(root, release);
   const loaded = new Set(await listNames(root, '/sys/module'));
   const fileSystems = (await readText(root, '/proc/filesystems')) ?? '';
-  return [...neededFeatures, ...optionalFeatures].filter(({ module, option }) => {
+  return neededFeatures.filter(({ module, option }) => {
     if (loaded.has(module) || modules?.has(module) === true) return false;
     if (new RegExp(`\\b${module}$`, 'm').test(fileSystems)) return false;
     if (configuration !== undefined) {

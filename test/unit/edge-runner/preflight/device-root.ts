@@ -35,8 +35,6 @@ const goodDevice: Files = {
     'kernel/fs/overlayfs/overlay.ko.xz:',
     'kernel/drivers/net/veth.ko.xz:',
     'kernel/net/netfilter/nf_nat.ko.xz: kernel/net/netfilter/nf_conntrack.ko.xz',
-    'kernel/net/sched/sch_tbf.ko.xz:',
-    'kernel/drivers/net/ifb.ko.xz:',
   ].join('\n'),
   'sys/fs/cgroup/cgroup.controllers': 'cpuset cpu io memory pids\n',
   'usr/bin/containerd': '',
@@ -46,7 +44,6 @@ const goodDevice: Files = {
   'usr/lib/cni/host-local': '',
   'usr/lib/cni/loopback': '',
   'usr/lib/cni/portmap': '',
-  'usr/lib/cni/bandwidth': '',
   'etc/ssl/certs/ca-certificates.crt': '',
   'var/lib/placeholder': '',
 };
