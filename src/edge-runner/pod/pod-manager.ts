@@ -87,7 +87,7 @@ export class PodManager {
   /** Takes the whole desired state; `changed` are the objects that are new in it. */
   setDesired(pods: readonly Pod[], changed: readonly ChangedObject[] = []): void {
     const { log, placed } = this.#options.context;
-    const usable = pods.filter(hasUsableIdentity).sort(byAge);
+    const usable = pods.filter(hasUsableIdentity).sort(byRank);
     if (usable.length < pods.length) {
       log.error(
         { pods: pods.length - usable.length },
@@ -255,7 +255,23 @@ function orphanPod({ uid, namespace, name, graceSeconds }: RuntimePod): Pod {
   };
 }
 
-/** Kubelet: what was made first gets its place first. */
-function byAge({ metadata: a }: Pod, { metadata: b }: Pod): number {
-  return (a.creationTimestamp ?? '').localeCompare(b.creationTimestamp ?? '');
+/**
+ * Critical pods begin first and get their places first, then those of higher priority, then, as in a
+ * kubelet, those that were made first.
+ */
+function byRank(a: Pod, b: Pod): number {
+  return (
+    compare(rankOf(b), rankOf(a)) ||
+    (a.metadata.creationTimestamp ?? '').localeCompare(b.metadata.creationTimestamp ?? '')
+  );
+}
+
+/** A pod that can't be read begins last. */
+function rankOf(pod: Pod): number {
+  if (formProblem(pod) !== undefined) return -Infinity;
+  return isCritical(pod) ? Infinity : (pod.spec.priority ?? 0);
+}
+
+function compare(a: number, b: number): number {
+  return a === b ? 0 : a < b ? -1 : 1;
 }

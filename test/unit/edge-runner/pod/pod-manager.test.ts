@@ -445,3 +445,27 @@ void t.test('a sandbox that dies again and again is replaced ever more slowly', 
   pods.wakeAll();
   await until('the third', () => sandboxesMade() === 3);
 });
+
+void t.test('critical pods begin first, then by priority, then the oldest', (t) => {
+  const { pods } = bench(t);
+  const made = (uid: string, priority: number, creationTimestamp: string): Pod => {
+    const pod = named(uid, { priority });
+    return { ...pod, metadata: { ...pod.metadata, name: uid, creationTimestamp } };
+  };
+  const unreadable = { metadata: { name: 'odd', namespace: 'berlin', uid: 'odd' } } as Pod;
+  const fromFile = made('static', 0, '2026-01-03T00:00:00Z');
+  fromFile.metadata.annotations = { 'kubernetes.io/config.source': 'file' };
+  pods.setDesired([
+    unreadable,
+    made('young', 0, '2026-01-02T00:00:00Z'),
+    made('old', 0, '2026-01-01T00:00:00Z'),
+    made('high', 1000, '2026-01-03T00:00:00Z'),
+    fromFile,
+    made('system', 2_000_000_000, '2026-01-02T00:00:00Z'),
+  ]);
+  t.same(
+    pods.list().map(({ pod }) => pod.metadata.name),
+    ['system', 'static', 'high', 'old', 'young', 'odd'],
+  );
+  t.end();
+});
