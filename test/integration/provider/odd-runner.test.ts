@@ -155,7 +155,12 @@ function podWithToken(site: string, name: string): object {
   return {
     ...object,
     metadata: { name, namespace: 'acme' },
-    spec: { ...object.spec, volumes: [{ name: 'token', projected }] },
+    spec: {
+      ...object.spec,
+      // Newer API servers would declare one for themselves, too.
+      automountServiceAccountToken: false,
+      volumes: [{ name: 'token', projected }],
+    },
   };
 }
 
