@@ -32,6 +32,8 @@ export type RunnerErrorCode =
   | 'CONTROL_REFUSED'
   /** The streams of a command in a container broke. */
   | 'EXEC_FAILED'
+  /** A signal broke the command off. */
+  | 'ABORTED'
   /** The provider can't be asked now. */
   | 'CLOUD_UNREACHABLE'
   /** The provider refused a request. */

@@ -8,6 +8,7 @@ import { joinCommand } from './join/join-command.ts';
 import { preflightCommand } from './preflight/preflight-command.ts';
 import { runCommand } from './run/run-command.ts';
 import { runnerBuild } from './version.ts';
+import { wipeCommand } from './wipe/wipe-command.ts';
 
 const help = `Usage: towline-runner COMMAND [options]
 
@@ -17,6 +18,7 @@ const help = `Usage: towline-runner COMMAND [options]
   join      make this device the one of a site
   run       keep this device connected and its pods running
   doctor    print what a bug report needs, without secrets
+  wipe      remove what came from the cluster
   version   show the version
 
 On a device whose runner is running, with or without the cloud:
@@ -62,6 +64,8 @@ async function main(argv: readonly string[]): Promise<number> {
       return joinCommand(rest, io, process.env);
     case 'run':
       return runCommand(rest, io, process.env);
+    case 'wipe':
+      return wipeCommand(rest, io);
     case 'version':
     case '--version':
       io.stdout.write(`towline-runner ${runnerBuild}\n`);

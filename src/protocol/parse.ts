@@ -14,6 +14,11 @@ export function parseMessage<S extends v.GenericSchema>(
   const issue = result.issues[0];
   throw new ProtocolError(
     'INVALID_MESSAGE',
-    `message is invalid at ${v.getDotPath(issue) ?? 'its top'}: ${issue.message}`,
+    `message is invalid at ${v.getDotPath(issue) ?? 'its top'}: ${faultOf(issue)}`,
   );
+}
+
+/** A message of the library quotes what came, and that may be of a Secret. */
+function faultOf({ expected, message }: v.BaseIssue<unknown>): string {
+  return expected === null ? message : `it is not ${expected}`;
 }

@@ -100,6 +100,24 @@ export class IdentityDraft {
 }
 
 /**
+ * Removes the identity of this device, and what an interrupted join left of others.
+ * @throws JoinError `STATE_DIR_UNUSABLE`
+ */
+export async function removeIdentity(dir: string): Promise<void> {
+  try {
+    const names = await readdir(dir);
+    // The link last: until then it is clear that there was an identity.
+    for (const name of names.filter((name) => name.startsWith(`${linkName}-`))) {
+      await rm(join(dir, name), { recursive: true, force: true });
+    }
+    await rm(join(dir, linkName), { recursive: true, force: true });
+    await syncDir(dir);
+  } catch (error) {
+    if (systemCodeOf(error) !== 'ENOENT') throw unusable(dir, error);
+  }
+}
+
+/**
  * The last component by itself: where a file system answers ENOENT in a directory that is there, as
  * /proc does, a recursive mkdir of Node never ends.
  */

@@ -49,7 +49,8 @@ function describeError(error: Error): object {
   return isExpected ? description : { stack, ...description };
 }
 
-function isForPeople(error: unknown): error is Error {
+/** Whether an error's message is for the person at the device, and says all. */
+export function isForPeople(error: unknown): error is Error {
   return [RunnerError, JoinError, CriError, HostError, VolumeError].some(
     (kind) => error instanceof kind,
   );

@@ -47,7 +47,7 @@ interface RunnerDependencies {
 }
 
 /** The store's file in the state directory. */
-const storeName = 'store.db';
+export const storeName = 'store.db';
 
 /** How often the runtime is asked for its conditions. */
 const nodeCheckIntervalMs = 30_000;

@@ -1,11 +1,19 @@
-import { chmodSync, closeSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Logger } from 'pino';
 import { RunnerError } from '../errors.ts';
 import { systemCodeOf } from '../join/errors.ts';
 import { maxSetAsideStores } from './limits.ts';
 import { SqliteStore } from './sqlite-store.ts';
-import type { SqliteFileOptions } from './sqlite-file.ts';
+import { openDatabase, openingError, type SqliteFileOptions } from './sqlite-file.ts';
 
 /** Ends of the names of SQLite's files; the database last, for it must never meet another's log. */
 const companions = ['-wal', '-shm', '-journal', ''];
@@ -33,6 +41,28 @@ export function openStore(
     makePrivate(file);
     return new SqliteStore(file, options);
   }
+}
+
+/**
+ * Keeps runners from the store, whatever is in it, until the result is called.
+ * @throws RunnerError `ALREADY_RUNNING`, `STORE_FAILED`
+ */
+export function lockStore(file: string): () => void {
+  if (!existsSync(file)) return () => undefined;
+  const database = openDatabase(file);
+  try {
+    database.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE; COMMIT;');
+  } catch (cause) {
+    const error = openingError(file, cause);
+    // Nobody can run on a damaged one.
+    if (error.code !== 'STORE_DAMAGED') {
+      database.close();
+      throw error;
+    }
+  }
+  return () => {
+    database.close();
+  };
 }
 
 /** Every file of stores at this place, those set aside included. */

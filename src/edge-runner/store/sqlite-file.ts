@@ -151,7 +151,8 @@ export class SqliteFile {
   }
 }
 
-function openDatabase(file: string): DatabaseSync {
+/** @throws RunnerError `STORE_FAILED` */
+export function openDatabase(file: string): DatabaseSync {
   try {
     return new DatabaseSync(file);
   } catch (cause) {
@@ -159,7 +160,8 @@ function openDatabase(file: string): DatabaseSync {
   }
 }
 
-function openingError(file: string, cause: unknown): RunnerError {
+/** What SQLite's refusal of a file means. */
+export function openingError(file: string, cause: unknown): RunnerError {
   if (isSqliteError(cause) && primaryCode(cause) === sqliteCodes.busy) {
     return new RunnerError(
       'ALREADY_RUNNING',

@@ -1,5 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { inspect } from 'node:util';
 import t from 'tap';
 import { FrameReader, writeFrame } from '../../../src/tunnel/json-frame.ts';
 import { ReceiveWindow } from '../../../src/tunnel/receive-window.ts';
@@ -88,6 +89,14 @@ void t.test('a long frame is refused at its length', async (t) => {
   const stream = new PassThrough();
   stream.write(Buffer.from('7fffffff', 'hex'));
   await t.rejects(new FrameReader(stream, 100).read(), { code: 'FRAME_TOO_LARGE' });
+});
+
+void t.test('a broken frame is not quoted', async (t) => {
+  const stream = new PassThrough();
+  stream.end(frame('"password123" is no JSON'));
+  const failed = await new FrameReader(stream, 100).read().catch((error: unknown) => error);
+  t.match(failed, { code: 'FRAME_INVALID' });
+  t.notMatch(inspect(failed), /password123/);
 });
 
 void t.test('broken frames have codes of their own', async (t) => {

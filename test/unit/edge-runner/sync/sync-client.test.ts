@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import t, { type Test } from 'tap';
 import { waitFor } from '../../../../hack/lab/wait.ts';
 import { DesiredState } from '../../../../src/edge-runner/sync/desired-state.ts';
@@ -119,3 +120,28 @@ void t.test('a delta that leads elsewhere ends the exchange', async (t) => {
   t.match(await ended, { code: 'INVALID_MESSAGE' });
   t.equal(store.writes, 0);
 });
+
+const canary = 'correct-horse-battery-staple';
+
+const failures: Record<string, (bench: Bench, secret: DesiredObject) => Promise<void>> = {
+  'a full disk': async ({ store, stream }, secret) => {
+    store.isFull = true;
+    await stream.send(delta([secret], [secret]));
+  },
+  'a wrong digest': ({ stream }, secret) => stream.send(delta([secret], [])),
+  'a malformed object': ({ stream }, secret) =>
+    stream.send(delta([{ ...secret, object: canary } as unknown as DesiredObject], [])),
+  'an unknown kind': ({ stream }, secret) =>
+    stream.send(delta([{ ...secret, kind: 'Pod', uid: { canary } } as never], [])),
+};
+
+for (const [what, fail] of Object.entries(failures)) {
+  void t.test(`${what} is told without what a Secret says`, async (t) => {
+    const made = await bench(t);
+    const object = { metadata: { name: 'db' }, data: { password: canary } };
+    await fail(made, { ...pod('db'), kind: 'Secret', object });
+    const error = await made.ended;
+    t.ok(error instanceof Error);
+    t.notMatch(inspect(error, { depth: 9 }), new RegExp(canary));
+  });
+}
