@@ -21,7 +21,8 @@ export function objectVersion(object: unknown): string {
   return createHash('sha256').update(canonicalJson(object)).digest('hex').slice(0, 16);
 }
 
-function canonicalJson(value: unknown): string {
+/** JSON with sorted keys, and without fields that are undefined. */
+export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   const fields = Object.entries(value)

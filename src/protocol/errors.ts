@@ -6,6 +6,8 @@ export type ProtocolErrorCode =
   | 'VERSION_UNSUPPORTED'
   /** A delta grew over its limit. */
   | 'DELTA_TOO_LARGE'
+  /** A patch doesn't fit the object that it is for. */
+  | 'PATCH_MISMATCH'
   /** The stream ended before a whole message had come. */
   | 'STREAM_ENDED';
 

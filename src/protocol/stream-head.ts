@@ -20,6 +20,8 @@ const sync = v.object({
   type: v.literal('sync'),
   protocolVersion: v.number(),
   runnerVersion: v.string(),
+  /** The runner takes `patch` in deltas. */
+  patches: v.optional(v.boolean()),
 });
 
 const report = v.object({ type: v.literal('report') });

@@ -42,6 +42,16 @@ export const desiredObject = v.object({
 });
 export type DesiredObject = v.InferOutput<typeof desiredObject>;
 
+/** An object as a change of the version that the site holds (see `makePatch`). */
+export const patchedObject = v.object({
+  ...identity,
+  uid: v.string(),
+  version: v.string(),
+  from: v.string(),
+  patch: v.string(),
+});
+export type PatchedObject = v.InferOutput<typeof patchedObject>;
+
 export const removedObject = v.object(identity);
 export type RemovedObject = v.InferOutput<typeof removedObject>;
 
@@ -58,6 +68,8 @@ export const syncFromProvider = v.variant('type', [
   v.object({
     type: v.literal('delta'),
     put: v.array(desiredObject),
+    /** Only to a runner whose head said that it takes it. */
+    patch: v.optional(v.array(patchedObject)),
     remove: v.array(removedObject),
     /** More messages of the same delta follow; only the last is committed and acknowledged. */
     more: v.boolean(),

@@ -77,3 +77,12 @@ export const maxRecordedEvents = 10_000;
 
 /** Most Services of a namespace that the environments of a site's pods lead to. */
 export const maxServiceLinks = 256;
+
+/** Smallest ConfigMap, by its data, of which a change is sent instead of the whole, in bytes. */
+export const minPatchedBytes = 4 * 1024;
+
+/** Most data of past versions of ConfigMaps that is kept to make such changes, over all sites, in bytes. */
+export const maxPastVersionBytes = 64 * 1024 * 1024;
+
+/** Most changes that are kept to send them to further sites, in bytes. */
+export const maxPastPatchBytes = 4 * 1024 * 1024;

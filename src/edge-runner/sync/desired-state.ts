@@ -3,12 +3,20 @@ import { configSourceAnnotation } from '../../kube/priority.ts';
 import type { ServiceLink } from '../../kube/service-env.ts';
 import { digestOf } from '../../protocol/digest.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
-import type { DesiredObject, HeldObject, RemovedObject } from '../../protocol/sync.ts';
+import { maxDeltaBytes } from '../../protocol/limits.ts';
+import { applyPatch } from '../../protocol/object-patch.ts';
+import type {
+  DesiredObject,
+  HeldObject,
+  PatchedObject,
+  RemovedObject,
+} from '../../protocol/sync.ts';
 import type { EdgeStore } from '../store/edge-store.ts';
 
 /** A change of the desired state; `digest` is that of the state it leads to, where it is known. */
 export interface StateDelta {
   put: readonly DesiredObject[];
+  patch?: readonly PatchedObject[] | undefined;
   remove: readonly RemovedObject[];
   digest?: string;
   /** More is desired than what this leads to. */
@@ -29,10 +37,11 @@ export class DesiredState {
 
   /**
    * Commits a delta to the store, then takes it over; all of it, or nothing when it throws.
-   * @throws ProtocolError `INVALID_MESSAGE` when it doesn't lead to the state that it announced;
-   *   RunnerError `STORE_FAILED`
+   * @throws ProtocolError `INVALID_MESSAGE` when it doesn't lead to the state that it announced,
+   *   `PATCH_MISMATCH`, `DELTA_TOO_LARGE`; RunnerError `STORE_FAILED`
    */
-  apply({ put, remove, digest, partial = false }: StateDelta): void {
+  apply({ patch = [], remove, digest, partial = false, ...delta }: StateDelta): void {
+    const put = [...delta.put, ...this.#patched(patch)];
     const next = new Map(this.#objects);
     for (const object of remove) next.delete(keyOf(object));
     for (const [key, object] of byKey(put)) next.set(key, object);
@@ -52,6 +61,22 @@ export class DesiredState {
   /** Whether the cloud has ever told this store everything: only then is what is missing not desired. */
   get isComplete(): boolean {
     return this.#isComplete;
+  }
+
+  #patched(patches: readonly PatchedObject[]): DesiredObject[] {
+    let bytes = 0;
+    return patches.map(({ from, patch, ...identity }) => {
+      const held = this.#objects.get(keyOf(identity));
+      if (held?.uid !== identity.uid || held.version !== from) {
+        throw new ProtocolError('PATCH_MISMATCH', 'a patch came for a version that is not held');
+      }
+      const { object, size } = applyPatch(held.object, patch, identity.version);
+      bytes += size;
+      if (bytes > maxDeltaBytes) {
+        throw new ProtocolError('DELTA_TOO_LARGE', `a delta grew over ${maxDeltaBytes} bytes`);
+      }
+      return { ...identity, object: object as DesiredObject['object'] };
+    });
   }
 
   held(): HeldObject[] {

@@ -6,6 +6,7 @@ import { protocolVersion, type RunnerStreamHead } from '../../protocol/stream-he
 import {
   syncFromProvider,
   type DesiredObject,
+  type PatchedObject,
   type RemovedObject,
   type SyncFromProvider,
   type SyncFromRunner,
@@ -29,6 +30,7 @@ type Delta = Extract<SyncFromProvider, { type: 'delta' }>;
 /** The runner's end of the sync stream: see src/protocol/sync.ts. */
 export class SyncClient {
   readonly #options: SyncClientOptions;
+  #takesPatches = true;
 
   constructor(options: SyncClientOptions) {
     this.#options = options;
@@ -53,7 +55,8 @@ export class SyncClient {
 
   async #converse(stream: TunnelStream, signal: AbortSignal): Promise<void> {
     const { state, runnerVersion } = this.#options;
-    const head: RunnerStreamHead = { type: 'sync', protocolVersion, runnerVersion };
+    const patches = this.#takesPatches;
+    const head: RunnerStreamHead = { type: 'sync', protocolVersion, runnerVersion, patches };
     await writeFrame(stream, head);
     await send(stream, { type: 'state', digest: state.digest() });
     const reader = new FrameReader(stream, maxMessageBytes);
@@ -77,12 +80,15 @@ export class SyncClient {
   }
 
   async #commit(stream: TunnelStream, delta: CollectedDelta): Promise<void> {
-    const { put, remove, digest, partial } = delta;
-    this.#options.state.apply({ put, remove, digest, partial });
+    const { put, patch, remove, digest, partial } = delta;
+    // If it fails, the next exchange brings everything whole.
+    this.#takesPatches = false;
+    this.#options.state.apply({ put, patch, remove, digest, partial });
+    this.#takesPatches = true;
     delta.clear();
     const acknowledged = send(stream, { type: 'ack', digest });
     // It is on disk: it holds even when the link breaks before the acknowledgement is out.
-    this.#options.onChange([...put, ...remove]);
+    this.#options.onChange([...put, ...patch, ...remove]);
     await acknowledged;
     this.#options.onInSync();
   }
@@ -91,6 +97,7 @@ export class SyncClient {
 /** The messages of one delta, which is committed as a whole. */
 class CollectedDelta {
   put: DesiredObject[] = [];
+  patch: PatchedObject[] = [];
   remove: RemovedObject[] = [];
   digest = '';
   partial = false;
@@ -103,6 +110,7 @@ class CollectedDelta {
       throw new ProtocolError('DELTA_TOO_LARGE', `a delta grew over ${maxDeltaBytes} bytes`);
     }
     this.put.push(...message.put);
+    this.patch.push(...(message.patch ?? []));
     this.remove.push(...message.remove);
     this.digest = message.digest;
     this.partial = message.partial ?? false;
@@ -111,6 +119,7 @@ class CollectedDelta {
 
   clear(): void {
     this.put = [];
+    this.patch = [];
     this.remove = [];
     this.#bytes = 0;
   }

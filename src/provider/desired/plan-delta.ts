@@ -2,6 +2,7 @@ import { digestOf } from '../../protocol/digest.ts';
 import type {
   DesiredObject,
   HeldObject,
+  PatchedObject,
   RemovedObject,
   SyncFromProvider,
 } from '../../protocol/sync.ts';
@@ -41,11 +42,15 @@ export function objectKey(object: RemovedObject): string {
   return `${object.kind}/${object.namespace}/${object.name}`;
 }
 
+/** Gives an object as a change of what a site holds, where that is shorter. */
+export type PatchSource = (held: HeldObject, object: DesiredObject) => PatchedObject | undefined;
+
 /** The next delta from what a site holds to what it is to hold, cut into messages. Pure. */
 export function planDelta(
   held: HeldObjects,
   wanted: WantedObjects,
   limits: DeltaLimits,
+  patchOf: PatchSource = () => undefined,
 ): DeltaPlan {
   const after = new Map(held);
   const remove = removals(held, wanted);
@@ -54,8 +59,9 @@ export function planDelta(
   const oversized: DesiredObject[] = [];
   let partial = false;
   for (const [key, object] of wanted.objects) {
-    if (isHeld(held.get(key), object)) continue;
-    const outcome = chunks.add(object);
+    const before = held.get(key);
+    if (isHeld(before, object)) continue;
+    const outcome = chunks.add(object, before && patchOf(before, object));
     if (outcome === 'oversized') oversized.push(object);
     else if (outcome === 'full') partial = true;
     else after.set(key, heldOf(object));
@@ -105,14 +111,19 @@ const envelopeBytes = 256;
 
 interface Chunk {
   put: DesiredObject[];
+  patch: PatchedObject[];
   remove: RemovedObject[];
   bytes: number;
+}
+
+function emptyChunk(): Chunk {
+  return { put: [], patch: [], remove: [], bytes: envelopeBytes };
 }
 
 /** The messages of one delta, filled in order. */
 class Chunks {
   readonly #limits: DeltaLimits;
-  readonly #chunks: Chunk[] = [{ put: [], remove: [], bytes: envelopeBytes }];
+  readonly #chunks: Chunk[] = [emptyChunk()];
   #totalBytes = envelopeBytes;
 
   constructor(remove: RemovedObject[], limits: DeltaLimits) {
@@ -121,21 +132,26 @@ class Chunks {
   }
 
   get empty(): boolean {
-    return this.#chunks.every(({ put, remove }) => put.length === 0 && remove.length === 0);
+    return this.#chunks.every(
+      ({ put, patch, remove }) => put.length + patch.length + remove.length === 0,
+    );
   }
 
-  add(object: DesiredObject): 'taken' | 'oversized' | 'full' {
-    const bytes = jsonBytes(object);
+  add(object: DesiredObject, patch?: PatchedObject): 'taken' | 'oversized' | 'full' {
+    const bytes = jsonBytes(patch ?? object);
     if (bytes + envelopeBytes > this.#limits.maxMessageBytes) return 'oversized';
     if (this.#totalBytes + bytes + envelopeBytes > this.#limits.maxDeltaBytes) return 'full';
-    this.#take(bytes).put.push(object);
+    const chunk = this.#take(bytes);
+    if (patch === undefined) chunk.put.push(object);
+    else chunk.patch.push(patch);
     return 'taken';
   }
 
   messages(digest: string, partial: boolean): DeltaMessage[] {
-    return this.#chunks.map(({ put, remove }, i) => ({
+    return this.#chunks.map(({ put, patch, remove }, i) => ({
       type: 'delta',
       put,
+      ...(patch.length > 0 ? { patch } : {}),
       remove,
       more: i < this.#chunks.length - 1,
       ...(partial ? { partial } : {}),
@@ -146,7 +162,7 @@ class Chunks {
   #take(bytes: number): Chunk {
     let chunk = this.#chunks.at(-1);
     if (chunk === undefined || chunk.bytes + bytes > this.#limits.maxMessageBytes) {
-      chunk = { put: [], remove: [], bytes: envelopeBytes };
+      chunk = emptyChunk();
       this.#chunks.push(chunk);
       this.#totalBytes += envelopeBytes;
     }

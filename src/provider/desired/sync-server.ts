@@ -9,6 +9,7 @@ import {
   syncFromRunner,
 } from '../../protocol/sync.ts';
 import type { MessageStream } from '../site/message-stream.ts';
+import type { PastVersions } from './past-versions.ts';
 import {
   type DeltaLimits,
   type DeltaPlan,
@@ -34,6 +35,8 @@ export interface SyncServerOptions {
   onOversized: (object: DesiredObject) => void;
   log: Logger;
   limits?: DeltaLimits;
+  /** Where changes come from, for a runner that takes them. */
+  past?: PastVersions | undefined;
 }
 
 /**
@@ -110,7 +113,12 @@ export class SyncServer {
   }
 
   #plan(held: HeldObjects): DeltaPlan {
-    const plan = planDelta(held, this.#options.wanted.wanted(), this.#limits);
+    const { past, wanted } = this.#options;
+    const objects = wanted.wanted();
+    const plan = planDelta(held, objects, this.#limits, (held, object) =>
+      past?.patch(held, object),
+    );
+    if (past !== undefined) for (const object of objects.objects.values()) past.remember(object);
     for (const object of plan.oversized) {
       const key = `${objectKey(object)}/${object.version}`;
       if (!this.#oversized.has(key)) this.#options.onOversized(object);
@@ -118,8 +126,9 @@ export class SyncServer {
     }
     if (!plan.empty) {
       const put = plan.messages.reduce((sum, message) => sum + message.put.length, 0);
+      const patch = plan.messages.reduce((sum, { patch = [] }) => sum + patch.length, 0);
       const remove = plan.messages.reduce((sum, message) => sum + message.remove.length, 0);
-      this.#options.log.debug({ put, remove, digest: plan.digest }, 'delta');
+      this.#options.log.debug({ put, patch, remove, digest: plan.digest }, 'delta');
     }
     return plan;
   }

@@ -5,6 +5,7 @@ import type { ReportFromProvider } from '../../protocol/report.ts';
 import { protocolVersion, type RunnerStreamHead } from '../../protocol/stream-head.ts';
 import type { DesiredObject, SyncFromProvider } from '../../protocol/sync.ts';
 import { DesiredSite, type DesiredSources } from '../desired/desired-site.ts';
+import { PastVersions } from '../desired/past-versions.ts';
 import { SyncServer } from '../desired/sync-server.ts';
 import type { BoundPods } from '../pod/pod-index.ts';
 import { type ReportSink, ReportServer } from '../report/report-server.ts';
@@ -23,6 +24,7 @@ export interface SiteStreamsOptions {
 /** Serves the streams that runners open: `sync` and `report`. */
 export class SiteStreams {
   readonly #options: SiteStreamsOptions;
+  readonly #past = new PastVersions();
 
   constructor(options: SiteStreamsOptions) {
     this.#options = options;
@@ -49,10 +51,14 @@ export class SiteStreams {
         `runner ${head.runnerVersion} speaks version ${head.protocolVersion}, not ${protocolVersion}`,
       );
     }
-    await this.#sync(nodeName, stream, log);
+    await this.#sync(nodeName, stream, { log, patches: head.patches === true });
   }
 
-  async #sync(nodeName: string, stream: Duplex, log: Logger): Promise<void> {
+  async #sync(
+    nodeName: string,
+    stream: Duplex,
+    { log, patches }: { log: Logger; patches: boolean },
+  ): Promise<void> {
     const closed = new AbortController();
     stream.once('close', () => {
       closed.abort();
@@ -70,6 +76,7 @@ export class SiteStreams {
     const server = new SyncServer({
       stream: messageStream<SyncFromProvider>(stream),
       wanted: desired,
+      past: patches ? this.#past : undefined,
       onOversized,
       log,
     });

@@ -26,7 +26,7 @@ export class ProviderEnd {
   /** The next stream that the runner opens, after its head. */
   async accept(): Promise<ProviderStream> {
     const stream = new ProviderStream((await this.#streams.next()).value);
-    await stream.read();
+    stream.head = await stream.read();
     return stream;
   }
 
@@ -37,6 +37,7 @@ export class ProviderEnd {
 }
 
 export class ProviderStream {
+  head: Record<string, unknown> = {};
   readonly #stream: TunnelStream;
   readonly #reader: FrameReader;
 

@@ -145,3 +145,45 @@ for (const [what, fail] of Object.entries(failures)) {
     t.notMatch(inspect(error, { depth: 9 }), new RegExp(canary));
   });
 }
+
+void t.test(
+  'after a patch that does not fit, the next exchange asks for everything whole',
+  async (t) => {
+    const provider = new ProviderEnd();
+    const stop = new AbortController();
+    t.teardown(() => {
+      stop.abort();
+      provider.close();
+    });
+    const client = new SyncClient({
+      ...{ state: new DesiredState(new FakeStore()), runnerVersion: 'test' },
+      ...{ onInSync: () => undefined, onChange: () => undefined },
+    });
+    const heads: unknown[] = [];
+    const exchange = async (message: object): Promise<unknown> => {
+      const ended = client.run(provider.session, stop.signal).catch((error: unknown) => error);
+      const stream = await provider.accept();
+      heads.push(stream.head);
+      await stream.read();
+      await stream.send(message);
+      if ('patch' in message) return ended;
+      const answer = await stream.read();
+      stream.destroy();
+      await ended;
+      return answer;
+    };
+    const patch = {
+      kind: 'ConfigMap',
+      namespace: 'n',
+      name: 'a',
+      uid: 'u',
+      version: '2',
+      from: '1',
+    };
+    const broken = { ...delta([], []), patch: [{ ...patch, patch: 'AAAA' }] };
+    t.match(await exchange(broken), { code: 'PATCH_MISMATCH' });
+    t.match(await exchange(delta([pod('a')], [pod('a')])), { type: 'ack' });
+    t.match(await exchange(delta([pod('b')], [pod('a'), pod('b')])), { type: 'ack' });
+    t.match(heads, [{ patches: true }, { patches: false }, { patches: true }]);
+  },
+);
