@@ -3,6 +3,16 @@
 /** Most unsent events that are kept while there is no link; the oldest go first. */
 export const maxStoredEvents = 1000;
 
+/** Most events that are remembered to count repeats on, and most pods whose rate is remembered. */
+export const maxRememberedEvents = 500;
+
+/** Repeats within this time are counted on the first event, in ms (client-go: 10 minutes). */
+export const foldEventsWithinMs = 600_000;
+
+/** Most events of one pod at once, repeats included, and then so many a second (client-go's spam filter). */
+export const maxEventBurst = 25;
+export const eventsPerSecondPerPod = 1 / 300;
+
 /** Most bytes of a container's termination message (kubelet: 4096). */
 export const maxTerminationMessageBytes = 4096;
 

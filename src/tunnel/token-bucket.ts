@@ -4,11 +4,11 @@ import type { Clock } from './clock.ts';
 export class TokenBucket {
   readonly #capacity: number;
   readonly #perSecond: number;
-  readonly #clock: Clock;
+  readonly #clock: Pick<Clock, 'now'>;
   #tokens: number;
   #filledAtMs: number;
 
-  constructor(capacity: number, perSecond: number, clock: Clock) {
+  constructor(capacity: number, perSecond: number, clock: Pick<Clock, 'now'>) {
     this.#capacity = capacity;
     this.#perSecond = perSecond;
     this.#clock = clock;

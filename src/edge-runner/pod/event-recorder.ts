@@ -1,6 +1,14 @@
-import { randomUUID } from 'node:crypto';
 import type { Pod } from '../../kube/api.ts';
 import type { EventReport } from '../../protocol/report.ts';
+import { TokenBucket } from '../../tunnel/token-bucket.ts';
+import {
+  eventsPerSecondPerPod,
+  foldEventsWithinMs,
+  maxEventBurst,
+  maxRememberedEvents,
+} from '../limits.ts';
+import type { Clock } from './clock.ts';
+import { EventIds } from './event-ids.ts';
 
 /** Events about one pod. `container` names the container that the event is about. */
 export interface PodEvents {
@@ -8,29 +16,36 @@ export interface PodEvents {
 }
 
 interface EventRecorderOptions {
-  now: () => number;
+  clock: Clock;
   /** Takes the newest form of an event: a new one, or one whose count has grown. */
   emit: (event: EventReport) => void;
 }
 
-/** Most events that are remembered to fold repeats into. */
-const maxRemembered = 500;
+/** An event that repeats can still be counted on. */
+interface Remembered {
+  report: EventReport;
+  lastMs: number;
+}
 
-/** Repeats within this time are counted on the first event instead of making new ones. */
-const foldWithinMs = 600_000;
-
-/** Makes events; the same one again raises the count of the first (client-go's event correlator). */
+/**
+ * Makes events. The same one again raises the count of the first, and a pod that has used up its burst
+ * tells one in five minutes (client-go's event correlator and its spam filter).
+ */
 export class EventRecorder {
   readonly #options: EventRecorderOptions;
-  readonly #recent = new Map<string, EventReport>();
+  readonly #recent = new Map<string, Remembered>();
+  /** By the pod's uid. */
+  readonly #rates = new Map<string, TokenBucket>();
+  readonly #ids: EventIds;
 
   constructor(options: EventRecorderOptions) {
     this.#options = options;
+    this.#ids = new EventIds(options.clock);
   }
 
   /** What happened lately, oldest first. */
   get recent(): EventReport[] {
-    return [...this.#recent.values()];
+    return Array.from(this.#recent.values(), ({ report }) => report);
   }
 
   /** The recorder of one pod. `fieldPathOf` gives a container's path in the spec. */
@@ -53,33 +68,41 @@ export class EventRecorder {
     const fieldPath = fieldPathOf(event.pod, event.container);
     const message = event.message.slice(0, 1024);
     const key = [uid, fieldPath ?? '', event.type, event.reason, message].join('\0');
-    const nowMs = this.#options.now();
-    const now = new Date(nowMs).toISOString().replace(/\.\d+Z$/, 'Z');
-    const before = this.#recent.get(key);
-    const repeats =
-      before !== undefined && nowMs - Date.parse(before.lastTimestamp) <= foldWithinMs;
+    const nowMs = this.#options.clock.monotonicMs();
+    const now = new Date(this.#options.clock.wallMs()).toISOString().replace(/\.\d+Z$/, 'Z');
+    const remembered = this.#recent.get(key);
+    const isRepeat = remembered !== undefined && nowMs - remembered.lastMs <= foldEventsWithinMs;
+    const before = isRepeat ? remembered.report : undefined;
     const report: EventReport = {
-      id: repeats ? before.id : randomUUID(),
+      id: before?.id ?? this.#ids.next(),
       pod: { uid, name, namespace },
       ...(fieldPath === undefined ? {} : { fieldPath }),
       type: event.type,
       reason: event.reason,
       message,
-      count: repeats ? before.count + 1 : 1,
-      firstTimestamp: repeats ? before.firstTimestamp : now,
+      count: (before?.count ?? 0) + 1,
+      firstTimestamp: before?.firstTimestamp ?? now,
       lastTimestamp: now,
     };
-    this.#remember(key, report);
-    this.#options.emit(report);
+    remember(this.#recent, key, { report, lastMs: nowMs }, maxRememberedEvents);
+    if (this.#rateOf(uid).take()) this.#options.emit(report);
   }
 
-  #remember(key: string, report: EventReport): void {
-    this.#recent.delete(key);
-    this.#recent.set(key, report);
-    if (this.#recent.size <= maxRemembered) return;
-    const [oldest] = this.#recent.keys();
-    if (oldest !== undefined) this.#recent.delete(oldest);
+  #rateOf(podUid: string): TokenBucket {
+    const now = (): number => this.#options.clock.monotonicMs();
+    const rate =
+      this.#rates.get(podUid) ?? new TokenBucket(maxEventBurst, eventsPerSecondPerPod, { now });
+    remember(this.#rates, podUid, rate, maxRememberedEvents);
+    return rate;
   }
+}
+
+/** Sets what is newest now; the oldest goes when there are too many. */
+function remember<T>(map: Map<string, T>, key: string, value: T, max: number): void {
+  map.delete(key);
+  map.set(key, value);
+  const [oldest] = map.keys();
+  if (map.size > max && oldest !== undefined) map.delete(oldest);
 }
 
 function fieldPathOf({ spec }: Pod, container: string | undefined): string | undefined {

@@ -79,7 +79,7 @@ export async function createPodContext(options: PodContextOptions): Promise<PodC
     files: new PodFiles({ rootDir: options.stateDir }),
     tokens: new ServiceAccountTokens({ store, now: nowMs, request: options.requestToken }),
     events: new EventRecorder({
-      now: nowMs,
+      clock,
       emit: (event) => {
         outbox.addEvent(event);
       },

@@ -27,7 +27,7 @@ export interface EventObject extends KubernetesObject {
 
 /**
  * The Event for a site's report of one. Its name follows from the report's id, so that the same
- * report is the same Event however often it comes.
+ * report is the same Event however often it comes; names are in the order of time, as client-go's.
  */
 export function eventObject(nodeName: string, report: EventReport): EventObject {
   const { pod, fieldPath, reason, message, count, firstTimestamp, lastTimestamp } = report;
@@ -35,7 +35,7 @@ export function eventObject(nodeName: string, report: EventReport): EventObject 
   return {
     apiVersion: 'v1',
     kind: 'Event',
-    metadata: { name: eventName(pod.name, id), namespace: pod.namespace },
+    metadata: { name: eventName(pod.name, orderedId(report.id, id)), namespace: pod.namespace },
     involvedObject: {
       apiVersion: 'v1',
       kind: 'Pod',
@@ -52,6 +52,12 @@ export function eventObject(nodeName: string, report: EventReport): EventObject 
     firstTimestamp,
     lastTimestamp,
   };
+}
+
+/** Twelve digits of the time that a runner's id begins with, and of the hash, so that no site hits an Event of others. */
+function orderedId(id: string, hash: string): string {
+  const time = /^[0-9a-f]{16}-/.test(id) ? id.slice(0, 12) : '';
+  return `${time}${hash}`;
 }
 
 /** Of the API's validation of events.k8s.io; the core API takes more, and readers don't. */

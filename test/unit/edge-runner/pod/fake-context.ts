@@ -48,7 +48,7 @@ export class FakeContext {
       observer: new CriObserver(cri, 'shop.berlin', clock),
       images: new ImagePuller(cri, () => clock.monotonicMs()),
       events: new EventRecorder({
-        now: () => clock.wallMs(),
+        clock,
         emit: (event) => this.events.push(event),
       }),
       volumes: {
