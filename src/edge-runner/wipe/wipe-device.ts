@@ -104,7 +104,11 @@ async function endSite(
       ...{ ...options, store, outbox, objects: new DesiredState(store), clock: systemClock },
       requestToken: () => Promise.reject(new RunnerError('CLOUD_UNREACHABLE', 'not connected')),
       node: { nodeName: site, hostname: '', hostIPs: [], memoryBytes: 0, allocatable: {} },
-      ...{ clusterDns: { domain: '', servers: [] }, allowedUnsafeSysctls: [] },
+      ...{
+        clusterDns: { domain: '', servers: [] },
+        allowedUnsafeSysctls: [],
+        admission: () => undefined,
+      },
     });
     const pods = new PodManager({ context, lastStatus: () => undefined }, signal);
     await pods.removeOrphans([], []);
