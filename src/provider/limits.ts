@@ -86,3 +86,9 @@ export const maxPastVersionBytes = 64 * 1024 * 1024;
 
 /** Most changes that are kept to send them to further sites, in bytes. */
 export const maxPastPatchBytes = 4 * 1024 * 1024;
+
+/** Events of all sites together: so many at once, and then so many a second. */
+export const eventWrites = { burst: 200, perSecond: 50 };
+
+/** Pod statuses of all sites together: so many at once, and then so many a second. */
+export const statusWrites = { burst: 500, perSecond: 100 };

@@ -1,3 +1,4 @@
+import * as v from 'valibot';
 import type { Pod, ServiceAccountTokenProjection } from '../../kube/api.ts';
 import type { EdgeStore, StoredToken } from '../store/edge-store.ts';
 import type { TokenSource } from './pod-context.ts';
@@ -32,20 +33,25 @@ export class ServiceAccountTokens implements TokenSource {
     const uid = pod.metadata.uid ?? '';
     const key = requestKey(projection);
     const stored = this.#store.token(uid, key);
-    if (stored !== undefined && renewAtMs(stored) > this.#now()) return stored;
+    if (stored !== undefined && this.#isFresh(stored)) return stored;
     try {
       const issued = await this.#request(pod, projection);
-      const expiresAtMs = Date.parse(issued.expirationTimestamp);
-      this.#store.writeToken(uid, key, {
-        token: issued.token,
-        issuedAtMs: this.#now(),
-        expiresAtMs,
-      });
+      const issuedAtMs = this.#now();
+      const expiresAtMs =
+        issuedAtMs +
+        (lifetimeMsOf(issued.token) ?? Date.parse(issued.expirationTimestamp) - issuedAtMs);
+      this.#store.writeToken(uid, key, { token: issued.token, issuedAtMs, expiresAtMs });
       return issued;
     } catch (error) {
       if (stored !== undefined) return stored;
       throw error;
     }
+  }
+
+  /** A token from the future was issued before the clock was set back: nobody knows how old it is. */
+  #isFresh(stored: StoredToken): boolean {
+    const nowMs = this.#now();
+    return stored.issuedAtMs <= nowMs && nowMs < renewAtMs(stored);
   }
 
   renewAtMs(pod: Pod): number | undefined {
@@ -54,6 +60,22 @@ export class ServiceAccountTokens implements TokenSource {
       .filter((stored) => stored !== undefined)
       .map(renewAtMs);
     return times.length === 0 ? undefined : Math.min(...times);
+  }
+}
+
+const claims = v.object({ iat: v.number(), exp: v.number() });
+
+/**
+ * How long a token lives by the clock that it was issued by (RFC 7519, section 4.1), whatever this
+ * device's says; `undefined` when it isn't a JWT with both times.
+ */
+function lifetimeMsOf(token: string): number | undefined {
+  try {
+    const payload = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8');
+    const { iat, exp } = v.parse(claims, JSON.parse(payload));
+    return (exp - iat) * 1000;
+  } catch {
+    return undefined;
   }
 }
 

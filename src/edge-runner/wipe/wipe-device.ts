@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { ContainerdTasks } from '../containerd/containerd-tasks.ts';
 import { CriClient } from '../cri/cri-client.ts';
 import { GrpcChannel } from '../cri/grpc-channel.ts';
 import { removeIdentity } from '../join/identity-dir.ts';
@@ -70,7 +71,8 @@ async function endPods(options: WipeOptions, log: Logger, signal: AbortSignal): 
     const cri = new CriClient(channel);
     await checkRuntime(cri, log);
     const pods = await podsBySite(cri);
-    for (const site of pods.keys()) await endSite(site, { ...options, cri, log, signal });
+    const tasks = new ContainerdTasks(channel);
+    for (const site of pods.keys()) await endSite(site, { ...options, cri, tasks, log, signal });
     return [...pods.values()].reduce((sum, uids) => sum + uids.size, 0);
   } finally {
     await channel.close();
@@ -94,7 +96,12 @@ async function podsBySite(cri: CriClient): Promise<Map<string, Set<string>>> {
 /** Pods end as ever, for all are orphans of a store that holds nothing. */
 async function endSite(
   site: string,
-  options: WipeOptions & { cri: CriClient; log: Logger; signal: AbortSignal },
+  options: WipeOptions & {
+    cri: CriClient;
+    tasks: ContainerdTasks;
+    log: Logger;
+    signal: AbortSignal;
+  },
 ): Promise<void> {
   const { log, signal } = options;
   const store = new SqliteStore(':memory:', { sealer: new AesSealer(randomBytes(32)) });

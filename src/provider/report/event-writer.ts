@@ -2,12 +2,15 @@ import type { Logger } from 'pino';
 import { isKubeApiError } from '../kube-client/kube-api-error.ts';
 import type { KubeClient } from '../kube-client/kube-client.ts';
 import { resources } from '../kube-client/resource-type.ts';
+import { eventWrites } from '../limits.ts';
 import type { EventObject } from './event-object.ts';
+import { WriteRate } from './write-rate.ts';
 
 /** Writes Events whose names are given, so that the same one twice is one. */
 export class EventWriter {
   readonly #client: Pick<KubeClient, 'create' | 'patch'>;
   readonly #log: Logger;
+  readonly #rate = new WriteRate(eventWrites);
 
   constructor(options: { client: Pick<KubeClient, 'create' | 'patch'>; log: Logger }) {
     this.#client = options.client;
@@ -17,9 +20,11 @@ export class EventWriter {
   /**
    * Creates the Event, or brings the existing one's count and time up to date. One that the API
    * server won't have (its namespace is going, it is malformed) is dropped with a line in the log.
+   * Waits its turn when all sites together have many.
    * @throws KubeApiError when it may work later.
    */
   async write(event: EventObject, signal?: AbortSignal): Promise<void> {
+    await this.#rate.turn(signal);
     try {
       if (event.count > 1 && (await this.#update(event, signal))) return;
       await this.#create(event, signal);

@@ -5,12 +5,13 @@ import type { PodReport } from '../../protocol/report.ts';
 import { isKubeApiError } from '../kube-client/kube-api-error.ts';
 import type { KubeClient } from '../kube-client/kube-client.ts';
 import { resources } from '../kube-client/resource-type.ts';
-import { maxPodWrites } from '../limits.ts';
+import { maxPodWrites, statusWrites } from '../limits.ts';
 import { type PodIndex, podKeyOf } from '../pod/pod-index.ts';
 import { ReconcileQueue } from '../reconcile/reconcile-queue.ts';
 import type { SiteRegistry } from '../site/site-registry.ts';
 import { desiredStatus } from './desired-status.ts';
 import { planStatusPatch } from './plan-status-patch.ts';
+import { WriteRate } from './write-rate.ts';
 
 export interface PodStatusControllerOptions {
   client: Pick<KubeClient, 'patch' | 'delete'>;
@@ -47,6 +48,7 @@ interface Reported {
 export class PodStatusController {
   readonly #options: PodStatusControllerOptions;
   readonly #queue: ReconcileQueue;
+  readonly #rate = new WriteRate(statusWrites);
   /** By `namespace/name`. */
   readonly #reports = new Map<string, Reported>();
   /** Our own last writes, until the informer has caught up with them. */
@@ -138,6 +140,7 @@ export class PodStatusController {
     const patch = planStatusPatch(pod, desired);
     const { uid = '', namespace, name } = pod.metadata;
     if (patch === undefined || this.#outcomes.get(uid) === outcomeOf(pod, desired)) return;
+    await this.#rate.turn(signal);
     try {
       const written = await this.#options.client.patch<Pod>(
         resources.pods,

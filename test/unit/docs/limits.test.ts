@@ -76,6 +76,6 @@ function factorOf(name: string, unit: string): number {
   if (/Bytes$/.test(name)) return { bytes: 1, KiB: 1024, MiB: 1024 ** 2 }[unit] ?? NaN;
   if (/Ms$/.test(name)) return milliseconds[unit] ?? NaN;
   if (/Seconds(\.|$)/.test(name)) return (milliseconds[unit] ?? NaN) / 1000;
-  const counts = /PerSecond/.test(name) ? ['per s'] : ['', 'characters'];
+  const counts = /perSecond/i.test(name) ? ['per s'] : ['', 'characters'];
   return counts.includes(unit) ? 1 : NaN;
 }

@@ -1,0 +1,76 @@
+import t from 'tap';
+import { ServiceAccountTokens } from '../../../../src/edge-runner/pod/service-account-tokens.ts';
+import { SqliteStore } from '../../../../src/edge-runner/store/sqlite-store.ts';
+import { makeSealer } from '../store/fixture.ts';
+import { makePod } from './make-observed.ts';
+
+const yearMs = 365 * 86_400_000;
+const projection = { path: 'token' };
+const realMs = Date.parse('2026-06-01T00:00:00Z');
+
+/** A token that the cloud issues now, for an hour. */
+function jwt(number: number): string {
+  const iat = realMs / 1000;
+  const payload = Buffer.from(JSON.stringify({ iat, exp: iat + 3600, number }));
+  return `e30.${payload.toString('base64url')}.c2ln`;
+}
+
+function bench(deviceMs: number): {
+  tokens: ServiceAccountTokens;
+  set: (ms: number) => void;
+  requests: () => number;
+  link: { up: boolean };
+} {
+  let nowMs = deviceMs;
+  let requests = 0;
+  const link = { up: true };
+  const tokens = new ServiceAccountTokens({
+    store: new SqliteStore(':memory:', { sealer: makeSealer() }),
+    now: () => nowMs,
+    request: () => {
+      if (!link.up) return Promise.reject(new Error('no link'));
+      requests += 1;
+      const expirationTimestamp = new Date(realMs + 3_600_000).toISOString();
+      return Promise.resolve({ token: jwt(requests), expirationTimestamp });
+    },
+  });
+  const set = (ms: number): void => {
+    nowMs = ms;
+  };
+  return { tokens, set, requests: () => requests, link };
+}
+
+for (const [what, offsetMs] of [
+  ['right', 0],
+  ['a year behind', -yearMs],
+  ['a year ahead', yearMs],
+] as const) {
+  void t.test(`with a clock that is ${what} a token is renewed at 80 % of its life`, async (t) => {
+    const { tokens, set, requests } = bench(realMs + offsetMs);
+    await tokens.token(makePod(), projection);
+    set(realMs + offsetMs + 47 * 60_000);
+    await tokens.token(makePod(), projection);
+    t.equal(requests(), 1);
+    set(realMs + offsetMs + 49 * 60_000);
+    await tokens.token(makePod(), projection);
+    t.equal(requests(), 2);
+  });
+}
+
+void t.test(
+  'a clock that is set back makes a token doubtful, and it is asked for anew',
+  async (t) => {
+    const { tokens, set, requests, link } = bench(realMs + yearMs);
+    const first = await tokens.token(makePod(), projection);
+    set(realMs);
+    link.up = false;
+    t.equal(
+      (await tokens.token(makePod(), projection)).token,
+      first.token,
+      'used on without the cloud',
+    );
+    link.up = true;
+    await tokens.token(makePod(), projection);
+    t.equal(requests(), 2);
+  },
+);
