@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { CriClient } from '../cri/cri-client.ts';
 import { CriError } from '../cri/cri-error.ts';
@@ -7,11 +8,15 @@ import { systemCodeOf } from '../join/errors.ts';
 /** How long containerd may take to say its version. */
 const answerTimeoutMs = 5_000;
 
+/** How soon one that has not begun to serve is asked again. */
+const askAgainMs = 100;
+
 /** After how long the log says what is waited for. */
 const progressAfterMs = 2_000;
 
 /**
- * Makes sure that there is a container runtime with CRI.
+ * Makes sure that there is a container runtime with CRI. After a boot containerd answers some time
+ * before its CRI does ("server is not initialized yet"): that is waited for.
  * @throws RunnerError `RUNTIME_UNAVAILABLE`
  */
 export async function checkRuntime(cri: CriClient, log: Logger): Promise<void> {
@@ -19,7 +24,7 @@ export async function checkRuntime(cri: CriClient, log: Logger): Promise<void> {
     log.info('waiting for containerd');
   }, progressAfterMs);
   try {
-    await cri.version({}, { timeoutMs: answerTimeoutMs });
+    await askVersion(cri);
   } catch (cause) {
     if (!(cause instanceof CriError)) throw cause;
     const { found, remedy } = runtimeTrouble(cause);
@@ -27,6 +32,25 @@ export async function checkRuntime(cri: CriClient, log: Logger): Promise<void> {
   } finally {
     clearTimeout(progress);
   }
+}
+
+async function askVersion(cri: CriClient): Promise<void> {
+  const deadlineMs = performance.now() + answerTimeoutMs;
+  for (;;) {
+    try {
+      await cri.version({}, { timeoutMs: answerTimeoutMs });
+      return;
+    } catch (error) {
+      if (!isStarting(error) || performance.now() > deadlineMs) throw error;
+    }
+    await delay(askAgainMs);
+  }
+}
+
+/** containerd 1 says so by `UNKNOWN`, later versions by `UNAVAILABLE`. */
+function isStarting(error: unknown): boolean {
+  if (!(error instanceof CriError) || !error.answered) return false;
+  return error.code === 'UNKNOWN' || error.code === 'UNAVAILABLE';
 }
 
 /** What is wrong with the runtime, and what to do. */

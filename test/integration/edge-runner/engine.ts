@@ -15,6 +15,7 @@ import type { NodeRules } from '../../../src/edge-runner/pod/placed-pods.ts';
 import type { PodContext } from '../../../src/edge-runner/pod/pod-context.ts';
 import { PodManager } from '../../../src/edge-runner/pod/pod-manager.ts';
 import { Outbox } from '../../../src/edge-runner/report/outbox.ts';
+import { checkRuntime } from '../../../src/edge-runner/run/check-runtime.ts';
 import { createPodContext } from '../../../src/edge-runner/run/create-pod-context.ts';
 import { DesiredPods } from '../../../src/edge-runner/run/desired-pods.ts';
 import { watchRuntime } from '../../../src/edge-runner/run/watch-runtime.ts';
@@ -72,6 +73,7 @@ export class Engine {
     const channel = new GrpcChannel({ socketPath: device.socket });
     const cri = new CriClient(channel);
     const log = pino({ level: process.env['TOWLINE_TEST_LOG'] ?? 'silent' });
+    await checkRuntime(cri, log);
     const sealer = new AesSealer(Buffer.alloc(32, 1));
     const store = openStore(join(stateDir, 'store.db'), { log, sealer });
     const outbox = new Outbox(store, log);
