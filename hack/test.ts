@@ -71,7 +71,7 @@ const suites: Record<string, Suite> = {
   fault: {
     folders: ['test/fault'],
     env: shippedRunner,
-    ...{ parallel: 1, timeoutMs: 900_000, onRequest: true },
+    ...{ parallel: 1, timeoutMs: 3_600_000, onRequest: true },
   },
 };
 

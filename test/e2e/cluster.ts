@@ -46,9 +46,12 @@ export const disconnectGraceMs = 4_000;
 /** Runs the tests of a file against every control plane that is found. */
 export async function onEveryControlPlane(
   test: (t: Test, cluster: Cluster) => Promise<void>,
-  options: Pick<TowlineOptions, 'siteCertificateLifetime' | 'runner'> = {},
+  {
+    timeoutMs = 800_000,
+    ...options
+  }: { timeoutMs?: number } & Pick<TowlineOptions, 'siteCertificateLifetime' | 'runner'> = {},
 ): Promise<void> {
-  t.setTimeout(840_000);
+  t.setTimeout(timeoutMs + 40_000);
   const progress = (line: string): void => {
     t.comment(line);
   };
@@ -58,7 +61,7 @@ export async function onEveryControlPlane(
   for (const { dir, reason } of skipped) void t.test(dir, { skip: reason }, () => undefined);
   for (const binaries of found) {
     await t.test(binaries.name, async (t) => {
-      t.setTimeout(800_000);
+      t.setTimeout(timeoutMs);
       const lab = await createLab({ name: `e2e-${process.pid}-${binaries.version}`, progress });
       t.teardown(() => lab.stop());
       const plane = await lab.startControlPlane({
