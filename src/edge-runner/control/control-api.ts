@@ -94,9 +94,9 @@ class ControlApi {
   pods(): Pod[] {
     return this.#options.pods
       .list()
-      .map(({ pod, status }) => ({
+      .map(({ pod, status, isStatusOurs }) => ({
         ...{ apiVersion: 'v1', kind: 'Pod', metadata: pod.metadata, spec: pod.spec },
-        ...(status === undefined ? {} : { status }),
+        ...(isStatusOurs && status !== undefined ? { status } : {}),
       }))
       .sort((a, b) => fullName(a).localeCompare(fullName(b)));
   }

@@ -26,6 +26,7 @@ export class NodeReporter {
   #pressure: NodeReport['conditions'] = [];
   #report: NodeReport;
   #runtime: NodeReport['conditions'];
+  #isShuttingDown = false;
 
   private constructor(options: NodeReporterOptions, report: NodeReport) {
     this.#options = options;
@@ -63,6 +64,12 @@ export class NodeReporter {
     return this.#report;
   }
 
+  /** The device goes down: it takes no more pods. */
+  shutDown(): void {
+    this.#isShuttingDown = true;
+    this.#update();
+  }
+
   /** Looks at the runtime again and tells when something is different. */
   async refresh(): Promise<void> {
     this.#runtime = await runtimeConditions(this.#options.cri);
@@ -76,11 +83,19 @@ export class NodeReporter {
   }
 
   #update(): void {
-    const conditions = [...this.#pressure, ...this.#runtime];
+    const seen = [...this.#pressure, ...this.#runtime];
+    const conditions = this.#isShuttingDown ? seen.map(asShuttingDown) : seen;
     if (isDeepStrictEqual(conditions, this.#report.conditions)) return;
     this.#report = { ...this.#report, conditions };
     this.#options.onChange();
   }
+}
+
+/** In a kubelet's words. */
+function asShuttingDown(condition: NodeReport['conditions'][number]): typeof condition {
+  if (condition.type !== 'Ready') return condition;
+  const message = 'node is shutting down';
+  return { ...condition, status: 'False', reason: 'KubeletNotReady', message };
 }
 
 /** Kubelet: the node is ready when its runtime and the runtime's network are. */

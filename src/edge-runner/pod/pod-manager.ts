@@ -1,6 +1,7 @@
 import type { Pod, PodStatus } from '../../kube/api.ts';
 import type { Misfit } from '../../kube/node-fit.ts';
 import { isCritical } from '../../kube/priority.ts';
+import { drainPods, type ShutdownGrace } from './drain-pods.ts';
 import type { PodContext } from './pod-context.ts';
 import { formProblem, hasUsableIdentity } from './pod-form.ts';
 import { hasEnded } from './pod-status.ts';
@@ -33,6 +34,7 @@ export class PodManager {
   readonly #entries = new Map<string, Entry>();
   readonly #signal: AbortSignal;
   #desired: ReadonlyMap<string, Pod> = new Map();
+  #isDraining = false;
 
   constructor(options: PodManagerOptions, signal: AbortSignal) {
     this.#options = options;
@@ -155,6 +157,12 @@ export class PodManager {
     return Array.from(this.#entries.values(), ({ worker }) => worker);
   }
 
+  /** Stops all pods until the next runner starts. @returns how many had not stopped in time. */
+  drain(grace: ShutdownGrace): Promise<number> {
+    this.#isDraining = true;
+    return drainPods(this.list(), grace, this.#options.context.log);
+  }
+
   /** The pod of this name: the one that is desired, before one that only ends. */
   find(namespace: string, name: string): PodWorker | undefined {
     const found = this.#named(namespace, name).map(({ worker }) => worker);
@@ -179,6 +187,7 @@ export class PodManager {
     const last = lastStatus(uid);
     const misfit = removed ? undefined : this.#place(pod, last);
     const worker = new PodWorker({ context, pod, lastStatus: last, removed, misfit });
+    if (this.#isDraining) void worker.halt(0);
     this.#entries.set(uid, { pod, worker, done: this.#run(uid, worker, before) });
   }
 

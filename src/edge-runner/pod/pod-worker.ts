@@ -6,6 +6,7 @@ import { podAddresses } from './container-starter.ts';
 import type { ProbeCount } from '../probes/probe-counts.ts';
 import type { PodEvents } from './event-recorder.ts';
 import { newestSandbox, type ObservedPod } from './observed.ts';
+import { Halt } from './halt.ts';
 import { isFinished } from './plan.ts';
 import { PodAdmission } from './pod-admission.ts';
 import { PodAllotment } from './pod-allotment.ts';
@@ -46,6 +47,7 @@ export class PodWorker {
   readonly #upkeep: PodUpkeep;
   readonly #ending: PodEnding;
   readonly #health: PodHealth;
+  readonly #halt = new Halt();
   /** Of whatever brings the pod up; aborted when it is to end, or the runner ends. */
   readonly #bringUp = new AbortController();
   #pod: Pod;
@@ -97,6 +99,11 @@ export class PodWorker {
     return this.#observed;
   }
 
+  /** Whether this runner has made the status; until it has looked, it is an earlier one's. */
+  get isStatusOurs(): boolean {
+    return this.#status.isOurs;
+  }
+
   /** The status that was reported last. */
   get status(): PodStatus | undefined {
     return this.#status.last;
@@ -134,6 +141,17 @@ export class PodWorker {
     this.#eviction = rejection;
     this.#bringUp.abort();
     this.#wakeUp.wake();
+  }
+
+  /**
+   * Stops the pod within its grace, and at most this one, because the device goes down; what is desired
+   * of it stays as it is. Resolves once nothing of it runs.
+   */
+  halt(maxGraceSeconds: number): Promise<undefined> {
+    this.#halt.want(maxGraceSeconds);
+    this.#bringUp.abort();
+    this.#wakeUp.wake();
+    return this.#halt.stopped;
   }
 
   /** ConfigMaps or Secrets that the pod may use have changed; `secrets` names the latter. */
@@ -181,6 +199,7 @@ export class PodWorker {
       signal.removeEventListener('abort', stop);
       this.#ends.endAll();
       this.#health.stop();
+      this.#halt.tellStopped();
     }
     if (!signal.aborted) this.#context.forget(this.#pod.metadata.uid ?? '');
   }
@@ -190,16 +209,21 @@ export class PodWorker {
     if (this.#life.kind === 'gone') return undefined;
     this.#pod = this.#allotment.retry(this.#pod);
     await this.#observe();
-    const life = this.#advance();
+    const delayMs = await this.#act(this.#advance(), signal);
+    if (this.#halt.isWanted && !this.#ending.isNeeded(this.#observed)) this.#halt.tellStopped();
+    return delayMs;
+  }
+
+  #act(life: Life, signal: AbortSignal): Promise<number | undefined> {
     switch (life.kind) {
       case 'running':
-        return this.#keepRunning();
+        return this.#halt.isWanted ? this.#pause(signal) : this.#keepRunning();
       case 'ended':
         return this.#rest(life.rejection, signal);
       case 'ending':
         return this.#end(life.rejection, signal);
       case 'gone':
-        return undefined;
+        return Promise.resolve(undefined);
     }
   }
 
@@ -220,6 +244,13 @@ export class PodWorker {
     const delayMs = await this.#upkeep.round(this.#scene(this.#bringUp.signal));
     const deadlineMs = this.#deadline.remainingMs(this.#pod, this.#status.last);
     return earliest(delayMs, deadlineMs, this.#observed.settling ? settleMs : undefined);
+  }
+
+  /** Stops what runs; the next runner goes on from there. */
+  async #pause(signal: AbortSignal): Promise<undefined> {
+    if (this.#ending.isNeeded(this.#observed)) await this.#stop(signal);
+    const { pod, observed } = { pod: this.#pod, observed: this.#observed };
+    this.#status.publish({ pod, observed, waiting: new Map(), problems: new Map() });
   }
 
   /** A pod that has ended keeps nothing but its status and, for `kubectl logs`, its containers. */
@@ -284,7 +315,7 @@ export class PodWorker {
   get #graceSeconds(): number {
     const { deletionGracePeriodSeconds } = this.#pod.metadata;
     const own = deletionGracePeriodSeconds ?? this.#pod.spec.terminationGracePeriodSeconds ?? 30;
-    return Math.min(own, this.#eviction?.graceSeconds ?? own);
+    return this.#halt.limit(Math.min(own, this.#eviction?.graceSeconds ?? own));
   }
 
   #complain(error: unknown, failures: number): void {

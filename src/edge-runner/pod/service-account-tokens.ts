@@ -31,7 +31,7 @@ export class ServiceAccountTokens implements TokenSource {
 
   async token(pod: Pod, projection: ServiceAccountTokenProjection): Promise<{ token: string }> {
     const uid = pod.metadata.uid ?? '';
-    const key = requestKey(projection);
+    const key = tokenKey(projection);
     const stored = this.#store.token(uid, key);
     if (stored !== undefined && this.#isFresh(stored)) return stored;
     try {
@@ -56,7 +56,7 @@ export class ServiceAccountTokens implements TokenSource {
 
   renewAtMs(pod: Pod): number | undefined {
     const times = tokenProjections(pod)
-      .map((projection) => this.#store.token(pod.metadata.uid ?? '', requestKey(projection)))
+      .map((projection) => this.#store.token(pod.metadata.uid ?? '', tokenKey(projection)))
       .filter((stored) => stored !== undefined)
       .map(renewAtMs);
     return times.length === 0 ? undefined : Math.min(...times);
@@ -83,7 +83,8 @@ function renewAtMs({ issuedAtMs, expiresAtMs }: StoredToken): number {
   return issuedAtMs + (expiresAtMs - issuedAtMs) * 0.8;
 }
 
-function requestKey({
+/** The name of a token in the store, among those of one pod. */
+export function tokenKey({
   audience = '',
   expirationSeconds = 3600,
 }: ServiceAccountTokenProjection): string {

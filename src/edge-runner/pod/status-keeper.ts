@@ -28,6 +28,7 @@ export class StatusKeeper {
   readonly #context: PodContext;
   readonly #messages: TerminationMessages;
   #last: PodStatus | undefined;
+  #isOurs = false;
 
   /** `last`: the status that was reported before the runner started, if any. */
   constructor(context: PodContext, last: PodStatus | undefined) {
@@ -41,6 +42,11 @@ export class StatusKeeper {
     return this.#last;
   }
 
+  /** Whether `last` was made here, and not before the runner started. */
+  get isOurs(): boolean {
+    return this.#isOurs;
+  }
+
   /** Reads what ended containers have left behind. */
   async observe(observed: ObservedPod): Promise<void> {
     await this.#messages.update(observed);
@@ -52,6 +58,7 @@ export class StatusKeeper {
 
   /** The status of a pod that is over is final: what vanishes from the runtime later changes nothing. */
   publishEnd(view: StatusView, rejection: PodRejection | undefined, when: 'now' | 'lazily'): void {
+    this.#isOurs = true;
     if (hasEnded(this.#last)) return;
     this.#publish(this.#make(view, true, rejection), when);
   }
@@ -62,6 +69,7 @@ export class StatusKeeper {
   }
 
   #publish([pod, status]: [Pod, PodStatus], when: 'now' | 'lazily'): void {
+    this.#isOurs = true;
     if (isDeepStrictEqual(status, this.#last)) return;
     this.#last = status;
     this.#report(pod, status, false, when);

@@ -1,8 +1,11 @@
 import { isIP } from 'node:net';
 import type { ClusterDns } from '../../kube/dns.ts';
 import { logLevels } from '../control/messages.ts';
-import { RunnerError } from '../errors.ts';
 import { isPodCidr } from '../network/cidr.ts';
+import { parseDuration } from '../../kube/duration.ts';
+import { KubeRuleError } from '../../kube/kube-rule-error.ts';
+import { RunnerError } from '../errors.ts';
+import type { ShutdownGrace } from '../pod/drain-pods.ts';
 import { parseFlags } from './parse-flags.ts';
 
 export const defaultContainerdSocket = '/run/containerd/containerd.sock';
@@ -24,6 +27,9 @@ export interface RunOptions {
   allowedUnsafeSysctls: string[];
   /** Ranges of the pod network that the runner sets up; chosen when undefined. */
   podCidrs: string[] | undefined;
+  /** Whether pods end with the runner. */
+  drain: boolean;
+  shutdownGrace: ShutdownGrace;
   logLevel: string;
   /** Where containerd serves its own metrics, if it does. */
   containerdMetrics: string | undefined;
@@ -54,6 +60,12 @@ Keeps this device connected and its pods running. The device must have joined a 
                        (default a /24 that the device has no route into)
   --static-pod-dir DIR pods of the device itself, a file each in YAML or JSON; they run with and
                        without a link (default none)
+  --drain              on SIGTERM end the pods, too; they start again with the next run. Without it
+                       they stay up, unless systemd is shutting the machine down
+  --shutdown-grace-period DURATION
+                       how long all pods together may take to end then (default 30s)
+  --shutdown-grace-period-critical-pods DURATION
+                       the part of it that is left to critical pods, which end last (default 10s)
   --log-level LEVEL    trace, debug, info, warn, error or fatal (default info)
   -h, --help           show this text
 ${upkeepHelp}
@@ -70,6 +82,9 @@ const optionTypes = {
   'cluster-domain': { type: 'string', default: 'cluster.local' },
   'allowed-unsafe-sysctls': { type: 'string', default: '' },
   'pod-cidr': { type: 'string' },
+  drain: { type: 'boolean', default: false },
+  'shutdown-grace-period': { type: 'string', default: '30s' },
+  'shutdown-grace-period-critical-pods': { type: 'string', default: '10s' },
   'log-level': { type: 'string', default: 'info' },
   'containerd-metrics': { type: 'string' },
   'static-pod-dir': { type: 'string' },
@@ -96,6 +111,11 @@ export function parseRunOptions(argv: readonly string[]): RunOptions | 'help' {
     clusterDns: { servers: addressList(values['cluster-dns']), domain: values['cluster-domain'] },
     allowedUnsafeSysctls: list(values['allowed-unsafe-sysctls']),
     podCidrs: parsePodCidrs(values['pod-cidr']),
+    drain: values.drain,
+    shutdownGrace: shutdownGrace(
+      values['shutdown-grace-period'],
+      values['shutdown-grace-period-critical-pods'],
+    ),
     logLevel: values['log-level'],
     containerdMetrics: values['containerd-metrics'],
     staticPodDir: values['static-pod-dir'],
@@ -128,4 +148,25 @@ function parsePodCidrs(text: string | undefined): string[] | undefined {
     );
   }
   return cidrs;
+}
+
+function shutdownGrace(total: string, critical: string): ShutdownGrace {
+  const totalMs = durationMs('--shutdown-grace-period', total);
+  const criticalMs = durationMs('--shutdown-grace-period-critical-pods', critical);
+  if (criticalMs > totalMs) {
+    throw new RunnerError(
+      'USAGE',
+      `--shutdown-grace-period-critical-pods: ${critical} is more than the whole, ${total}`,
+    );
+  }
+  return { totalMs, criticalMs };
+}
+
+function durationMs(flag: string, text: string): number {
+  try {
+    return parseDuration(text);
+  } catch (cause) {
+    if (!(cause instanceof KubeRuleError)) throw cause;
+    throw new RunnerError('USAGE', `${flag}: ${cause.message}`, { cause });
+  }
 }

@@ -38,6 +38,7 @@ import { informSystemd } from './inform-systemd.ts';
 import { Link } from './link.ts';
 import { openControl } from './open-control.ts';
 import type { RunOptions } from './run-options.ts';
+import { shutDownWhenAsked } from './shut-down.ts';
 import { watchNode, watchRuntime } from './watch-runtime.ts';
 
 interface RunnerDependencies {
@@ -56,7 +57,8 @@ const nodeCheckIntervalMs = 30_000;
 const hostLogRoot = '/var/log';
 
 /**
- * Constructs the runner, wires it, and keeps it going until the signal aborts. Pods stay up.
+ * Constructs the runner, wires it, and keeps it going until the signal aborts. Pods stay up, unless
+ * they are to end with it.
  * @throws RunnerError, JoinError or CriError when it can't start.
  */
 export async function runRunner(
@@ -65,9 +67,8 @@ export async function runRunner(
 ): Promise<void> {
   const closers: (() => unknown)[] = [];
   const damage = new AbortController();
-  const signal = AbortSignal.any([dependencies.signal, damage.signal]);
   try {
-    await serve(options, { ...dependencies, signal }, damage, closers);
+    await serve(options, dependencies, damage, closers);
   } finally {
     for (const close of closers.reverse()) await close();
   }
@@ -78,10 +79,12 @@ export async function runRunner(
 /** Tells `closers` how to close what it opens. */
 async function serve(
   options: RunOptions,
-  { log, environment, signal }: RunnerDependencies,
+  { log, environment, signal: asked }: RunnerDependencies,
   damage: AbortController,
   closers: (() => unknown)[],
 ): Promise<void> {
+  const stop = new AbortController();
+  const signal = AbortSignal.any([stop.signal, damage.signal]);
   const identity = await loadIdentity(options.stateDir);
   const credentials = new SiteCredentials({ identity, dir: options.stateDir });
   const channel = new GrpcChannel({ socketPath: options.containerdSocket });
@@ -212,6 +215,15 @@ async function serve(
     spareMemory(signal),
     informSystemd(environment, () => `site ${site}, ${linkText(cloud)}`, signal),
     logChecks(options, log),
+    shutDownWhenAsked(
+      {
+        ...{ asked, drain: options.drain, grace: options.shutdownGrace, pods, node, log },
+        stop: () => {
+          stop.abort();
+        },
+      },
+      signal,
+    ),
   ]);
   await desired.stopped();
   await pods.stopped();

@@ -6,12 +6,14 @@ import type { CommandOptions, CommandResult } from '../../../hack/lab/command.ts
 import type { Device } from '../../../hack/lab/device.ts';
 import type { BackgroundProcess } from '../../../hack/lab/process.ts';
 import { waitFor } from '../../../hack/lab/wait.ts';
+import { ControlClient, controlSocket } from '../../../src/edge-runner/control/control-client.ts';
 import { IdentityDraft } from '../../../src/edge-runner/join/identity-dir.ts';
+import { tokenKey } from '../../../src/edge-runner/pod/service-account-tokens.ts';
 import { openStore } from '../../../src/edge-runner/store/open-store.ts';
 import { AesSealer } from '../../../src/edge-runner/store/sealer.ts';
 import type { SqliteStore } from '../../../src/edge-runner/store/sqlite-store.ts';
 import { DeviceKeySource, storePurpose } from '../../../src/edge-runner/store/store-key.ts';
-import type { Pod } from '../../../src/kube/api.ts';
+import type { Pod, ServiceAccountTokenProjection } from '../../../src/kube/api.ts';
 import type { DesiredObject } from '../../../src/protocol/sync.ts';
 import { CertificateAuthority, createCa } from '../../../src/provider/pki/authority.ts';
 
@@ -75,6 +77,15 @@ export class CutOffSite {
     store.close();
   }
 
+  /** A token that the cloud once gave and that has expired since. */
+  seedToken(pod: Pod, projection: ServiceAccountTokenProjection, token: string): void {
+    const store = this.#openStore();
+    store.writeToken(pod.metadata.uid ?? '', tokenKey(projection), {
+      ...{ token, issuedAtMs: 0, expiresAtMs: 1 },
+    });
+    store.close();
+  }
+
   async start(...flags: readonly string[]): Promise<void> {
     await this.startBy([], flags);
   }
@@ -101,10 +112,10 @@ export class CutOffSite {
     return this.device.run(process.execPath, words, { timeoutMs: 30_000, ...options });
   }
 
+  /** What `towline-runner pods -o json` shows. */
   async pods(): Promise<Pod[]> {
-    const { stdout, stderr, code } = await this.cli(['pods', '-o', 'json']);
-    if (code !== 0) throw new TypeError(stderr);
-    return (JSON.parse(stdout) as { items: Pod[] }).items;
+    const client = new ControlClient(controlSocket(this.memoryDir), AbortSignal.timeout(10_000));
+    return (await client.get<{ items: Pod[] }>('/pods')).items;
   }
 
   async until(

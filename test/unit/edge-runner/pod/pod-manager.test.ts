@@ -469,3 +469,18 @@ void t.test('critical pods begin first, then by priority, then the oldest', (t) 
   );
   t.end();
 });
+
+void t.test('a pod whose device goes down stops within its grace, and stays desired', async (t) => {
+  const made = bench(t);
+  const { fake, pods } = made;
+  await running(made, named('a'));
+  t.equal(await pods.drain({ totalMs: 5_000, criticalMs: 1_000 }), 0);
+  t.match(fake.runtime.graces, [4], 'the pod’s own would be longer');
+  const { status = {}, gone } = fake.reports.at(-1) ?? {};
+  t.equal(gone, false);
+  t.match(status, { phase: 'Running', containerStatuses: [{ state: { terminated: {} } }] });
+  const late = named('b');
+  pods.setDesired([named('a'), { ...late, metadata: { ...late.metadata, name: 'late' } }]);
+  await until('the new pod to be seen', () => pods.list().length === 2);
+  t.equal(fake.runtime.containers.size, 1, 'nothing starts any more');
+});

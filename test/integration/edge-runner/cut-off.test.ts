@@ -1,0 +1,207 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t from 'tap';
+import { busyboxImage } from '../../../hack/lab/images.ts';
+import { createLab } from '../../../hack/lab/lab.ts';
+import { ensurePackages } from '../../../hack/lab/packages.ts';
+import { sweepLabs } from '../../../hack/lab/remove-lab.ts';
+import { waitFor } from '../../../hack/lab/wait.ts';
+import type { Pod } from '../../../src/kube/api.ts';
+import { CutOffSite, isReady } from './cut-off-site.ts';
+import { asDesired, makePod } from './engine.ts';
+
+const progress = (line: string): void => {
+  t.comment(line);
+};
+
+t.setTimeout(240_000);
+await ensurePackages(progress);
+await ensurePackages(progress, [{ paths: ['faketime'], debianPackage: 'faketime' }]);
+await sweepLabs({ progress });
+const lab = await createLab({ name: `cutoff-${process.pid}`, progress });
+t.teardown(() => lab.stop());
+const device = await lab.startDevice({ name: 'd' });
+const story = join(device.dir, 'story');
+await mkdir(story);
+
+const tokenVolume = {
+  name: 'token',
+  projected: { sources: [{ serviceAccountToken: { path: 'token', expirationSeconds: 3600 } }] },
+};
+
+/** Writes down its starts and its end, and lasts. */
+function worker(name: string, spec: Partial<Pod['spec']> = {}): Pod {
+  const volumes = [{ name: 'story', hostPath: { path: story } }, ...(spec.volumes ?? [])];
+  const volumeMounts = volumes.map((volume) => ({
+    name: volume.name,
+    mountPath: `/mnt/${volume.name}`,
+  }));
+  const write = (what: string): string => `echo ${what} ${name} >> /mnt/story/all`;
+  const container = (word: string, script: string): Pod['spec']['containers'][number] => ({
+    ...{ name: word, image: busyboxImage, volumeMounts },
+    command: ['sh', '-c', `${write(word)}; ${script}`],
+  });
+  const lasting = `trap '${write('end')}; exit 0' TERM; sleep 100000 & wait`;
+  return makePod(name, {
+    terminationGracePeriodSeconds: 20,
+    containers: [container('main', lasting)],
+    ...spec,
+    ...(spec.initContainers === undefined ? {} : { initContainers: [container('init', 'true')] }),
+    volumes,
+  });
+}
+
+async function written(): Promise<string[]> {
+  const text = await readFile(join(story, 'all'), 'utf8').catch(() => '');
+  return text.split('\n').filter((line) => line !== '');
+}
+
+const clearStory = (): Promise<void> => writeFile(join(story, 'all'), '');
+
+const conf = { metadata: { name: 'conf', namespace: 'berlin' }, data: { color: 'green' } };
+const rich = worker('rich', {
+  initContainers: [],
+  volumes: [
+    tokenVolume,
+    { name: 'conf', configMap: { name: 'conf' } },
+    { name: 'memory', emptyDir: { medium: 'Memory' } },
+  ],
+});
+const critical = worker('dns', { priority: 2_000_000_000 });
+const others = Array.from({ length: 8 }, (_, n) => worker(`web-${n}`));
+const site = await CutOffSite.create(device);
+site.seed(...[rich, critical, ...others].map((pod) => asDesired('Pod', pod)));
+site.seed(asDesired('ConfigMap', conf));
+site.seedToken(rich, { path: 'token', expirationSeconds: 3600 }, 'old-token');
+
+const ids = (pods: readonly Pod[]): string[] =>
+  pods.map(({ status }) => status?.containerStatuses?.[0]?.containerID ?? '').sort();
+const allReady = (pods: readonly Pod[]): boolean => pods.length === 10 && pods.every(isReady);
+
+void t.test('a device whose cloud was never seen starts all pods of its store', async (t) => {
+  await site.start();
+  const pods = await site.until('ten pods to be ready', allReady);
+  t.equal(new Set(ids(pods)).size, 10);
+  const { stdout } = await site.cli([
+    'exec',
+    'rich',
+    '--',
+    'cat',
+    '/mnt/token/token',
+    '/mnt/conf/color',
+  ]);
+  t.equal(stdout, 'old-tokengreen', 'with the last token, though it has expired');
+});
+
+void t.test('SIGTERM leaves the pods up, and the next runner takes them over', async (t) => {
+  const before = ids(await site.pods());
+  await site.stop();
+  t.equal((await device.ctr('tasks', 'ls')).match(/RUNNING/g)?.length, 20, 'pods and sandboxes');
+  await site.start();
+  t.same(ids(await site.until('ten pods to be ready', allReady)), before);
+});
+
+void t.test('after a reboot all start again, init containers and volumes too', async (t) => {
+  await clearStory();
+  await device.reboot();
+  const startedAtMs = performance.now();
+  await site.start();
+  const pods = await site.until('ten pods to be ready', allReady);
+  t.comment(`ten pods are ready ${Math.round(performance.now() - startedAtMs)} ms after the start`);
+  for (const { metadata, status } of pods) {
+    t.match(status?.containerStatuses, [{ restartCount: 1 }], metadata.name);
+  }
+  const lines = (await written()).sort();
+  const due = [
+    'init rich',
+    ...[rich, critical, ...others].map(({ metadata }) => `main ${metadata.name}`),
+  ];
+  t.same(lines, due.sort(), 'each once');
+  const { stdout } = await site.cli([
+    'exec',
+    'rich',
+    '--',
+    'cat',
+    '/mnt/token/token',
+    '/mnt/conf/color',
+  ]);
+  t.equal(stdout, 'old-tokengreen');
+  t.match(
+    (await site.cli(['exec', 'rich', '--', 'mount'])).stdout,
+    /tmpfs on \/mnt\/memory type tmpfs/,
+  );
+});
+
+void t.test(
+  'with --drain pods end with the runner, critical ones last, and start again',
+  async (t) => {
+    await site.stop();
+    await site.start('--drain', '--shutdown-grace-period', '40s');
+    await site.until('ten pods to be ready', allReady);
+    await clearStory();
+    await site.stop();
+    const lines = await written();
+    t.equal(lines.length, 10);
+    t.ok(
+      lines.every((line) => line.startsWith('end ')),
+      'each ended by itself',
+    );
+    t.equal(lines.at(-1), 'end dns');
+    t.notMatch(await device.ctr('tasks', 'ls'), /RUNNING/);
+    await site.start();
+    const pods = await site.until('ten pods to be ready', allReady);
+    for (const { metadata, status } of pods) {
+      t.match(status?.containerStatuses, [{ restartCount: 2 }], metadata.name);
+    }
+  },
+);
+
+void t.test('a pod that does not end is killed when the time is over', async (t) => {
+  await site.stop();
+  const stubborn = makePod('stubborn', {
+    terminationGracePeriodSeconds: 600,
+    containers: [{ name: 'main', image: busyboxImage, command: ['sleep', '100000'] }],
+  });
+  site.seed(asDesired('Pod', stubborn));
+  await site.start(
+    ...['--drain', '--shutdown-grace-period', '5s'],
+    ...['--shutdown-grace-period-critical-pods', '1s'],
+  );
+  await site.until('eleven pods to be ready', (pods) => pods.length === 11 && pods.every(isReady));
+  const startedAtMs = performance.now();
+  await site.stop();
+  t.ok(performance.now() - startedAtMs < 30_000);
+  await waitFor(async () => !(await device.ctr('tasks', 'ls')).includes('RUNNING'), {
+    what: 'nothing to run any more',
+    timeoutMs: 20_000,
+  });
+  t.pass('nothing runs');
+});
+
+void t.test('a clock that jumps by a year, either way, stops nothing', async (t) => {
+  await site.stop();
+  const clock = join(device.dir, 'clock');
+  await writeFile(clock, '+0d');
+  await site.startBy([
+    ...['env', 'LD_PRELOAD=/usr/$LIB/faketime/libfaketime.so.1', 'FAKETIME_NO_CACHE=1'],
+    ...['FAKETIME_DONT_FAKE_MONOTONIC=1', `FAKETIME_TIMESTAMP_FILE=${clock}`],
+  ]);
+  const allThere = (pods: readonly Pod[]): boolean => pods.length === 11 && pods.every(isReady);
+  let before = ids(await site.until('pods to be ready', allThere));
+  for (const offset of ['+365d', '-365d']) {
+    await writeFile(clock, offset);
+    t.match((await site.cli(['status'])).stdout, /Cloud: +not connected/);
+    const [victim = '', ...others] = before;
+    await device.ctr('tasks', 'kill', '-s', 'SIGKILL', victim.split('//')[1] ?? '');
+    const pods = await site.until('the killed container to be another', (found) => {
+      return allThere(found) && !ids(found).includes(victim);
+    });
+    t.ok(true, `${offset}: what ends is restarted without waiting for a year`);
+    t.same(
+      ids(pods).filter((id) => others.includes(id)),
+      others,
+      'and nothing else is',
+    );
+    before = ids(pods);
+  }
+});
