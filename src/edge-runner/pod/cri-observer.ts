@@ -9,7 +9,11 @@ import type { Clock } from './clock.ts';
 import type { ObservedContainer, ObservedPod, ObservedSandbox } from './observed.ts';
 import { annotations, labels, type PodObserver, type RuntimePod } from './runtime.ts';
 
-/** How long CRI may go on saying "running" of a process that has ended. */
+/**
+ * How soon to ask again while CRI says "running" of a process that has ended: mostly it is a matter of
+ * milliseconds, but when containerd fails to clean up it tries again only after up to five minutes.
+ */
+const firstSettleMs = 20;
 const maxSettleMs = 10_000;
 
 /** Most ends that are remembered; other users of containerd have containers, too. */
@@ -18,22 +22,19 @@ const maxEnds = 500;
 /** Reads pods from CRI. Details that can't change any more are asked for once. */
 export class CriObserver implements PodObserver {
   readonly #cri: CriClient;
-  readonly #site: string;
   readonly #clock: Clock;
   readonly #settled = new Map<string, ObservedContainer>();
   readonly #addresses = new Map<string, string[]>();
   /** When the process of a container or sandbox was heard to have ended. */
   readonly #ended = new Map<string, number>();
 
-  /** `site`: the value of the site label that marks what belongs to this runner. */
-  constructor(cri: CriClient, site: string, clock: Clock) {
+  constructor(cri: CriClient, clock: Clock) {
     this.#cri = cri;
-    this.#site = site;
     this.#clock = clock;
   }
 
   async observe(podUid: string): Promise<ObservedPod> {
-    const labelSelector = { [labels.podUid]: podUid, [labels.site]: this.#site };
+    const labelSelector = { [labels.podUid]: podUid };
     const [sandboxes, containers] = await Promise.all([
       this.#cri.listPodSandbox({ filter: { labelSelector } }),
       this.#cri.listContainers({ filter: { labelSelector } }),
@@ -43,10 +44,10 @@ export class CriObserver implements PodObserver {
       containers: (
         await Promise.all(containers.containers.map((item) => this.#container(item)))
       ).filter((container) => container !== undefined),
-      settling: [
+      settleInMs: this.#settleInMs([
         ...containers.containers.filter(({ state }) => state === 'CONTAINER_RUNNING'),
         ...sandboxes.items.filter(({ state }) => state === 'SANDBOX_READY'),
-      ].some(({ id }) => this.#isSettling(id)),
+      ]),
     };
     observed.sandboxes.sort((a, b) => b.attempt - a.attempt || b.createdAtMs - a.createdAtMs);
     observed.containers.sort((a, b) => b.attempt - a.attempt || b.createdAtMs - a.createdAtMs);
@@ -54,15 +55,14 @@ export class CriObserver implements PodObserver {
   }
 
   async list(): Promise<RuntimePod[]> {
-    const labelSelector = { [labels.site]: this.#site };
     const [sandboxes, containers] = await Promise.all([
-      this.#cri.listPodSandbox({ filter: { labelSelector } }),
-      this.#cri.listContainers({ filter: { labelSelector } }),
+      this.#cri.listPodSandbox(),
+      this.#cri.listContainers(),
     ]);
     const pods = new Map<string, RuntimePod>();
     for (const item of [...containers.containers, ...sandboxes.items]) {
       const uid = item.labels[labels.podUid];
-      if (uid === undefined) continue;
+      if (uid === undefined || !isRunners(item.labels)) continue;
       pods.set(uid, {
         uid,
         namespace: item.labels[labels.podNamespace] ?? '',
@@ -97,9 +97,12 @@ export class CriObserver implements PodObserver {
     this.#addresses.delete(id);
   }
 
-  #isSettling(id: string): boolean {
-    const endedAtMs = this.#ended.get(id);
-    return endedAtMs !== undefined && this.#clock.monotonicMs() - endedAtMs < maxSettleMs;
+  /** `running`: what CRI says runs. Undefined where nothing of it is known to have ended. */
+  #settleInMs(running: readonly { id: string }[]): number | undefined {
+    const ends = running.map(({ id }) => this.#ended.get(id)).filter((end) => end !== undefined);
+    if (ends.length === 0) return undefined;
+    const sinceMs = this.#clock.monotonicMs() - Math.max(...ends);
+    return Math.min(Math.max(sinceMs / 2, firstSettleMs), maxSettleMs);
   }
 
   async #sandbox(item: PodSandbox): Promise<ObservedSandbox> {
@@ -177,6 +180,14 @@ function userOf({ user }: ContainerStatus): Pick<ObservedContainer, 'user'> {
   if (user?.linux === undefined) return {};
   const { uid, gid, supplementalGroups } = user.linux;
   return { user: { uid, gid, supplementalGroups } };
+}
+
+/**
+ * Whether a runner made it, and not another kubelet on the same runtime. One of an earlier site counts,
+ * for a device has only one runner. A pod's own label of this name has no node's name as its value.
+ */
+function isRunners({ [labels.site]: site = '' }: Record<string, string>): boolean {
+  return site.includes('.');
 }
 
 /** The runtime tells wall-clock time. A moment in the future means that the clock was set back. */

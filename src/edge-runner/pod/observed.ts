@@ -6,8 +6,11 @@ export interface ObservedPod {
   sandboxes: ObservedSandbox[];
   /** Newest attempt first, for every container name. */
   containers: ObservedContainer[];
-  /** A container's process is known to have ended, and the runtime has not yet written down how. */
-  settling: boolean;
+  /**
+   * How soon to look again, because a container's process is known to have ended and the runtime has
+   * not yet written down how.
+   */
+  settleInMs: number | undefined;
 }
 
 export interface ObservedSandbox {

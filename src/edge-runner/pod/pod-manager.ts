@@ -119,13 +119,12 @@ export class PodManager {
   /** The process of a container or sandbox has ended: its pod looks again. */
   containerEnded(containerId: string): void {
     this.#options.context.observer.noteEnd(containerId);
-    for (const { worker } of this.#entries.values()) {
-      const { sandboxes, containers } = worker.observed;
-      const owns =
-        sandboxes.some(({ id }) => id === containerId) ||
-        containers.some(({ id }) => id === containerId);
-      if (owns) worker.wake();
-    }
+    const workers = this.list();
+    const owner = workers.find(({ observed: { sandboxes, containers } }) => {
+      return [...sandboxes, ...containers].some(({ id }) => id === containerId);
+    });
+    // One that nobody has seen yet may have begun a moment ago.
+    for (const worker of owner === undefined ? workers : [owner]) worker.wake();
   }
 
   /** Calls back once when the runtime says that a container has ended. Returns how to stop it. */

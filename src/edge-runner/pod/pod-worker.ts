@@ -32,9 +32,6 @@ export interface PodWorkerOptions {
   misfit?: Misfit | undefined;
 }
 
-/** How soon to look again for the end of a container that CRI has not written down yet. */
-const settleMs = 20;
-
 /** Keeps one pod as it should be: looks, does what follows for its life, sleeps, looks again. */
 export class PodWorker {
   readonly #context: PodContext;
@@ -54,7 +51,7 @@ export class PodWorker {
   #removed: boolean;
   #eviction: PodRejection | undefined;
   #life: Life;
-  #observed: ObservedPod = { sandboxes: [], containers: [], settling: false };
+  #observed: ObservedPod = { sandboxes: [], containers: [], settleInMs: undefined };
 
   constructor({ context, pod, lastStatus, removed = false, misfit }: PodWorkerOptions) {
     this.#context = context;
@@ -243,7 +240,7 @@ export class PodWorker {
   async #keepRunning(): Promise<number | undefined> {
     const delayMs = await this.#upkeep.round(this.#scene(this.#bringUp.signal));
     const deadlineMs = this.#deadline.remainingMs(this.#pod, this.#status.last);
-    return earliest(delayMs, deadlineMs, this.#observed.settling ? settleMs : undefined);
+    return earliest(delayMs, deadlineMs, this.#observed.settleInMs);
   }
 
   /** Stops what runs; the next runner goes on from there. */

@@ -31,6 +31,6 @@ export interface RuntimePod {
 /** What the pod engine reads of the runtime. */
 export interface PodObserver {
   observe(podUid: string): Promise<ObservedPod>;
-  /** Every pod of this site that has a sandbox or a container. */
+  /** Every pod of this device's sites, also of one that it has left, that has a sandbox or a container. */
   list(): Promise<RuntimePod[]>;
 }

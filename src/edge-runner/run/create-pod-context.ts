@@ -68,7 +68,7 @@ export async function createPodContext(options: PodContextOptions): Promise<PodC
         return labels && { name: node.nodeName, labels };
       },
     }),
-    observer: new CriObserver(cri, node.nodeName, clock),
+    observer: new CriObserver(cri, clock),
     images: new ImagePuller(cri, () => clock.monotonicMs()),
     volumes: new PodVolumes({
       rootDir: options.stateDir,

@@ -49,6 +49,9 @@ export async function killRounds(
       if (done.late.length > 0) t.comment(`still after ${lateAfterMs} ms: ${done.late.join(', ')}`);
       t.same(done.wrong, [], title);
       if (done.wrong.length === 0) continue;
+      t.comment(await cluster.site.device.ctr('tasks', 'ls'));
+      const { containers } = await scene.cri.listContainers();
+      t.comment(containers.map(({ id, state }) => `CRI: ${id} ${state}`).join('\n'));
       t.comment(`the runner says:\n${cluster.site.runner.logTail(60)}`);
       break;
     }

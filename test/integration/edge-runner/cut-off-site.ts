@@ -5,8 +5,9 @@ import { pino } from 'pino';
 import type { CommandOptions, CommandResult } from '../../../hack/lab/command.ts';
 import type { Device } from '../../../hack/lab/device.ts';
 import type { BackgroundProcess } from '../../../hack/lab/process.ts';
-import { waitFor } from '../../../hack/lab/wait.ts';
 import { ControlClient, controlSocket } from '../../../src/edge-runner/control/control-client.ts';
+import { LabError } from '../../../hack/lab/lab-error.ts';
+import { waitFor } from '../../../hack/lab/wait.ts';
 import { IdentityDraft } from '../../../src/edge-runner/join/identity-dir.ts';
 import { tokenKey } from '../../../src/edge-runner/pod/service-account-tokens.ts';
 import { openStore } from '../../../src/edge-runner/store/open-store.ts';
@@ -23,32 +24,35 @@ const program = join(import.meta.dirname, '../../../src/edge-runner/main.ts');
 export class CutOffSite {
   readonly device: Device;
   readonly #name: string;
-  readonly #privateKey: string;
+  #privateKey = '';
   #runner: BackgroundProcess | undefined;
 
-  private constructor(device: Device, name: string, privateKey: string) {
+  private constructor(device: Device, name: string) {
     this.device = device;
     this.#name = name;
-    this.#privateKey = privateKey;
   }
 
-  /** Several sites on one device take turns, each with a store of its own. */
   static async create(device: Device, name = 'berlin'): Promise<CutOffSite> {
-    const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    const privateKey = keys.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-    const site = new CutOffSite(device, name, privateKey);
+    const site = new CutOffSite(device, name);
     await mkdir(site.stateDir, { recursive: true });
+    await site.join('acme');
+    return site;
+  }
+
+  /** Gives the device an identity, as joining does; also a new one with a new tenant. */
+  async join(tenant: string): Promise<void> {
+    const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    this.#privateKey = keys.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
     const trustDomain = 'test.example';
     const keyPair = createCa({ trustDomain, nowMs: Date.now() });
     const authority = new CertificateAuthority({ keyPair, trustDomain });
-    const draft = await IdentityDraft.begin(site.stateDir, { replace: false });
+    const draft = await IdentityDraft.begin(this.stateDir, { replace: true });
     await draft.commit({
-      ...{ tenant: 'acme', site: name, addresses: [`wss://${device.hostAddress}:1`] },
-      certificate: authority.issueSite({ name, tenant: 'acme' }, keys.publicKey),
-      privateKey,
+      ...{ tenant, site: this.#name, addresses: [`wss://${this.device.hostAddress}:1`] },
+      certificate: authority.issueSite({ name: this.#name, tenant }, keys.publicKey),
+      privateKey: this.#privateKey,
       ca: authority.certificatePem,
     });
-    return site;
   }
 
   /** The site that is on a device already, of this version or another. */
@@ -74,6 +78,13 @@ export class CutOffSite {
   seed(...objects: DesiredObject[]): void {
     const store = this.#openStore();
     store.applyDelta(objects, [], true);
+    store.close();
+  }
+
+  /** Takes a pod back; the runner must not run. */
+  unseed({ metadata: { namespace = '', name } }: Pod): void {
+    const store = this.#openStore();
+    store.applyDelta([], [{ kind: 'Pod', namespace, name }], true);
     store.close();
   }
 
@@ -124,12 +135,20 @@ export class CutOffSite {
     timeoutMs = 30_000,
   ): Promise<Pod[]> {
     let last: Pod[] = [];
-    return this.runner.readyWhen(
+    const { runner } = this;
+    return waitFor(
       async () => {
+        if (!runner.isRunning()) throw new LabError('command-failed', runner.logTail());
         last = await this.pods();
         return condition(last) && last;
       },
-      { what: `${what}, but ${JSON.stringify(last.map(({ status }) => status))}`, timeoutMs },
+      {
+        ...{ what, timeoutMs },
+        explain: () =>
+          last
+            .map(({ metadata, status }) => `${metadata.name}: ${JSON.stringify(status)}\n`)
+            .join('') + runner.logTail(),
+      },
     );
   }
 
@@ -144,21 +163,6 @@ export class CutOffSite {
   /** SIGTERM, and the runner's end. */
   async stop(limitMs = 60_000): Promise<void> {
     if (this.#runner?.isRunning() === true) await this.#runner.stop(limitMs);
-  }
-
-  /** Removes every pod that is left on the device, as a test's end. */
-  async clear(): Promise<void> {
-    await this.stop();
-    const store = this.#openStore();
-    const all = store.objects().map(({ kind, namespace, name }) => ({ kind, namespace, name }));
-    store.applyDelta([], all, true);
-    store.close();
-    await this.start();
-    await waitFor(async () => (await this.pods()).length === 0, {
-      what: 'no pod to be left',
-      timeoutMs: 60_000,
-    });
-    await this.stop();
   }
 }
 

@@ -45,7 +45,7 @@ export class FakeContext {
     };
     const parts = {
       ...{ cri, clock, site: 'shop.berlin', logRoot: '/nowhere/towline-test-logs' },
-      observer: new CriObserver(cri, 'shop.berlin', clock),
+      observer: new CriObserver(cri, clock),
       images: new ImagePuller(cri, () => clock.monotonicMs()),
       events: new EventRecorder({
         clock,

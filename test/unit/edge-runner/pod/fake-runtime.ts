@@ -218,8 +218,8 @@ export class FakeRuntime {
   }
 }
 
-function matching(items: Labelled[], { filter }: ListRequest): Labelled[] {
-  const wanted = Object.entries(filter.labelSelector);
+function matching(items: Labelled[], request: ListRequest | undefined): Labelled[] {
+  const wanted = Object.entries(request?.filter.labelSelector ?? {});
   return items.filter(({ labels }) => wanted.every(([name, value]) => labels[name] === value));
 }
 

@@ -56,5 +56,5 @@ export function makeExited(fields: Partial<ObservedContainer> = {}): ObservedCon
 }
 
 export function makeObserved(fields: Partial<ObservedPod> = {}): ObservedPod {
-  return { sandboxes: [makeSandbox()], containers: [], settling: false, ...fields };
+  return { sandboxes: [makeSandbox()], containers: [], settleInMs: undefined, ...fields };
 }
