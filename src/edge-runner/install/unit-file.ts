@@ -48,7 +48,8 @@ RestartSec=2s
 WatchdogSec=3min
 # Containers outlive the runner, and so does what it started for them.
 KillMode=process
-TimeoutStopSec=30s
+# Longer than the grace of all pods when the machine goes down.
+TimeoutStopSec=60s
 OOMScoreAdjust=-999
 MemoryMax=${memoryMaxMegabytes}M
 ${stateDirectory === undefined ? '' : `StateDirectory=${stateDirectory}\nStateDirectoryMode=0700\n`}${credentials.map((credential) => `LoadCredential=${quote(credential)}\n`).join('')}

@@ -24,12 +24,13 @@ const program = join(import.meta.dirname, '../../../src/edge-runner/main.ts');
 export class CutOffSite {
   readonly device: Device;
   readonly #name: string;
-  #privateKey = '';
+  #privateKey: string;
   #runner: BackgroundProcess | undefined;
 
-  private constructor(device: Device, name: string) {
+  private constructor(device: Device, name: string, privateKey = '') {
     this.device = device;
     this.#name = name;
+    this.#privateKey = privateKey;
   }
 
   static async create(device: Device, name = 'berlin'): Promise<CutOffSite> {
@@ -163,6 +164,18 @@ export class CutOffSite {
   /** SIGTERM, and the runner's end. */
   async stop(limitMs = 60_000): Promise<void> {
     if (this.#runner?.isRunning() === true) await this.#runner.stop(limitMs);
+  }
+
+  /** Removes every pod that is left on the device, as a test's end. */
+  async clear(): Promise<void> {
+    await this.stop();
+    const store = this.#openStore();
+    const all = store.objects().map(({ kind, namespace, name }) => ({ kind, namespace, name }));
+    store.applyDelta([], all, true);
+    store.close();
+    await this.start();
+    await this.until('no pod to be left', (pods) => pods.length === 0, 60_000);
+    await this.stop();
   }
 }
 
