@@ -1,0 +1,187 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import { busyboxImage } from '../../hack/lab/images.ts';
+import { waitFor } from '../../hack/lab/wait.ts';
+import type { Node, Pod } from '../../src/kube/api.ts';
+import {
+  disconnectGraceMs,
+  isRunning,
+  onEveryControlPlane,
+  placement,
+  shellPod,
+  type Cluster,
+} from './cluster.ts';
+
+const otherImage = 'docker.io/library/busybox:other';
+
+/** A pod that writes its starts and its end into the device's `story` folder, by its name. */
+function storyPod(cluster: Cluster, name: string, word = 'first'): object {
+  return shellPod(
+    cluster,
+    name,
+    script(word),
+    { ...storyVolume(cluster), terminationGracePeriodSeconds: 10 },
+    storyMount,
+  );
+}
+
+const storyMount = {
+  volumeMounts: [{ name: 'story', mountPath: '/story' }],
+  env: [{ name: 'NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }],
+};
+
+function script(word: string): string {
+  const write = (what: string): string => `echo ${word} ${what} >> /story/$NAME`;
+  return `${write('starts')}; trap 'sleep 1; ${write('ends')}; exit 0' TERM; sleep 100000 & wait`;
+}
+
+function storyDir({ site }: Cluster): string {
+  return join(site.device.dir, 'story');
+}
+
+function storyVolume(cluster: Cluster): object {
+  return { volumes: [{ name: 'story', hostPath: { path: storyDir(cluster) } }] };
+}
+
+async function told(cluster: Cluster, name: string): Promise<string[]> {
+  const text = await readFile(join(storyDir(cluster), name), 'utf8').catch(() => '');
+  return text.split('\n').filter((line) => line !== '');
+}
+
+function containerId(pod: Pod | undefined): string | undefined {
+  return pod?.status?.containerStatuses?.[0]?.containerID;
+}
+
+async function untilNodeIs(cluster: Cluster, status: 'True' | 'Unknown'): Promise<void> {
+  await waitFor(
+    async () => {
+      const text = await cluster.kubectl('get', 'node', cluster.site.nodeName, '-o', 'json');
+      const conditions = (JSON.parse(text) as Node).status?.conditions ?? [];
+      return conditions.some(
+        (condition) => condition.type === 'Ready' && condition.status === status,
+      );
+    },
+    { what: `the node to be Ready=${status}`, timeoutMs: disconnectGraceMs + 60_000 },
+  );
+}
+
+/** What happens to pods in the cloud while their site can't be reached. */
+async function whileAway(t: Test, cluster: Cluster): Promise<void> {
+  const { site } = cluster;
+  await mkdir(storyDir(cluster), { recursive: true });
+  await site.device.ctr('images', 'tag', busyboxImage, otherImage);
+  await cluster.apply(
+    { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'conf' }, data: { a: '1' } },
+    shellPod(
+      cluster,
+      'uses',
+      'sleep 100000',
+      { volumes: [{ name: 'conf', configMap: { name: 'conf' } }] },
+      { volumeMounts: [{ name: 'conf', mountPath: '/conf' }] },
+    ),
+    storyPod(cluster, 'replaced'),
+    storyPod(cluster, 'changed'),
+    statefulSet(cluster),
+  );
+  const names = ['uses', 'replaced', 'changed', 'db-0'];
+  const before = new Map<string, Pod>();
+  for (const name of names) before.set(name, await cluster.untilPod(name, 'Running', isRunning));
+
+  await site.device.uplinkDown();
+  await untilNodeIs(cluster, 'Unknown');
+  await cluster.kubectl('delete', 'configmap', 'conf');
+  await cluster.kubectl('delete', 'pod', 'replaced', '--force', '--grace-period=0');
+  await cluster.apply(storyPod(cluster, 'replaced', 'second'));
+  await cluster.kubectl('set', 'image', 'pod/changed', `main=${otherImage}`);
+  await cluster.kubectl('delete', 'pod', 'db-0', '--wait=false');
+  const db = await cluster.untilPod('db-0', 'Terminating', ({ metadata }) => {
+    return metadata.deletionTimestamp !== undefined;
+  });
+  t.equal(db.metadata.uid, before.get('db-0')?.metadata.uid, 'a StatefulSet makes no second pod');
+  await site.device.uplinkUp();
+  await untilNodeIs(cluster, 'True');
+
+  await t.test('a ConfigMap deleted while in use leaves its pod alone', async (t) => {
+    const pod = await cluster.untilPod('uses', 'Running', isRunning);
+    t.equal(containerId(pod), containerId(before.get('uses')));
+    t.equal(await cluster.kubectl('exec', 'uses', '--', 'cat', '/conf/a'), '1');
+  });
+
+  await t.test('a pod replaced under its name ends before the new one starts', async (t) => {
+    const pod = await cluster.untilPod('replaced', 'Running', isRunning, 60_000);
+    t.not(pod.metadata.uid, before.get('replaced')?.metadata.uid);
+    t.same(await told(cluster, 'replaced'), ['first starts', 'first ends', 'second starts']);
+  });
+
+  await t.test('a pod whose image was changed runs the new one', async (t) => {
+    const pod = await cluster.untilPod(
+      'changed',
+      'restarted',
+      (found) => isRunning(found) && containerId(found) !== containerId(before.get('changed')),
+      60_000,
+    );
+    t.equal(pod.metadata.uid, before.get('changed')?.metadata.uid);
+    t.match(pod.status?.containerStatuses, [{ restartCount: 1 }]);
+  });
+
+  await t.test('a StatefulSet’s pod is replaced only when the site has ended it', async (t) => {
+    const pod = await cluster.untilPod(
+      'db-0',
+      'another',
+      (found) => isRunning(found) && found.metadata.uid !== before.get('db-0')?.metadata.uid,
+      60_000,
+    );
+    t.ok(pod);
+    t.same(await told(cluster, 'db-0'), ['db starts', 'db ends', 'db starts']);
+  });
+}
+
+function statefulSet(cluster: Cluster): object {
+  const labels = { app: 'db' };
+  const container = {
+    ...{ name: 'main', image: busyboxImage, ...storyMount },
+    command: ['sh', '-c', script('db')],
+  };
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'StatefulSet',
+    metadata: { name: 'db' },
+    spec: {
+      ...{ replicas: 1, serviceName: 'db', selector: { matchLabels: labels } },
+      template: {
+        metadata: { labels },
+        spec: {
+          ...{ ...placement(cluster), ...storyVolume(cluster), containers: [container] },
+          terminationGracePeriodSeconds: 10,
+        },
+      },
+    },
+  };
+}
+
+/** The Node object is gone, the site isn't. */
+async function nodeDeleted(t: Test, cluster: Cluster): Promise<void> {
+  const before = await cluster.untilPod('uses', 'Running', isRunning);
+  await cluster.kubectl('delete', 'node', cluster.site.nodeName);
+  await waitFor(
+    async () => {
+      const { code } = await cluster.tryKubectl(['get', 'node', cluster.site.nodeName]);
+      return code === 0;
+    },
+    { what: 'the node to be made again', timeoutMs: 30_000 },
+  );
+  await untilNodeIs(cluster, 'True');
+  await waitFor(async () => (await cluster.tryKubectl(['exec', 'uses', '--', 'true'])).code === 0, {
+    what: 'exec to work',
+    timeoutMs: 30_000,
+  });
+  const after = await cluster.pod('uses');
+  t.equal(after?.metadata.uid, before.metadata.uid);
+  t.equal(containerId(after), containerId(before), 'its pods run on');
+}
+
+await onEveryControlPlane(async (t, cluster) => {
+  await t.test('pods change while their site is away', (t) => whileAway(t, cluster));
+  await t.test('the Node is deleted while its site is there', (t) => nodeDeleted(t, cluster));
+});
