@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cgroupFolders } from '../../../hack/lab/cgroups.ts';
 import { mountsUnder } from '../../../hack/lab/mounts.ts';
+import type { Container } from '../../../src/edge-runner/cri/container-messages.ts';
 import type { CriClient } from '../../../src/edge-runner/cri/cri-client.ts';
 import { labels } from '../../../src/edge-runner/pod/runtime.ts';
 import type { Pod } from '../../../src/kube/api.ts';
@@ -44,7 +45,7 @@ export async function disagreements(scene: Scene): Promise<string[]> {
 interface DeviceView {
   /** Uids of pods of which there is something, by what it is. */
   readonly traces: Map<string, Set<string>>;
-  /** Ids of the containers by pod, in the order of their creation. */
+  /** Ids of each container's newest instance by pod, in the order of their creation. */
   readonly containers: Map<string, string[]>;
   readonly strangers: string[];
 }
@@ -62,8 +63,6 @@ async function checkMember(
   if (isOver ? phase !== 'Succeeded' : !isRunning(pod)) found.push(`${name} is ${phase}`);
   const { initContainerStatuses = [], containerStatuses = [] } = pod.status ?? {};
   const statuses = [...initContainerStatuses, ...containerStatuses];
-  const restarts = statuses.reduce((sum, { restartCount }) => sum + restartCount, 0);
-  if (restarts > 0) found.push(`${name} was restarted`);
   const reported = statuses.map(({ containerID }) => containerID?.split('//')[1] ?? '').join();
   const there = (device.containers.get(uid) ?? []).join();
   if (reported !== there) found.push(`${name} is ${reported} in the cloud, ${there} on the device`);
@@ -100,7 +99,8 @@ async function lookAtDevice({ cluster, cri }: Scene): Promise<DeviceView> {
   const folders = [join(device.dir, 'towline'), join(device.dir, 'memory')];
   const mounts = (await Promise.all(folders.map((folder) => mountsUnder(folder)))).flat();
   const known = new Set([...sandboxes.items, ...containers.containers].map(({ id }) => id));
-  const byAge = containers.containers.toSorted((a, b) => Number(a.createdAt - b.createdAt));
+  const newest = containers.containers.filter((item) => !containers.containers.some(isAfter(item)));
+  const byAge = newest.toSorted((a, b) => Number(a.createdAt - b.createdAt));
   const idsByPod = new Map<string, string[]>();
   for (const item of byAge) {
     idsByPod.set(uidOf(item), [...(idsByPod.get(uidOf(item)) ?? []), item.id]);
@@ -124,6 +124,18 @@ async function lookAtDevice({ cluster, cri }: Scene): Promise<DeviceView> {
       ...moreThanOne(sandboxes.items.map(uidOf)).map((uid) => `${uid} has several sandboxes`),
     ],
   };
+}
+
+/**
+ * Whether another is a later instance of the same container. A start that was under way when its runner
+ * was killed fails, and leaves an instance that never ran; what has run tells it itself.
+ */
+function isAfter(item: Container): (other: Container) => boolean {
+  const attempt = item.metadata?.attempt ?? 0;
+  return (other) =>
+    other.labels[labels.podUid] === item.labels[labels.podUid] &&
+    other.labels[labels.containerName] === item.labels[labels.containerName] &&
+    (other.metadata?.attempt ?? 0) > attempt;
 }
 
 function podFolders(root: string): Promise<string[]> {
