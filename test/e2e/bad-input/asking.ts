@@ -45,7 +45,7 @@ export async function asking(t: Test, cluster: Cluster): Promise<void> {
       call(
         'no such site to join',
         `token none ${here}`,
-        /cannot change site \S+\/none: there is none/,
+        /cannot read site \S+\/none: there is none/,
       ),
       call(
         'a name no site can have',

@@ -123,6 +123,14 @@ void t.test('both families where the device has both', async (t) => {
   const pod = makePod('dual', trafficPod([{ containerPort: 8080, hostPort: 18080 }]));
   const addresses = await serving(pod);
   t.match(addresses, [/^10\.86\.0\.\d+$/, /^fd00:86::[0-9a-f]+$/]);
+  // Until then the device has no address of its own to speak from (RFC 4862, section 5.4).
+  await waitFor(
+    async () => {
+      const tentative = ['-6', 'address', 'show', 'dev', bridgeName, 'tentative'];
+      return (await device.run('ip', tentative)).stdout.trim() === '';
+    },
+    { what: "the bridge's address to be its own", timeoutMs: 20_000 },
+  );
   for (const host of addresses) {
     t.match(await transfer(device, 'get', { host, port: 8080, bytes: 1000 }), { received: 1000 });
     t.equal(await echo(device, host, 5353), 'over udp');

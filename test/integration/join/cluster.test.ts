@@ -261,7 +261,7 @@ async function mistakes(t: Test, admin: string): Promise<void> {
   await says(['site', 'create', 'x', '-n', 'acme', '--node-label', 'a=b!'], /--node-label/);
   await says(['site', 'create', 'x', '-n', 'acme', '--token-ttl', 'soon'], /--token-ttl/);
   await says(['site', 'create', 'x', '-n', 'acme', '-o', 'xml'], /no output format "xml"/);
-  await says(['site', 'token', 'none', '-n', 'acme'], /cannot change site acme\/none/);
+  await says(['site', 'token', 'none', '-n', 'acme'], /cannot read site acme\/none/);
   await says(['site', 'delete', 'none', '-n', 'acme'], /there is none of that name/);
   await says(
     ['site', 'create', 'x', '-n', 'acme', '--provider-namespace', 'other'],
