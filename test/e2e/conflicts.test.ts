@@ -181,7 +181,38 @@ async function nodeDeleted(t: Test, cluster: Cluster): Promise<void> {
   t.equal(containerId(after), containerId(before), 'its pods run on');
 }
 
+/** Kubernetes evicts nothing while no node at all is ready, so there is a second site. */
+async function evicted(t: Test, cluster: Cluster): Promise<void> {
+  const { site, towline, namespace } = cluster;
+  await towline.addSite({ name: 'paris', tenant: namespace });
+  const spec = { disconnection: { policy: 'Evict', evictAfter: '5s' } };
+  await cluster.kubectl('patch', 'site', site.name, '--type=merge', '-p', JSON.stringify({ spec }));
+  const { metadata } = await cluster.untilPod('uses', 'evictable', (pod) =>
+    (pod.spec.tolerations ?? []).some(
+      ({ key, tolerationSeconds }) =>
+        key === 'node.kubernetes.io/unreachable' && tolerationSeconds === 5,
+    ),
+  );
+  const id = containerId(await cluster.pod('uses'))?.split('//')[1] ?? '';
+  await site.device.uplinkDown();
+  const evictedPod = await cluster.untilPod(
+    'uses',
+    'evicted',
+    (pod) => pod.metadata.deletionTimestamp !== undefined,
+    disconnectGraceMs + 90_000,
+  );
+  t.equal(evictedPod.metadata.uid, metadata.uid, 'it waits for its site');
+  t.ok((await site.device.ctr('tasks', 'ls')).includes(id), 'where it runs on');
+  await site.device.uplinkUp();
+  await waitFor(async () => (await cluster.pod('uses')) === undefined, {
+    what: 'the evicted pod to be gone',
+    timeoutMs: 60_000,
+  });
+  t.notOk((await site.device.ctr('tasks', 'ls')).includes(id), 'the site has ended it');
+}
+
 await onEveryControlPlane(async (t, cluster) => {
   await t.test('pods change while their site is away', (t) => whileAway(t, cluster));
   await t.test('the Node is deleted while its site is there', (t) => nodeDeleted(t, cluster));
+  await t.test('a site whose pods shall be evicted', (t) => evicted(t, cluster));
 });
