@@ -144,6 +144,11 @@ export async function withoutCrd(t: Test, cluster: Cluster): Promise<void> {
   const { lab, plane } = cluster;
   const host = lab.hostAddress;
   await cluster.towline.stopProvider();
+  const sites = await cluster.kubectl('get', 'sites', '-o', 'name');
+  for (const site of sites.trim().split('\n')) {
+    const [, name = ''] = site.split('/');
+    await cluster.towline.towlinectl('site', 'delete', name, '-n', cluster.namespace, '--force');
+  }
   await cluster.kubectl('delete', 'crd', 'sites.towline.dev', '--wait=false');
   await cluster.kubectl('wait', '--for=delete', 'crd/sites.towline.dev', '--timeout=60s');
   await endInOneLine(t, {

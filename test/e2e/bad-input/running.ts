@@ -61,9 +61,6 @@ export async function running(t: Test, cluster: Cluster, device: Device): Promis
       }),
       call('a second runner', /another runner uses \S+: stop it first/, { state: siteDir }),
       call('a file for the state', /state directory .* cannot be used/, { state: programs.runner }),
-      call('a store that is none', /can't open the store .* move it away/, {
-        state: await damaged(joined, join(dir, 'store'), 'store.db'),
-      }),
       call('a damaged key', /key\.pem is damaged; join again with --force/, {
         state: await damaged(joined, join(dir, 'key'), 'identity/key.pem'),
       }),
