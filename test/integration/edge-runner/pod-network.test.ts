@@ -117,8 +117,8 @@ void t.test('host ports, TCP and UDP', async (t) => {
 void t.test('both families where the device has both', async (t) => {
   // No pod is there; the bridge is in the device's namespace, and this process isn't.
   await device.run('ip', ['link', 'delete', bridgeName]);
-  const ipv6 = ['all', 'default'].map((name) => `net.ipv6.conf.${name}.disable_ipv6=0`);
-  await device.run('sysctl', ['-w', ...ipv6]);
+  const enable = 'for n in all default; do echo 0 > /proc/sys/net/ipv6/conf/$n/disable_ipv6; done';
+  await device.run('sh', ['-c', enable]);
   await ensure(['10.86.0.0/24', 'fd00:86::/64']);
   const pod = makePod('dual', trafficPod([{ containerPort: 8080, hostPort: 18080 }]));
   const addresses = await serving(pod);
