@@ -51,7 +51,10 @@ void t.test('versions are exact, and what is fetched has a hash', (t) => {
   t.end();
 });
 
-void t.test('the bill of materials has all that is installed in production', async (t) => {
+const npm = await promisify(execFile)('npm', ['--version']);
+const skip = Number.parseInt(npm.stdout, 10) < 10 && 'this npm is too old to know sbom';
+
+void t.test('the bill of materials has all that is installed', { skip }, async (t) => {
   const script = manifest.scripts['sbom'] ?? '';
   const { stdout } = await promisify(execFile)('sh', ['-c', script], {
     ...{ cwd: root, maxBuffer: 16 * 1024 ** 2 },
