@@ -133,8 +133,12 @@ void t.test('an ephemeral container joins a running pod and sees its target', as
   const lost = { ...shell('lost', 'true'), targetContainerName: 'nobody' };
   const debugged = { ...pod, spec: { ...pod.spec, ephemeralContainers: [debugger_, lost] } };
   engine.put(asDesired('Pod', debugged));
-  const status = await engine.until(pod, 'debugged', ({ ephemeralContainerStatuses: [it] = [] }) =>
-    Boolean(it?.state.running),
+  const status = await engine.until(
+    pod,
+    'debugged',
+    ({ ephemeralContainerStatuses: [joined, refused] = [] }) =>
+      joined?.state.running !== undefined &&
+      refused?.state.waiting?.reason === 'CreateContainerConfigError',
   );
   t.match(status.ephemeralContainerStatuses, [
     { name: 'debugger', ready: false, restartCount: 0 },
