@@ -1,5 +1,6 @@
 import { chmod, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream/promises';
 import type { Logger } from 'pino';
 import { ProtocolError } from '../../protocol/errors.ts';
 import { CriError } from '../cri/cri-error.ts';
@@ -107,15 +108,7 @@ function sendJson(response: ServerResponse, status: number, value: unknown): voi
 async function sendBytes(response: ServerResponse, bytes: AsyncIterable<Buffer>): Promise<void> {
   response.writeHead(200, { 'content-type': 'text/plain' });
   response.flushHeaders();
-  for await (const chunk of bytes) {
-    if (response.destroyed) return;
-    if (response.write(chunk)) continue;
-    await new Promise<void>((resolve) => {
-      response.once('drain', resolve);
-      response.once('close', resolve);
-    });
-  }
-  response.end();
+  await pipeline(bytes, response);
 }
 
 function refusalOf(error: unknown): { status: number; message: string } | undefined {

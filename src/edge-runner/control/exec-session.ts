@@ -75,13 +75,19 @@ class ExecSession {
   async run(): Promise<number> {
     const socket = this.#socket;
     const closed = new Promise<void>((resolve, reject) => {
-      socket.on('message', (data) => {
-        this.#take(data as Buffer);
-      });
-      socket.once('error', (cause) => {
-        const message = `the container runtime ended the command's streams: ${cause.message}`;
+      const fail = (cause: unknown): void => {
+        const why = cause instanceof Error ? cause.message : String(cause);
+        const message = `the container runtime ended the command's streams: ${why}`;
         reject(new RunnerError('EXEC_FAILED', message, { cause }));
+      };
+      socket.on('message', (data) => {
+        try {
+          this.#take(data as Buffer);
+        } catch (cause) {
+          fail(cause);
+        }
       });
+      socket.once('error', fail);
       socket.once('close', () => {
         resolve();
       });
@@ -121,8 +127,13 @@ class ExecSession {
     if (tty) terminal.stdin.setRawMode?.(false);
   }
 
+  /** No more is read than the command takes. */
   readonly #type = (chunk: Buffer): void => {
-    this.#send(channels.stdin, chunk);
+    const { stdin } = this.#options.terminal;
+    stdin.pause();
+    this.#send(channels.stdin, chunk, () => {
+      if (this.#socket.readyState === WebSocket.OPEN) stdin.resume();
+    });
   };
 
   readonly #resize = (): void => {
@@ -131,9 +142,9 @@ class ExecSession {
     this.#send(channels.resize, Buffer.from(JSON.stringify({ Width: columns, Height: rows })));
   };
 
-  #send(channel: number, bytes: Buffer): void {
+  #send(channel: number, bytes: Buffer, sent?: () => void): void {
     if (this.#socket.readyState !== WebSocket.OPEN) return;
-    this.#socket.send(Buffer.concat([Buffer.from([channel]), bytes]));
+    this.#socket.send(Buffer.concat([Buffer.from([channel]), bytes]), sent);
   }
 
   #take(message: Buffer): void {
