@@ -1,16 +1,14 @@
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { performance } from 'node:perf_hooks';
-import { findControlPlanes } from '../hack/lab/control-planes.ts';
 import { kubectlChecked, spawnKubectl } from '../hack/lab/kubectl.ts';
-import { createLab } from '../hack/lab/lab.ts';
-import { ensurePackages } from '../hack/lab/packages.ts';
-import { sweepLabs } from '../hack/lab/remove-lab.ts';
-import { type LabSite, startTowline, type Towline } from '../hack/lab/towline.ts';
+import { chosenRunner } from '../hack/lab/runner-program.ts';
+import type { LabSite, Towline } from '../hack/lab/towline.ts';
 import { CriClient } from '../src/edge-runner/cri/cri-client.ts';
 import { GrpcChannel } from '../src/edge-runner/cri/grpc-channel.ts';
+import { namespace, startIdleSite } from './idle-site.ts';
+import { median, round } from './statistics.ts';
 
-const namespace = 'bench';
 const copies = 20;
 const copyBytes = 256 * 1024 * 1024;
 const dd = ['dd', 'if=/dev/zero', 'bs=64k', 'count=4096'];
@@ -25,38 +23,14 @@ const progress = (line: string): void => {
  * same `true` asked of containerd alone.
  */
 export async function run(): Promise<Record<string, number>> {
-  await ensurePackages(progress);
-  await sweepLabs({ progress });
-  const { found } = await findControlPlanes(progress);
-  const [binaries] = found;
-  if (binaries === undefined) throw new RangeError('no control plane was found');
-  const lab = await createLab({ name: `bench-${process.pid}`, progress });
+  const idleSite = await startIdleSite(chosenRunner(), progress);
+  const { lab, towline, site } = idleSite;
   try {
-    const plane = await lab.startControlPlane({ binaries });
-    const towline = await startTowline({ lab, plane });
-    const site = await towline.addSite({ name: 'site', tenant: namespace });
-    await startPod(plane.adminKubeconfig, site.nodeName);
+    await idleSite.addPods(['target']);
     return { ...(await measureCopies(towline, site)), ...(await measureCalls(towline, site)) };
   } finally {
     await lab.stop();
   }
-}
-
-async function startPod(kubeconfig: string, nodeName: string): Promise<void> {
-  const pod = {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name: 'target', namespace },
-    spec: {
-      nodeName,
-      containers: [
-        { name: 'main', image: 'docker.io/library/busybox:1.36', command: ['sleep', '100000'] },
-      ],
-    },
-  };
-  await kubectlChecked(kubeconfig, ['apply', '-f', '-'], { input: JSON.stringify(pod) });
-  const condition = ['wait', '--for=condition=Ready', '--timeout=60s', 'pod/target'];
-  await kubectlChecked(kubeconfig, ['-n', namespace, ...condition]);
 }
 
 async function measureCopies(towline: Towline, site: LabSite): Promise<Record<string, number>> {
@@ -74,7 +48,7 @@ async function measureCopies(towline: Towline, site: LabSite): Promise<Record<st
     });
   }
   return {
-    copy_p50_mb_s: round(median(rates)),
+    copy_p50_mb_s: median(rates),
     copy_min_mb_s: round(Math.min(...rates)),
     copies_failed: failed,
     provider_mb_after_5: memory[4]?.provider ?? NaN,
@@ -111,9 +85,9 @@ async function measureCalls(
     runtime.push(performance.now() - startedAtMs);
   }
   return {
-    exec_true_p50_ms: round(median(ours)),
-    kubectl_p50_ms: round(median(floors)),
-    containerd_p50_ms: round(median(runtime)),
+    exec_true_p50_ms: median(ours),
+    kubectl_p50_ms: median(floors),
+    containerd_p50_ms: median(runtime),
   };
 }
 
@@ -126,12 +100,4 @@ async function timed(kubeconfig: string, args: string[]): Promise<number> {
 async function residentMb(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   return round(Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) / 1024);
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
-}
-
-function round(value: number): number {
-  return Math.round(value * 10) / 10;
 }

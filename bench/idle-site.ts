@@ -6,14 +6,16 @@ import { ensurePackages } from '../hack/lab/packages.ts';
 import type { Progress } from '../hack/lab/progress.ts';
 import { sweepLabs } from '../hack/lab/remove-lab.ts';
 import type { RunnerProgram } from '../hack/lab/runner-program.ts';
-import { startTowline, type LabSite } from '../hack/lab/towline.ts';
+import { startTowline, type LabSite, type Towline } from '../hack/lab/towline.ts';
 import { waitFor } from '../hack/lab/wait.ts';
 
-const namespace = 'bench';
+/** Where the pods of benchmarks are. */
+export const namespace = 'bench';
 
 /** A site on a real cluster, with pods that do nothing. */
 export interface IdleSite {
   readonly lab: Lab;
+  readonly towline: Towline;
   readonly site: LabSite;
   /** Creates pods, and waits until all are Ready. */
   addPods(names: readonly string[]): Promise<void>;
@@ -33,7 +35,7 @@ export async function startIdleSite(runner: RunnerProgram, progress: Progress): 
     const plane = await lab.startControlPlane({ binaries });
     const towline = await startTowline({ lab, plane, runner });
     const site = await towline.addSite({ name: 'site', tenant: namespace });
-    return new LabIdleSite(lab, site, plane.adminKubeconfig);
+    return new LabIdleSite(lab, towline, site);
   } catch (error) {
     await lab.stop();
     throw error;
@@ -42,13 +44,13 @@ export async function startIdleSite(runner: RunnerProgram, progress: Progress): 
 
 class LabIdleSite implements IdleSite {
   readonly lab: Lab;
+  readonly towline: Towline;
   readonly site: LabSite;
-  readonly #kubeconfig: string;
 
-  constructor(lab: Lab, site: LabSite, kubeconfig: string) {
+  constructor(lab: Lab, towline: Towline, site: LabSite) {
     this.lab = lab;
+    this.towline = towline;
     this.site = site;
-    this.#kubeconfig = kubeconfig;
   }
 
   async addPods(names: readonly string[]): Promise<void> {
@@ -58,7 +60,7 @@ class LabIdleSite implements IdleSite {
       '-o=jsonpath={range .items[*]}{.status.conditions[?(@.type=="Ready")].status} {end}';
     await waitFor(
       async () => {
-        const { stdout } = await kubectl(this.#kubeconfig, [
+        const { stdout } = await kubectl(this.towline.kubeconfig, [
           '-n',
           namespace,
           'get',
@@ -77,14 +79,15 @@ class LabIdleSite implements IdleSite {
   }
 
   async #kubectl(args: readonly string[], input = ''): Promise<void> {
-    await kubectlChecked(this.#kubeconfig, ['-n', namespace, ...args], {
+    await kubectlChecked(this.towline.kubeconfig, ['-n', namespace, ...args], {
       input,
       timeoutMs: 180_000,
     });
   }
 }
 
-function idlePod(name: string): object {
+/** A pod for the site that does nothing. */
+export function idlePod(name: string): object {
   return {
     apiVersion: 'v1',
     kind: 'Pod',

@@ -1,10 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { pino } from 'pino';
-import { findControlPlanes } from '../hack/lab/control-planes.ts';
-import { createLab } from '../hack/lab/lab.ts';
-import { ensurePackages } from '../hack/lab/packages.ts';
-import { sweepLabs } from '../hack/lab/remove-lab.ts';
-import { startTowline } from '../hack/lab/towline.ts';
+import { chosenRunner } from '../hack/lab/runner-program.ts';
 import { waitFor } from '../hack/lab/wait.ts';
 import { CriClient } from '../src/edge-runner/cri/cri-client.ts';
 import { GrpcChannel } from '../src/edge-runner/cri/grpc-channel.ts';
@@ -14,9 +10,10 @@ import { KubeClient } from '../src/provider/kube-client/kube-client.ts';
 import { loadKubeConfig } from '../src/provider/kube-client/kube-config.ts';
 import { resources } from '../src/provider/kube-client/resource-type.ts';
 import { FloorPod } from './floor-pod.ts';
+import { idlePod, namespace, startIdleSite } from './idle-site.ts';
+import { median, round } from './statistics.ts';
 
 const count = 10;
-const namespace = 'bench';
 const log = pino({ level: 'silent' });
 const progress = (line: string): void => {
   console.error(`· ${line}`);
@@ -27,20 +24,13 @@ const progress = (line: string): void => {
  * there; in turn with the same through CRI alone, which is the floor. All in milliseconds.
  */
 export async function run(): Promise<Record<string, number>> {
-  await ensurePackages(progress);
-  await sweepLabs({ progress });
-  const { found } = await findControlPlanes(progress);
-  const [binaries] = found;
-  if (binaries === undefined) throw new RangeError('no control plane was found');
-  const lab = await createLab({ name: `bench-${process.pid}`, progress });
+  const { lab, towline, site } = await startIdleSite(chosenRunner(), progress);
+  const { device } = site;
   const stop = new AbortController();
   try {
-    const plane = await lab.startControlPlane({ binaries });
-    const towline = await startTowline({ lab, plane });
-    const { device } = await towline.addSite({ name: 'site', tenant: namespace });
     const cri = new CriClient(new GrpcChannel({ socketPath: device.socket }));
     const floor = (name: string): FloorPod => new FloorPod(cri, name, device);
-    const client = new KubeClient({ config: loadKubeConfig({ file: plane.adminKubeconfig }), log });
+    const client = new KubeClient({ config: loadKubeConfig({ file: towline.kubeconfig }), log });
     const pods = new PodClock(client, stop.signal);
     await pods.start();
     return await measure(pods, floor);
@@ -101,7 +91,7 @@ class PodClock {
   async time(name: string, remove = true): Promise<number> {
     const ready = new Promise<void>((resolve) => this.#waiting.set(name, resolve));
     const startedAtMs = performance.now();
-    await this.#client.create(resources.pods, benchPod(name), { namespace });
+    await this.#client.create(resources.pods, idlePod(name), { namespace });
     await ready;
     const tookMs = performance.now() - startedAtMs;
     if (remove) await this.remove(name);
@@ -120,35 +110,4 @@ class PodClock {
   async removeAll(): Promise<void> {
     await Promise.all(this.#informer.list().map((pod) => this.remove(pod.metadata.name)));
   }
-}
-
-function benchPod(name: string): object {
-  return {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name },
-    spec: {
-      nodeSelector: { 'towline.dev/site': 'site' },
-      tolerations: [{ key: 'towline.dev/site', operator: 'Exists' }],
-      terminationGracePeriodSeconds: 0,
-      containers: [
-        {
-          ...{ name: 'main', image: 'docker.io/library/busybox:1.36' },
-          command: ['sleep', '1000000'],
-        },
-      ],
-    },
-  };
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length / 2;
-  const low = sorted[Math.floor(middle - 0.5)] ?? NaN;
-  const high = sorted[Math.floor(middle)] ?? NaN;
-  return round((low + high) / 2);
-}
-
-function round(value: number): number {
-  return Math.round(value * 10) / 10;
 }
