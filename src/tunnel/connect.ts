@@ -21,6 +21,11 @@ export type LinkState =
 export interface ConnectOptions extends DialOptions {
   readonly onSession: (session: Session, address: string) => void;
   readonly onState?: (state: LinkState) => void;
+  /**
+   * Called after a failure that may be mended at this end; the next dial waits for it as well as for
+   * the delay. It must never reject, and end soon when `signal` aborts.
+   */
+  readonly mend?: (error: TunnelError) => Promise<void>;
   /** A number in [0, 1), for the jitter. */
   readonly random?: () => number;
 }
@@ -68,7 +73,7 @@ class Link {
       const maxMs = rejections.has(error.code) ? maxRejectedDelayMs : maxReconnectDelayMs;
       const retryInMs = Math.round(this.#backOff.next(maxMs));
       this.#options.onState?.({ kind: 'disconnected', error, retryInMs });
-      await this.#sleep(retryInMs);
+      await Promise.all([this.#options.mend?.(error), this.#sleep(retryInMs)]);
     }
     await Promise.all([...this.#sessions].map((session) => session.closed));
   }

@@ -20,17 +20,15 @@ const forbidden = 403;
  */
 export class KeyRenewal {
   readonly #options: KeyRenewalOptions;
-  #running = false;
 
   constructor(options: KeyRenewalOptions) {
     this.#options = options;
   }
 
-  /** Hears why a dial failed; the dial after a renewal has the new certificate. Never rejects. */
+  /** Hears why a dial failed; the next one waits for this, and has the new certificate. Never rejects. */
   async dialFailed({ code, detail }: TunnelError, signal: AbortSignal): Promise<void> {
-    if (code !== 'HTTP_REJECTED' || this.#running) return;
+    if (code !== 'HTTP_REJECTED') return;
     if (detail.status !== unauthorized && detail.status !== forbidden) return;
-    this.#running = true;
     const { credentials, environment, log } = this.#options;
     try {
       if (await credentials.reload()) {
@@ -46,8 +44,6 @@ export class KeyRenewal {
       const fields = error instanceof JoinError ? { code: error.code } : { err: error };
       const why = error instanceof Error ? error.message : String(error);
       log.warn(fields, `the site's certificate was not renewed: ${why}`);
-    } finally {
-      this.#running = false;
     }
   }
 }

@@ -18,6 +18,8 @@ interface LinkOptions {
   streams: Pick<StreamServer, 'accept'>;
   onState: (state: LinkState) => void;
   log: Logger;
+  /** As `ConnectOptions.random`. */
+  random?: () => number;
 }
 
 /** How long after an exchange ended a new one is begun on the same connection: doubling up to the last. */
@@ -38,7 +40,7 @@ export class Link {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { credentials, environment, streams } = this.#options;
+    const { credentials, environment, streams, random } = this.#options;
     await connectTunnel({
       addresses: credentials.identity.addresses.map((address) => new URL(tunnelPath, address).href),
       // Asked for each dial: certificates change while the runner runs.
@@ -50,6 +52,7 @@ export class Link {
       },
       proxyEnvironment: environment,
       signal,
+      ...(random === undefined ? {} : { random }),
       session: {
         onStream: (stream) => {
           streams.accept(stream);
@@ -60,9 +63,8 @@ export class Link {
       },
       onState: (state) => {
         this.#tell(state);
-        if (state.kind !== 'disconnected') return;
-        this.#keep(this.#renewal.dialFailed(state.error, signal));
       },
+      mend: (error) => this.#renewal.dialFailed(error, signal),
     });
     this.#current?.abort();
     await Promise.all(this.#exchanges);

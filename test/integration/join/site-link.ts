@@ -102,8 +102,15 @@ export interface Device {
   stop(): Promise<void>;
 }
 
-/** The part of a runner that keeps the link, with the identity of a state directory. */
-export async function startDevice(t: Test, dir: string): Promise<Device> {
+/**
+ * The part of a runner that keeps the link, with the identity of a state directory. `random`: in
+ * place of chance, for its back-off.
+ */
+export async function startDevice(
+  t: Test,
+  dir: string,
+  options: { random?: () => number } = {},
+): Promise<Device> {
   const lines: Device['lines'] = [];
   const log: Logger = pino(
     { base: null },
@@ -130,7 +137,7 @@ export async function startDevice(t: Test, dir: string): Promise<Device> {
   const stop = new AbortController();
   const link = new Link({
     onState: () => undefined,
-    ...{ credentials, environment: {}, streams, log },
+    ...{ credentials, environment: {}, streams, log, ...options },
     sync: { run: held },
     report: { run: () => new Promise(() => undefined) },
   });

@@ -137,3 +137,37 @@ void t.test(
     await runner.stop();
   },
 );
+
+void t.test('what mends this end is waited for before the next dial', async (t) => {
+  const server = await provider(t);
+  const { port } = server;
+  await server.stop();
+  const mended = Promise.withResolvers<undefined>();
+  const told: string[] = [];
+  const abort = new AbortController();
+  const dialled = Promise.withResolvers<undefined>();
+  const done = connectTunnel({
+    addresses: [server.address],
+    tls: certificates.client,
+    signal: abort.signal,
+    session: { onStream: echo },
+    random: () => 0,
+    onSession: () => {
+      dialled.resolve(undefined);
+    },
+    onState: ({ kind }) => told.push(kind),
+    mend: async ({ code }) => {
+      told.push(code);
+      await provider(t, port);
+      await mended.promise;
+    },
+  });
+  // The listener is there, and nobody dials it.
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  t.strictSame(told, ['connecting', 'disconnected', 'CONNECTION_REFUSED']);
+  mended.resolve(undefined);
+  await dialled.promise;
+  t.strictSame(told.slice(3, 4), ['connecting']);
+  abort.abort();
+  await done;
+});
