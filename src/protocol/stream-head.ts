@@ -20,6 +20,8 @@ const sync = v.object({
   type: v.literal('sync'),
   protocolVersion: v.number(),
   runnerVersion: v.string(),
+  /** Kinds of objects that the runner takes; `firstKinds` where it doesn't say. */
+  kinds: v.optional(v.array(v.string())),
   /** The runner takes `patch` in deltas. */
   patches: v.optional(v.boolean()),
 });
@@ -109,6 +111,7 @@ export const providerStreamHead = v.variant('type', [
 ]);
 export type ProviderStreamHead = v.InferOutput<typeof providerStreamHead>;
 
+export type SyncHead = v.InferOutput<typeof sync>;
 export type LogsHead = v.InferOutput<typeof logs>;
 export type ExecHead = v.InferOutput<typeof exec>;
 export type AttachHead = v.InferOutput<typeof attach>;

@@ -13,19 +13,28 @@ import * as v from 'valibot';
  * ```
  */
 
-/** Kinds of objects that a site can hold; `ServiceLinks` are made by the provider, of Services. */
-export const desiredKind = v.picklist([
+/** Kinds that a runner takes that doesn't say which: those from before runners said it. Never changed. */
+export const firstKinds = [
   'Pod',
   'ConfigMap',
   'Secret',
   'ServiceLinks',
   'RuntimeClass',
   'Node',
-]);
-export type DesiredKind = v.InferOutput<typeof desiredKind>;
+] as const;
+
+/**
+ * Kinds of objects that a site can hold; `ServiceLinks` are made by the provider, of Services. A new
+ * one is sent only to runners that name it in their head.
+ */
+export const desiredKinds = [...firstKinds] as const;
+export type DesiredKind = (typeof desiredKinds)[number];
+
+/** Any kind: what one end doesn't know it leaves as it is, and the rest goes on. */
+const kind = v.pipe(v.string(), v.regex(/^[A-Z][A-Za-z0-9]{0,62}$/));
 
 const identity = {
-  kind: desiredKind,
+  kind,
   namespace: v.string(),
   name: v.string(),
 };

@@ -4,6 +4,7 @@ import { maxDeltaBytes, maxMessageBytes } from '../../protocol/limits.ts';
 import { parseMessage } from '../../protocol/parse.ts';
 import { protocolVersion, type RunnerStreamHead } from '../../protocol/stream-head.ts';
 import {
+  desiredKinds,
   syncFromProvider,
   type DesiredObject,
   type PatchedObject,
@@ -56,7 +57,8 @@ export class SyncClient {
   async #converse(stream: TunnelStream, signal: AbortSignal): Promise<void> {
     const { state, runnerVersion } = this.#options;
     const patches = this.#takesPatches;
-    const head: RunnerStreamHead = { type: 'sync', protocolVersion, runnerVersion, patches };
+    const kinds = [...desiredKinds];
+    const head: RunnerStreamHead = { type: 'sync', protocolVersion, runnerVersion, kinds, patches };
     await writeFrame(stream, head);
     await send(stream, { type: 'state', digest: state.digest() });
     const reader = new FrameReader(stream, maxMessageBytes);

@@ -10,6 +10,8 @@ export interface DesiredSiteOptions {
   nodeName: string;
   pods: BoundPods;
   sources: DesiredSources;
+  /** Kinds that the site takes, see `takenKinds`. Pods go to it also when they name others. */
+  kinds: ReadonlySet<string>;
   /** Called when `wanted()` may have changed. */
   onChange: () => void;
 }
@@ -68,7 +70,7 @@ export class DesiredSite {
       }
     }
     for (const key of objects.keys()) unknown.delete(key);
-    return { objects, unknown };
+    return { objects, unknown, kinds: this.#options.kinds };
   }
 
   close(): void {
@@ -97,7 +99,7 @@ export class DesiredSite {
 
   /** A pod that was complete stays so; a pod of another uid is another pod. */
   #describe(pod: Pod, previous: KnownPod | undefined): KnownPod {
-    const references = referencesOf(pod);
+    const references = referencesOf(pod).filter(({ kind }) => this.#options.kinds.has(kind));
     const wasComplete =
       previous?.pod.metadata.uid === pod.metadata.uid && previous?.complete === true;
     const complete = wasComplete || !references.some(({ kind }) => lookedUp.has(kind));

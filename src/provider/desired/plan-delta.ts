@@ -13,6 +13,8 @@ export interface WantedObjects {
   objects: ReadonlyMap<string, DesiredObject>;
   /** Keys of what is wanted but can't be read at the moment: what the site holds of it, it keeps. */
   unknown: ReadonlySet<string>;
+  /** What this speaks of, and both ends know: what the site holds of other kinds, it keeps. */
+  kinds: ReadonlySet<string>;
 }
 
 /** What the site holds, by `objectKey`. */
@@ -95,6 +97,7 @@ function lacksPods({ unknown }: WantedObjects): boolean {
 function removals(held: HeldObjects, wanted: WantedObjects): RemovedObject[] {
   return [...held]
     .filter(([key]) => !wanted.objects.has(key) && !wanted.unknown.has(key))
+    .filter(([, { kind }]) => wanted.kinds.has(kind))
     .map(([, { kind, namespace, name }]) => ({ kind, namespace, name }));
 }
 

@@ -2,11 +2,16 @@ import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import { ProtocolError } from '../../protocol/errors.ts';
 import type { ReportFromProvider } from '../../protocol/report.ts';
-import { protocolVersion, type RunnerStreamHead } from '../../protocol/stream-head.ts';
-import type { DesiredObject, SyncFromProvider } from '../../protocol/sync.ts';
+import {
+  protocolVersion,
+  type RunnerStreamHead,
+  type SyncHead,
+} from '../../protocol/stream-head.ts';
+import { type DesiredObject, desiredKinds, type SyncFromProvider } from '../../protocol/sync.ts';
 import { DesiredSite, type DesiredSources } from '../desired/desired-site.ts';
 import { PastVersions } from '../desired/past-versions.ts';
 import { SyncServer } from '../desired/sync-server.ts';
+import { takenKinds } from '../desired/taken-kinds.ts';
 import type { BoundPods } from '../pod/pod-index.ts';
 import { type ReportSink, ReportServer } from '../report/report-server.ts';
 import { messageStream } from './message-stream.ts';
@@ -51,14 +56,13 @@ export class SiteStreams {
         `runner ${head.runnerVersion} speaks version ${head.protocolVersion}, not ${protocolVersion}`,
       );
     }
-    await this.#sync(nodeName, stream, { log, patches: head.patches === true });
+    await this.#sync(nodeName, stream, head, log);
   }
 
-  async #sync(
-    nodeName: string,
-    stream: Duplex,
-    { log, patches }: { log: Logger; patches: boolean },
-  ): Promise<void> {
+  async #sync(nodeName: string, stream: Duplex, head: SyncHead, log: Logger): Promise<void> {
+    const kinds = takenKinds(head.kinds);
+    const withheld = desiredKinds.filter((kind) => !kinds.has(kind));
+    if (withheld.length > 0) log.info({ runner: head.runnerVersion, withheld }, 'older runner');
     const closed = new AbortController();
     stream.once('close', () => {
       closed.abort();
@@ -69,6 +73,7 @@ export class SiteStreams {
       nodeName,
       pods,
       sources,
+      kinds,
       onChange: () => {
         server.changed();
       },
@@ -76,7 +81,7 @@ export class SiteStreams {
     const server = new SyncServer({
       stream: messageStream<SyncFromProvider>(stream),
       wanted: desired,
-      past: patches ? this.#past : undefined,
+      past: head.patches === true ? this.#past : undefined,
       onOversized,
       log,
     });

@@ -20,7 +20,7 @@ import {
   runnerStreamHead,
 } from '../../../src/protocol/stream-head.ts';
 import {
-  desiredKind,
+  desiredKinds,
   desiredObject,
   heldObject,
   syncFromProvider,
@@ -98,8 +98,7 @@ void t.test('the digest is the one that is described', async (t) => {
   const lines = 'ConfigMap/shop/web/u-1/00ff\nPod/shop/web/u-1/00ff';
   t.equal(digestOf([object, other]), createHash('sha256').update(lines).digest('hex'));
   t.equal(digestOf([]), createHash('sha256').digest('hex'));
-  for (const kind of desiredKind.options)
-    t.ok(chapterOf('## Desired state').includes(`\`${kind}\``));
+  for (const kind of desiredKinds) t.ok(chapterOf('## Desired state').includes(`\`${kind}\``));
 });
 
 /** From a heading to the next of the same or a higher level. */

@@ -4,7 +4,7 @@ import { waitFor } from '../../../../hack/lab/wait.ts';
 import { DesiredState } from '../../../../src/edge-runner/sync/desired-state.ts';
 import { SyncClient } from '../../../../src/edge-runner/sync/sync-client.ts';
 import { digestOf } from '../../../../src/protocol/digest.ts';
-import type { DesiredObject } from '../../../../src/protocol/sync.ts';
+import { type DesiredObject, desiredKinds } from '../../../../src/protocol/sync.ts';
 import { ProviderEnd, type ProviderStream } from '../provider-end.ts';
 import { FakeStore } from '../report/fake-store.ts';
 
@@ -70,6 +70,27 @@ void t.test('a delta in several messages is committed once, as a whole', async (
   t.match(await stream.read(), { type: 'ack' });
   t.equal(store.writes, 1);
   t.same(changes[0], ['a', 'b']);
+});
+
+void t.test('a kind that this runner does not know is held, and stops nothing', async (t) => {
+  const { store, state, changes, stream } = await bench(t);
+  t.same(stream.head['kinds'], desiredKinds);
+  const later = { ...pod('later'), kind: 'FromTheFuture' };
+  await stream.send(delta([later, pod('a')], [later, pod('a')]));
+  t.match(await stream.read(), { type: 'ack', digest: digestOf([later, pod('a')]) });
+  t.same(changes[0], ['later', 'a']);
+  t.equal(state.pods().length, 1);
+  t.equal(new DesiredState(store).held().length, 2, 'it is on disk');
+  const remove = [{ kind: 'FromTheFuture', namespace: 'berlin', name: 'later' }];
+  await stream.send({ ...delta([], [pod('a')]), remove });
+  t.match(await stream.read(), { type: 'ack', digest: digestOf([pod('a')]) });
+});
+
+void t.test('a kind that would blur the digest is refused', async (t) => {
+  const { stream, ended } = await bench(t);
+  const blurred = { ...pod('a'), kind: 'Pod/berlin' };
+  await stream.send(delta([blurred], [blurred]));
+  t.match(await ended, { code: 'INVALID_MESSAGE' });
 });
 
 void t.test('a partial delta is not taken for everything', async (t) => {

@@ -1,10 +1,14 @@
 import t from 'tap';
 import type { Pod } from '../../../../src/kube/api.ts';
+import { desiredKinds } from '../../../../src/protocol/sync.ts';
 import { DesiredSite } from '../../../../src/provider/desired/desired-site.ts';
 import { PodIndex } from '../../../../src/provider/pod/pod-index.ts';
 import { CacheFake, emptySource, podOf, present, SourceFake, turns } from './desired-fixture.ts';
 
-function scene(initial: Pod[] = []): {
+function scene(
+  initial: Pod[] = [],
+  kinds: readonly string[] = desiredKinds,
+): {
   cache: CacheFake<Pod>;
   secrets: SourceFake;
   configMaps: SourceFake;
@@ -25,6 +29,7 @@ function scene(initial: Pod[] = []): {
       ...{ ConfigMap: configMaps, Secret: secrets },
       ...{ ServiceLinks: emptySource, RuntimeClass: emptySource, Node: emptySource },
     },
+    kinds: new Set(kinds),
     onChange: () => (changes += 1),
   });
   return { cache, secrets, configMaps, index, site, changes: () => changes };
@@ -56,6 +61,15 @@ void t.test('a new pod appears together with what it names', async (t) => {
   t.same(keys(site), ['Pod/n/a', 'Secret/n/s']);
   t.ok(changes() > before);
   t.end();
+});
+
+void t.test('a kind that a site does not take is neither looked up nor waited for', async (t) => {
+  const { cache, secrets, site } = scene([], ['Pod', 'ConfigMap']);
+  cache.set(podOf('a', withSecret));
+  await turns();
+  t.same(keys(site), ['Pod/n/a']);
+  t.equal(secrets.holds.size, 0);
+  t.equal(site.wanted().unknown.size, 0);
 });
 
 void t.test('a Secret that does not exist holds up no pod', async (t) => {

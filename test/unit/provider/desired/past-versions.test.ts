@@ -29,7 +29,11 @@ function delta(
   before: DesiredObject,
   after: DesiredObject,
 ): ReturnType<typeof planDelta> {
-  const wanted = { objects: new Map([[objectKey(after), after]]), unknown: new Set<string>() };
+  const wanted = {
+    objects: new Map([[objectKey(after), after]]),
+    unknown: new Set<string>(),
+    kinds: new Set(['ConfigMap']),
+  };
   const held = new Map([[objectKey(before), before]]);
   return planDelta(held, wanted, limits, (from, to) => past.patch(from, to));
 }

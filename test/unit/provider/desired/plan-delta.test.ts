@@ -22,6 +22,7 @@ function wanted(objects: DesiredObject[], unknown: string[] = []): WantedObjects
   return {
     objects: new Map(objects.map((o) => [objectKey(o), o])),
     unknown: new Set(unknown),
+    kinds: new Set(['ConfigMap']),
   };
 }
 
@@ -37,6 +38,15 @@ void t.test('only what is new, changed or gone is in a delta', (t) => {
   t.equal(plan.messages.length, 1);
   t.equal(plan.digest, wantedDigest(goal));
   t.equal(plan.digest, digestOf(plan.after.values()));
+  t.end();
+});
+
+void t.test('what a site holds of a kind that is not spoken of stays as it is', (t) => {
+  const other = { ...object('later'), kind: 'FromTheFuture' };
+  const held = heldAll(wanted([object('gone'), other]));
+  const plan = planDelta(held, wanted([]), limits);
+  t.same(plan.messages[0]?.remove, [{ kind: 'ConfigMap', namespace: 'n', name: 'gone' }]);
+  t.equal(plan.digest, digestOf([other]), 'and counts in the digest');
   t.end();
 });
 

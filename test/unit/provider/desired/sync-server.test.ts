@@ -42,7 +42,9 @@ class Scene {
       },
       wanted: {
         ready: this.ready.promise,
-        wanted: (): WantedObjects => ({ objects: this.#wanted, unknown: new Set() }),
+        wanted: (): WantedObjects => ({
+          ...{ objects: this.#wanted, unknown: new Set(), kinds: new Set(['Pod']) },
+        }),
       },
       onOversized: ({ name }) => this.oversized.push(name),
       log,
