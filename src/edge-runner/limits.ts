@@ -1,8 +1,5 @@
 /** Limits of the runner; each has a row in docs/limits.md. */
 
-/** Most unsent events that are kept while there is no link; the oldest go first. */
-export const maxStoredEvents = 1000;
-
 /** Most events that are remembered to count repeats on, and most pods whose rate is remembered. */
 export const maxRememberedEvents = 500;
 
@@ -19,9 +16,6 @@ export const maxTerminationMessageBytes = 4096;
 /** Most bytes of log used as a termination message (kubelet: 2048 bytes or 80 lines). */
 export const maxTerminationLogBytes = 2048;
 export const maxTerminationLogLines = 80;
-
-/** Most report messages on their way to the provider at a time. */
-export const maxReportsInFlight = 8;
 
 /** Most image pulls at a time on a device. */
 export const maxParallelPulls = 2;

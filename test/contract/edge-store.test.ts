@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap';
-import { maxStoredEvents } from '../../src/edge-runner/limits.ts';
+import { maxStoredEvents } from '../../src/edge-runner/report/limits.ts';
 import type { EdgeStore } from '../../src/edge-runner/store/edge-store.ts';
 import { SqliteStore } from '../../src/edge-runner/store/sqlite-store.ts';
 import type { EventReport } from '../../src/protocol/report.ts';

@@ -1,5 +1,7 @@
+import type { Logger } from 'pino';
 import * as v from 'valibot';
 import type { Pod, ServiceAccountTokenProjection } from '../../kube/api.ts';
+import { RunnerError } from '../errors.ts';
 import type { EdgeStore, StoredToken } from '../store/edge-store.ts';
 import type { TokenSource } from './pod-context.ts';
 
@@ -14,6 +16,14 @@ export type RequestToken = (
   projection: ServiceAccountTokenProjection,
 ) => Promise<IssuedToken>;
 
+export interface ServiceAccountTokenOptions {
+  store: EdgeStore;
+  request: RequestToken;
+  /** In ms since 1970. */
+  now: () => number;
+  log: Pick<Logger, 'warn'>;
+}
+
 /**
  * Service-account tokens of the device's pods. A token is renewed at 80 % of its life, as a kubelet
  * does; without the cloud the last one goes on being used, even when it has expired.
@@ -22,17 +32,21 @@ export class ServiceAccountTokens implements TokenSource {
   readonly #store: EdgeStore;
   readonly #request: RequestToken;
   readonly #now: () => number;
+  readonly #log: Pick<Logger, 'warn'>;
+  /** Tokens that the store didn't take, by pod and request. */
+  readonly #unstored = new Map<string, StoredToken>();
 
-  constructor(options: { store: EdgeStore; request: RequestToken; now: () => number }) {
+  constructor(options: ServiceAccountTokenOptions) {
     this.#store = options.store;
     this.#request = options.request;
     this.#now = options.now;
+    this.#log = options.log;
   }
 
   async token(pod: Pod, projection: ServiceAccountTokenProjection): Promise<{ token: string }> {
     const uid = pod.metadata.uid ?? '';
     const key = tokenKey(projection);
-    const stored = this.#store.token(uid, key);
+    const stored = this.#stored(uid, key);
     if (stored !== undefined && this.#isFresh(stored)) return stored;
     try {
       const issued = await this.#request(pod, projection);
@@ -40,7 +54,7 @@ export class ServiceAccountTokens implements TokenSource {
       const expiresAtMs =
         issuedAtMs +
         (lifetimeMsOf(issued.token) ?? Date.parse(issued.expirationTimestamp) - issuedAtMs);
-      this.#store.writeToken(uid, key, { token: issued.token, issuedAtMs, expiresAtMs });
+      this.#keep(uid, key, { token: issued.token, issuedAtMs, expiresAtMs });
       return issued;
     } catch (error) {
       if (stored !== undefined) return stored;
@@ -54,12 +68,38 @@ export class ServiceAccountTokens implements TokenSource {
     return stored.issuedAtMs <= nowMs && nowMs < renewAtMs(stored);
   }
 
+  /** Doubtful tokens are due now. */
   renewAtMs(pod: Pod): number | undefined {
     const times = tokenProjections(pod)
-      .map((projection) => this.#store.token(pod.metadata.uid ?? '', tokenKey(projection)))
+      .map((projection) => this.#stored(pod.metadata.uid ?? '', tokenKey(projection)))
       .filter((stored) => stored !== undefined)
-      .map(renewAtMs);
+      .map((stored) => (this.#isFresh(stored) ? renewAtMs(stored) : this.#now()));
     return times.length === 0 ? undefined : Math.min(...times);
+  }
+
+  /** Drops those of a pod that is gone. @throws RunnerError `STORE_FAILED` */
+  forget(podUid: string): void {
+    for (const name of this.#unstored.keys()) {
+      if (name.startsWith(`${podUid}/`)) this.#unstored.delete(name);
+    }
+    this.#store.forgetTokens(podUid);
+  }
+
+  #stored(podUid: string, key: string): StoredToken | undefined {
+    return this.#unstored.get(`${podUid}/${key}`) ?? this.#store.token(podUid, key);
+  }
+
+  /** A token is good also where the disk is full: only the next start of the runner lacks it. */
+  #keep(podUid: string, key: string, token: StoredToken): void {
+    const name = `${podUid}/${key}`;
+    try {
+      this.#store.writeToken(podUid, key, token);
+      this.#unstored.delete(name);
+    } catch (error) {
+      if (!(error instanceof RunnerError) || error.code !== 'STORE_FAILED') throw error;
+      this.#unstored.set(name, token);
+      this.#log.warn({ err: error }, 'a token is kept in memory alone');
+    }
   }
 }
 

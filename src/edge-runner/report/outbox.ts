@@ -1,23 +1,14 @@
 import type { Logger } from 'pino';
 import type { PodStatus } from '../../kube/api.ts';
 import type { EventReport, PodReport } from '../../protocol/report.ts';
-import { maxStoredEvents } from '../limits.ts';
 import type { EdgeStore, ReportChange } from '../store/edge-store.ts';
+import { lazyDelayMs, maxStoredEvents, writeDelayMs, writeRetryMs } from './limits.ts';
 
 /** What is ready to go to the provider. */
 export interface ReportBatch {
   pods: PodReport[];
   events: EventReport[];
 }
-
-/** How long the store may lag behind what was published: changes that come together cost one write. */
-const writeDelayMs = 50;
-
-/** How soon a write that failed, on a full disk for example, is tried again. */
-const writeRetryMs = 10_000;
-
-/** How long what nobody waits for may be held back, to go together with what comes next. */
-const lazyDelayMs = 250;
 
 /**
  * What the site still has to tell: the newest status of every pod, and events. It is kept in the

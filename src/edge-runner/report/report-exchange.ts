@@ -11,8 +11,8 @@ import type { RunnerStreamHead } from '../../protocol/stream-head.ts';
 import { FrameReader, writeFrame } from '../../tunnel/json-frame.ts';
 import type { TunnelStream } from '../../tunnel/stream.ts';
 import { RunnerError } from '../errors.ts';
-import { maxReportsInFlight } from '../limits.ts';
 import type { IssuedToken } from '../pod/service-account-tokens.ts';
+import { eventsPerMessage, maxReportsInFlight, podsPerMessage, tokenTimeoutMs } from './limits.ts';
 import type { Outbox, ReportBatch } from './outbox.ts';
 
 /** What a token is asked for by. */
@@ -32,14 +32,8 @@ interface PendingToken {
   reject: (error: RunnerError) => void;
 }
 
-const podsPerMessage = 50;
-const eventsPerMessage = 100;
-
 /** What a message may hold besides its type and number. */
 const maxBatchBytes = maxMessageBytes - 1024;
-
-/** How long the provider may take to answer a request. */
-const tokenTimeoutMs = 30_000;
 
 /** One report stream from its first message to its end: see src/protocol/report.ts. */
 export class ReportExchange {

@@ -50,6 +50,9 @@ export async function createPodContext(options: PodContextOptions): Promise<PodC
   const driver = await readCgroupDriver(cri);
   const nowMs = (): number => clock.wallMs();
   const { features } = await cri.status({});
+  const tokens = new ServiceAccountTokens({
+    ...{ store, now: nowMs, request: options.requestToken, log },
+  });
   return {
     ...{ cri, node, log, clock, tasks: options.tasks },
     site: node.nodeName,
@@ -77,7 +80,7 @@ export async function createPodContext(options: PodContextOptions): Promise<PodC
       mount,
     }),
     files: new PodFiles({ rootDir: options.stateDir }),
-    tokens: new ServiceAccountTokens({ store, now: nowMs, request: options.requestToken }),
+    tokens,
     events: new EventRecorder({
       clock,
       emit: (event) => {
@@ -95,7 +98,7 @@ export async function createPodContext(options: PodContextOptions): Promise<PodC
     },
     forget: (uid) => {
       outbox.forget(uid);
-      store.forgetTokens(uid);
+      tokens.forget(uid);
     },
   };
 }

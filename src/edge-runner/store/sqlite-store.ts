@@ -1,6 +1,6 @@
 import type { EventReport } from '../../protocol/report.ts';
 import type { DesiredObject, HeldObject, RemovedObject } from '../../protocol/sync.ts';
-import { maxStoredEvents } from '../limits.ts';
+import { maxStoredEvents } from '../report/limits.ts';
 import type { EdgeStore, ReportChange, StoredPodReport, StoredToken } from './edge-store.ts';
 import type { Sealer } from './sealer.ts';
 import { SqliteFile, type SqliteFileOptions } from './sqlite-file.ts';

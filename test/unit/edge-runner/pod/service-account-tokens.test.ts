@@ -1,5 +1,6 @@
 import t from 'tap';
 import { ServiceAccountTokens } from '../../../../src/edge-runner/pod/service-account-tokens.ts';
+import { RunnerError } from '../../../../src/edge-runner/errors.ts';
 import { SqliteStore } from '../../../../src/edge-runner/store/sqlite-store.ts';
 import { makeSealer } from '../store/fixture.ts';
 import { makePod } from './make-observed.ts';
@@ -20,12 +21,22 @@ function bench(deviceMs: number): {
   set: (ms: number) => void;
   requests: () => number;
   link: { up: boolean };
+  disk: { isFull: boolean };
+  warnings: () => number;
 } {
   let nowMs = deviceMs;
   let requests = 0;
   const link = { up: true };
+  const store = new SqliteStore(':memory:', { sealer: makeSealer() });
+  const writeToken = store.writeToken.bind(store);
+  store.writeToken = (...token): void => {
+    if (disk.isFull) throw new RunnerError('STORE_FAILED', 'full');
+    writeToken(...token);
+  };
+  const disk = { isFull: false };
+  let warnings = 0;
   const tokens = new ServiceAccountTokens({
-    store: new SqliteStore(':memory:', { sealer: makeSealer() }),
+    ...{ store, log: { warn: () => (warnings += 1) } },
     now: () => nowMs,
     request: () => {
       if (!link.up) return Promise.reject(new Error('no link'));
@@ -37,7 +48,7 @@ function bench(deviceMs: number): {
   const set = (ms: number): void => {
     nowMs = ms;
   };
-  return { tokens, set, requests: () => requests, link };
+  return { tokens, set, requests: () => requests, link, disk, warnings: () => warnings };
 }
 
 for (const [what, offsetMs] of [
@@ -72,5 +83,38 @@ void t.test(
     link.up = true;
     await tokens.token(makePod(), projection);
     t.equal(requests(), 2);
+  },
+);
+
+const withToken = makePod({
+  volumes: [{ name: 't', projected: { sources: [{ serviceAccountToken: projection }] } }],
+});
+
+void t.test(
+  'a token that the disk does not take is used, kept in memory, and renewed',
+  async (t) => {
+    const { tokens, set, requests, disk, warnings } = bench(realMs);
+    disk.isFull = true;
+    t.equal((await tokens.token(withToken, projection)).token, jwt(1));
+    t.equal((await tokens.token(withToken, projection)).token, jwt(1));
+    t.equal(requests(), 1);
+    t.equal(warnings(), 1, 'and it is told');
+    t.equal(tokens.renewAtMs(withToken), realMs + 48 * 60_000);
+    disk.isFull = false;
+    set(realMs + 49 * 60_000);
+    t.equal((await tokens.token(withToken, projection)).token, jwt(2));
+    t.equal(tokens.renewAtMs(withToken), realMs + 97 * 60_000);
+    tokens.forget(withToken.metadata.uid ?? '');
+    t.equal(tokens.renewAtMs(withToken), undefined);
+  },
+);
+
+void t.test(
+  'a clock that is set back while the runner runs makes a token due at once',
+  async (t) => {
+    const { tokens, set } = bench(realMs);
+    await tokens.token(withToken, projection);
+    set(realMs - yearMs);
+    t.equal(tokens.renewAtMs(withToken), realMs - yearMs);
   },
 );

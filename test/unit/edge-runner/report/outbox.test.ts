@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap';
 import { waitFor } from '../../../../hack/lab/wait.ts';
-import { maxStoredEvents } from '../../../../src/edge-runner/limits.ts';
+import { maxStoredEvents } from '../../../../src/edge-runner/report/limits.ts';
 import { Outbox } from '../../../../src/edge-runner/report/outbox.ts';
 import type { EventReport, PodReport } from '../../../../src/protocol/report.ts';
 import { FakeStore } from './fake-store.ts';

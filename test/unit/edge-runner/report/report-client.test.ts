@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap';
-import { maxReportsInFlight } from '../../../../src/edge-runner/limits.ts';
+import { maxReportsInFlight } from '../../../../src/edge-runner/report/limits.ts';
 import { Outbox } from '../../../../src/edge-runner/report/outbox.ts';
 import { ReportClient } from '../../../../src/edge-runner/report/report-client.ts';
 import type { NodeReport, PodReport } from '../../../../src/protocol/report.ts';
