@@ -279,6 +279,54 @@ export interface VolumeProjection {
   serviceAccountToken?: ServiceAccountTokenProjection;
 }
 
+/** A claim that a pod names in its own namespace. */
+export interface ClaimVolumeSource {
+  claimName: string;
+  readOnly?: boolean;
+}
+
+export interface NfsVolumeSource {
+  server: string;
+  path: string;
+  readOnly?: boolean;
+}
+
+export interface HostPathVolumeSource {
+  path: string;
+  type?: string;
+}
+
+export interface PersistentVolumeClaim {
+  apiVersion?: string;
+  kind?: string;
+  metadata: ObjectMeta;
+  spec?: { volumeName?: string };
+  status?: { phase?: string };
+}
+
+export interface PersistentVolumeSpec {
+  accessModes?: string[];
+  volumeMode?: string;
+  mountOptions?: string[];
+  claimRef?: { namespace?: string; name?: string; uid?: string };
+  nodeAffinity?: { required?: { nodeSelectorTerms?: NodeSelectorTerm[] } };
+  hostPath?: HostPathVolumeSource;
+  local?: { path: string; fsType?: string };
+  nfs?: NfsVolumeSource;
+}
+
+export interface PersistentVolume {
+  apiVersion?: string;
+  kind?: string;
+  metadata: ObjectMeta;
+  spec?: PersistentVolumeSpec;
+}
+
+/** A PersistentVolumeClaim as a site gets it: with the volume that it is bound to. */
+export interface VolumeClaim extends PersistentVolumeClaim {
+  volume?: PersistentVolume;
+}
+
 export interface Volume {
   name: string;
   emptyDir?: { medium?: string; sizeLimit?: string };
@@ -286,7 +334,10 @@ export interface Volume {
   secret?: SecretVolumeSource;
   projected?: { sources?: VolumeProjection[]; defaultMode?: number };
   downwardAPI?: { items?: DownwardApiFile[]; defaultMode?: number };
-  hostPath?: { path: string; type?: string };
+  hostPath?: HostPathVolumeSource;
+  nfs?: NfsVolumeSource;
+  persistentVolumeClaim?: ClaimVolumeSource;
+  ephemeral?: object;
 }
 
 export interface Condition {

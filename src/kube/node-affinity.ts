@@ -15,7 +15,12 @@ export function matchesNode(spec: PodSpec, node: NodeTraits): boolean {
   const selected = Object.entries(spec.nodeSelector ?? {});
   if (selected.some(([label, value]) => node.labels[label] !== value)) return false;
   const terms = requiredTerms(spec);
-  return terms === undefined || terms.some((term) => matchesTerm(term, node));
+  return terms === undefined || matchesTerms(terms, node);
+}
+
+/** Whether a node fulfils one of these terms at least. */
+export function matchesTerms(terms: readonly NodeSelectorTerm[], node: NodeTraits): boolean {
+  return terms.some((term) => matchesTerm(term, node));
 }
 
 /** Whether it takes the node's labels to judge. */

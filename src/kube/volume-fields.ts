@@ -1,5 +1,6 @@
 import { fieldRefRule, resourceFieldRefRule } from './container-fields.ts';
 import {
+  anything,
   fields,
   flag,
   listOf,
@@ -46,6 +47,9 @@ export const volumeRule: FieldRule = fields(
     downwardAPI: fields({ items: downwardItems, defaultMode: number }),
     projected: fields({ sources: listOf(projectionRule), defaultMode: number }),
     hostPath: fields({ path: text, type: hostPathType }, ['path']),
+    nfs: fields({ server: text, path: text, readOnly: flag }, ['server', 'path']),
+    persistentVolumeClaim: fields({ claimName: text, readOnly: flag }, ['claimName']),
+    ephemeral: fields({ volumeClaimTemplate: anything }),
   },
   ['name'],
 );

@@ -1,5 +1,13 @@
 import type { Logger } from 'pino';
-import type { ConfigMap, Node, Pod, RuntimeClass, Service } from '../kube/api.ts';
+import type {
+  ConfigMap,
+  Node,
+  PersistentVolume,
+  PersistentVolumeClaim,
+  Pod,
+  RuntimeClass,
+  Service,
+} from '../kube/api.ts';
 import { type Site, siteLabel } from '../kube/site.ts';
 import { ProviderError } from './errors.ts';
 import { Informer } from './kube-client/informer.ts';
@@ -25,6 +33,8 @@ export class ClusterCaches implements Runnable {
   readonly configMaps: Informer<ConfigMap>;
   readonly services: Informer<Service>;
   readonly runtimeClasses: Informer<RuntimeClass>;
+  readonly claims: Informer<PersistentVolumeClaim>;
+  readonly volumes: Informer<PersistentVolume>;
 
   constructor({ client, onRejectedPod, log }: ClusterCachesOptions) {
     const transform = withoutManagedFields;
@@ -59,6 +69,8 @@ export class ClusterCaches implements Runnable {
       type: resources.runtimeClasses,
       transform,
     });
+    this.claims = new Informer({ client, log, type: resources.persistentVolumeClaims, transform });
+    this.volumes = new Informer({ client, log, type: resources.persistentVolumes, transform });
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -85,7 +97,7 @@ export class ClusterCaches implements Runnable {
   }
 
   #all(): { run(signal: AbortSignal): Promise<void>; synced: Promise<void> }[] {
-    const { sites, nodes, pods, configMaps, services, runtimeClasses } = this;
-    return [sites, nodes, pods, configMaps, services, runtimeClasses];
+    const { sites, nodes, pods, configMaps, services, runtimeClasses, claims, volumes } = this;
+    return [sites, nodes, pods, configMaps, services, runtimeClasses, claims, volumes];
   }
 }

@@ -28,6 +28,8 @@ function permissions({ namespace, kubeletServing }: Wanted): Permission[] {
     { type: resources.pods, subresource: 'status', verbs: ['patch'] },
     { type: resources.configMaps, verbs: ['get', 'list', 'watch'] },
     { type: resources.secrets, verbs: ['get'] },
+    { type: resources.persistentVolumeClaims, verbs: ['get', 'list', 'watch'] },
+    { type: resources.persistentVolumes, verbs: ['list', 'watch'] },
     { type: resources.secrets, verbs: ['create'], namespace },
     { type: resources.configMaps, verbs: ['create'], namespace },
     { type: resources.configMaps, verbs: ['patch'], namespace, name: providerInfoName },

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { ClusterCaches } from './cluster-caches.ts';
+import { ClaimSource } from './desired/claim-source.ts';
 import { ConfigMapSource } from './desired/config-map-source.ts';
 import { nodeSource, runtimeClassSource } from './desired/named-sources.ts';
 import { SecretSource } from './desired/secret-source.ts';
@@ -94,6 +95,11 @@ export class SiteControllers implements Runnable {
         ServiceLinks: serviceLinks(options.caches.services),
         RuntimeClass: runtimeClassSource(options.caches.runtimeClasses),
         Node: nodeSource(options.caches.nodes),
+        VolumeClaim: new ClaimSource({
+          claims: options.caches.claims,
+          volumes: options.caches.volumes,
+          client,
+        }),
       },
       nodeExists: (nodeName, signal) => nodes.exists(nodeName, signal),
       reports: (nodeName) =>

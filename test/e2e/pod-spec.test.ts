@@ -1,5 +1,6 @@
 import type { Container, ContainerStatus, Pod } from '../../src/kube/api.ts';
 import { isRunning, onEveryControlPlane, shellPod } from './cluster.ts';
+import { persistentVolumes } from './persistent-volumes.ts';
 
 const image = 'docker.io/library/busybox:1.36';
 
@@ -46,6 +47,8 @@ await onEveryControlPlane(async (t, cluster) => {
     );
     t.equal(mainOf(over)?.state.terminated?.message, `${address} 443\n`);
   });
+
+  await t.test('persistent volumes', (t) => persistentVolumes(t, cluster));
 
   await t.test('a pod that the device has no room for is rejected', async (t) => {
     const resources = { requests: { cpu: '1000' } };

@@ -1,11 +1,10 @@
 import type { Logger } from 'pino';
-import type { ConfigMap, Pod, RuntimeClass, Secret } from '../../kube/api.ts';
+import type { ConfigMap, Pod, RuntimeClass, Secret, VolumeClaim } from '../../kube/api.ts';
 import type { ClusterDns } from '../../kube/dns.ts';
 import type { FieldContext } from '../../kube/field-path.ts';
 import type { ServiceLink } from '../../kube/service-env.ts';
 import type { PodReport } from '../../protocol/report.ts';
 import type { CriClient } from '../cri/cri-client.ts';
-import type { CgroupUsage } from '../host/cgroup-usage.ts';
 import type { PodFiles } from '../volumes/pod-files.ts';
 import type { PodVolumes, VolumeSources } from '../volumes/pod-volumes.ts';
 import type { Clock } from './clock.ts';
@@ -27,6 +26,7 @@ export interface NodeFacts {
 export interface ObjectSource {
   configMap(namespace: string, name: string): ConfigMap | undefined;
   secret(namespace: string, name: string): Secret | undefined;
+  volumeClaim(namespace: string, name: string): VolumeClaim | undefined;
   /** What environments say of the Services of a namespace, or of one of them. */
   serviceLinks(namespace: string, name: string): readonly ServiceLink[];
   runtimeClass(name: string): RuntimeClass | undefined;
@@ -50,8 +50,6 @@ export interface PodCgroupTree {
    * the pod than which it must not have less yet. @throws HostError
    */
   limit(pod: Pod, all: Iterable<Pod>, before?: Pod): Promise<void>;
-  /** What a pod has used; undefined where it has no cgroup of its own. */
-  usageOf(pod: Pod): Promise<CgroupUsage | undefined>;
   /** Removes what is left of a stopped pod's, whatever its QoS class was. */
   remove(podUid: string): Promise<void>;
 }
@@ -113,6 +111,14 @@ export function volumeSources(context: PodContext): VolumeSources {
   return {
     configMap: (namespace, name) => context.objects.configMap(namespace, name),
     secret: (namespace, name) => context.objects.secret(namespace, name),
+    claim: (namespace, name) => context.objects.volumeClaim(namespace, name),
+    nodeTraits: () => {
+      const labels = context.objects.nodeLabels();
+      return labels && { name: context.node.nodeName, labels };
+    },
+    warn: (pod, reason, message) => {
+      context.events.forPod(pod).record('Warning', reason, message);
+    },
     token: (pod, projection) => context.tokens.token(pod, projection),
     fieldContext: () => fieldContext(context, []),
   };

@@ -111,7 +111,7 @@ export class PodManager {
       }
     }
     // The others are read when a pod comes or a container starts.
-    const waitedFor = ['ConfigMap', 'Secret', 'RuntimeClass'];
+    const waitedFor = ['ConfigMap', 'Secret', 'RuntimeClass', 'VolumeClaim'];
     const objects = changed.filter(({ kind }) => waitedFor.includes(kind));
     if (objects.length > 0) this.#tellOfObjects(objects);
   }

@@ -174,9 +174,7 @@ async function serve(
       log.debug({ pods: state.pods().length }, 'the desired state is up to date');
     },
   });
-  const upkeep = await createUpkeep({
-    ...{ options, cri, pods, node, cgroups: context.cgroups, clock: systemClock, log },
-  });
+  const upkeep = await createUpkeep({ options, cri, pods, node, clock: systemClock, log });
   const endpoints = createNodeEndpoints({
     ...{ options, facts, context, pods, outbox, upkeep },
   });

@@ -1,4 +1,11 @@
-import type { ConfigMap, ObjectMeta, Pod, RuntimeClass, Secret } from '../../kube/api.ts';
+import type {
+  ConfigMap,
+  ObjectMeta,
+  Pod,
+  RuntimeClass,
+  Secret,
+  VolumeClaim,
+} from '../../kube/api.ts';
 import { configSourceAnnotation } from '../../kube/priority.ts';
 import type { ServiceLink } from '../../kube/service-env.ts';
 import { digestOf } from '../../protocol/digest.ts';
@@ -102,6 +109,11 @@ export class DesiredState {
 
   secret(namespace: string, name: string): Secret | undefined {
     const found = this.#objects.get(keyOf({ kind: 'Secret', namespace, name }));
+    return found?.object;
+  }
+
+  volumeClaim(namespace: string, name: string): VolumeClaim | undefined {
+    const found = this.#objects.get(keyOf({ kind: 'VolumeClaim', namespace, name }));
     return found?.object;
   }
 

@@ -7,9 +7,11 @@ import type {
   Secret,
   ServiceAccountTokenProjection,
   Volume,
+  VolumeClaim,
   VolumeProjection,
 } from '../../kube/api.ts';
 import { podFieldValue, type FieldContext } from '../../kube/field-path.ts';
+import type { NodeTraits } from '../../kube/node-affinity.ts';
 import { resourceFieldValue } from '../../kube/resource-field.ts';
 import { maxVolumePathLength } from './limits.ts';
 import { VolumeError } from './volume-error.ts';
@@ -28,6 +30,11 @@ export type Payload = Map<string, PayloadFile>;
 export interface VolumeSources {
   configMap(namespace: string, name: string): ConfigMap | undefined;
   secret(namespace: string, name: string): Secret | undefined;
+  claim(namespace: string, name: string): VolumeClaim | undefined;
+  /** The node as PersistentVolumes select it; undefined where its labels aren't known. */
+  nodeTraits(): NodeTraits | undefined;
+  /** Records an event about something that is amiss but hinders nothing. */
+  warn(pod: Pod, reason: string, message: string): void;
   token(pod: Pod, projection: ServiceAccountTokenProjection): Promise<{ token: string }>;
   fieldContext(pod: Pod): FieldContext;
 }

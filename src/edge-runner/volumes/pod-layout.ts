@@ -3,11 +3,16 @@ import type { Pod, Volume } from '../../kube/api.ts';
 import { safeName } from './safe-name.ts';
 
 /** Kinds of volumes, by their field in the API. */
-export type VolumeKind =
-  'emptyDir' | 'configMap' | 'secret' | 'downwardAPI' | 'projected' | 'hostPath';
+export type VolumeKind = OwnKind | (typeof elsewhere)[number];
+
+/** Kinds whose files the runner itself makes. */
+type OwnKind = 'emptyDir' | 'configMap' | 'secret' | 'downwardAPI' | 'projected';
+
+/** Kinds whose files lie somewhere else. */
+const elsewhere = ['hostPath', 'nfs', 'persistentVolumeClaim', 'ephemeral'] as const;
 
 /** A kubelet's names of the folders, and whether the contents must never reach a disk. */
-const folders: Record<Exclude<VolumeKind, 'hostPath'>, { name: string; inMemory: boolean }> = {
+const folders: Record<OwnKind, { name: string; inMemory: boolean }> = {
   emptyDir: { name: 'kubernetes.io~empty-dir', inMemory: false },
   configMap: { name: 'kubernetes.io~configmap', inMemory: false },
   downwardAPI: { name: 'kubernetes.io~downward-api', inMemory: false },
@@ -15,11 +20,14 @@ const folders: Record<Exclude<VolumeKind, 'hostPath'>, { name: string; inMemory:
   projected: { name: 'kubernetes.io~projected', inMemory: true },
 };
 
-const kinds = [...(Object.keys(folders) as (keyof typeof folders)[]), 'hostPath'] as const;
+/** Of what is mounted into a pod's folder. */
+export const mountFolders = { local: 'kubernetes.io~local-volume', nfs: 'kubernetes.io~nfs' };
+
+const ownKinds = Object.keys(folders) as OwnKind[];
 
 /** The kind of a volume; a volume without any source is an emptyDir, as in the API. */
 export function volumeKind(volume: Volume): VolumeKind {
-  return kinds.find((kind) => volume[kind] !== undefined) ?? 'emptyDir';
+  return [...ownKinds, ...elsewhere].find((kind) => volume[kind] !== undefined) ?? 'emptyDir';
 }
 
 /**
@@ -46,13 +54,17 @@ export class PodLayout {
     return [join(disk, safeName(podUid)), join(memory, safeName(podUid))];
   }
 
-  /** The folder of a volume; for a hostPath, what it names. @throws VolumeError `UNSAFE_NAME` */
+  /** The folder of a volume whose files the runner makes. @throws VolumeError `UNSAFE_NAME` */
   volumeDir(pod: Pod, volume: Volume): string {
-    const kind = volumeKind(volume);
-    if (kind === 'hostPath') return volume.hostPath?.path ?? '/';
-    const folder = folders[kind];
+    const folder = folders[ownKinds.find((kind) => volume[kind] !== undefined) ?? 'emptyDir'];
     const [disk, memory] = this.podDirs(uidOf(pod));
     return join(folder.inMemory ? memory : disk, 'volumes', folder.name, safeName(volume.name));
+  }
+
+  /** Where a volume is mounted for a pod. @throws VolumeError `UNSAFE_NAME` */
+  mountDir(pod: Pod, kind: keyof typeof mountFolders, name: string): string {
+    const [disk] = this.podDirs(uidOf(pod));
+    return join(disk, 'volumes', mountFolders[kind], safeName(name));
   }
 
   /** Where a container's `subPath` is bound: one place for each of its mounts. */

@@ -1,8 +1,10 @@
-import { readdir, realpath, rm } from 'node:fs/promises';
+import { readdir, realpath, rm, rmdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { maxUnmountRounds } from './limits.ts';
 import { isWithin } from './mount-table.ts';
 import type { Mounter } from './mounter.ts';
 import { hasCode } from './node-error.ts';
+import { mountFolders } from './pod-layout.ts';
 import { VolumeError } from './volume-error.ts';
 
 /**
@@ -19,6 +21,7 @@ export async function tearDown(
     const real = await realpathOrNothing(path);
     if (real === undefined) continue;
     await unmountAll(real, mount, signal);
+    await removeMountDirs(real);
     await rm(real, { recursive: true, force: true });
   }
 }
@@ -28,9 +31,29 @@ export async function namesIn(directory: string): Promise<string[]> {
   try {
     return await readdir(directory);
   } catch (error) {
-    if (hasCode(error, 'ENOENT')) return [];
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return [];
     throw error;
   }
+}
+
+/**
+ * Removes the folders in which volumes were mounted for pods. Each must be empty, and nothing can be
+ * mounted there afterwards: not even a mount(8) that was given up and succeeds late brings anybody's
+ * share under what is removed next.
+ */
+async function removeMountDirs(directory: string): Promise<void> {
+  for (const podDir of await podDirsIn(directory)) {
+    for (const folder of Object.values(mountFolders)) {
+      const place = join(podDir, 'volumes', folder);
+      for (const name of await namesIn(place)) await rmdir(join(place, name));
+    }
+  }
+}
+
+/** A place that is torn down may be a pod's folder, that of all pods, or the one above. */
+async function podDirsIn(directory: string): Promise<string[]> {
+  const pods = basename(directory) === 'pods' ? directory : join(directory, 'pods');
+  return [directory, ...(await namesIn(pods)).map((name) => join(pods, name))];
 }
 
 async function unmountAll(

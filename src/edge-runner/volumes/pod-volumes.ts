@@ -4,9 +4,13 @@ import { makeMemoryVolume, makeVolumeDir, memoryVolumeBytes } from './empty-dir.
 import { checkHostPath } from './host-path.ts';
 import type { Mounter } from './mounter.ts';
 import { payloadOf, type VolumeSources } from './payload.ts';
-import { PodLayout, volumeKind } from './pod-layout.ts';
+import { mountLocal } from './local-volume.ts';
+import { mountNfs } from './nfs-volume.ts';
+import { PodLayout } from './pod-layout.ts';
 import { namesIn, tearDown } from './pod-teardown.ts';
 import { bindSubPath, checkSubPath } from './sub-path.ts';
+import type { VolumeBacking } from './volume-backing.ts';
+import { VolumeBackings } from './volume-backings.ts';
 import { setupError, VolumeError } from './volume-error.ts';
 
 export type { VolumeSources } from './payload.ts';
@@ -29,6 +33,7 @@ export class PodVolumes {
   readonly #layout: PodLayout;
   readonly #mount: Mounter;
   readonly #log: PodVolumesOptions['log'];
+  readonly #backings = new VolumeBackings();
   readonly #lastCall = new Map<string, Promise<unknown>>();
 
   constructor({ rootDir, memoryDir, mount, log }: PodVolumesOptions) {
@@ -49,10 +54,11 @@ export class PodVolumes {
   ): Promise<Map<string, { hostPath: string }>> {
     const volumes = pod.spec.volumes ?? [];
     return this.#inTurn(pod.metadata.uid, async () => {
-      await this.#forEach(volumes, (volume) => this.#setUp(pod, volume, sources, signal));
-      return new Map(
-        volumes.map((volume) => [volume.name, { hostPath: this.#layout.volumeDir(pod, volume) }]),
-      );
+      const paths = await this.#forEach(pod, volumes, async (volume) => {
+        await this.#setUp(pod, volume, sources, signal);
+        return [volume.name, { hostPath: this.#pathOf(pod, volume) }] as const;
+      });
+      return new Map(paths);
     });
   }
 
@@ -64,7 +70,8 @@ export class PodVolumes {
    */
   refresh(pod: Pod, sources: VolumeSources, signal?: AbortSignal): Promise<boolean> {
     return this.#inTurn(pod.metadata.uid, async () => {
-      const changes = await this.#forEach(pod.spec.volumes ?? [], (volume) =>
+      this.#backings.note(pod, sources);
+      const changes = await this.#forEach(pod, pod.spec.volumes ?? [], (volume) =>
         this.#writeContents(pod, volume, sources, signal),
       );
       return changes.includes(true);
@@ -94,8 +101,8 @@ export class PodVolumes {
     return this.#inTurn(pod.metadata.uid, async () => ({
       hostPath: volumeMount.subPath
         ? await this.#subPath({ pod, container, volume, volumeMount }, signal)
-        : this.#layout.volumeDir(pod, volume),
-      readOnly: volumeMount.readOnly === true || isReadOnly(volume),
+        : this.#pathOf(pod, volume),
+      readOnly: volumeMount.readOnly === true || this.#backing(pod, volume).readOnly,
     }));
   }
 
@@ -104,6 +111,7 @@ export class PodVolumes {
     return this.#inTurn(podUid, async () => {
       try {
         await tearDown(this.#layout.podDirs(podUid), this.#mount, signal);
+        this.#backings.forget(podUid);
       } catch (error) {
         signal?.throwIfAborted();
         if (error instanceof VolumeError) throw error;
@@ -128,19 +136,74 @@ export class PodVolumes {
     sources: VolumeSources,
     signal: AbortSignal | undefined,
   ): Promise<void> {
+    const backing = this.#backings.resolve(pod, volume, sources);
+    switch (backing.kind) {
+      case 'hostPath':
+        return checkHostPath(backing.path, backing.type);
+      case 'local':
+      case 'nfs':
+        return this.#mountBacking(pod, backing, sources, signal);
+      case 'emptyDir':
+        return this.#makeEmptyDir(pod, volume, sources, signal);
+      case 'contents':
+        await this.#writeContents(pod, volume, sources, signal);
+    }
+  }
+
+  #mountBacking(
+    pod: Pod,
+    backing: VolumeBacking & { kind: 'local' | 'nfs' },
+    sources: VolumeSources,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const directory = this.#layout.mountDir(pod, backing.kind, backing.name);
+    const mount = this.#mount;
+    if (backing.kind === 'nfs') {
+      return this.#inTurn(directory, () => mountNfs({ ...backing, directory, mount }, signal));
+    }
+    const { fsGroup, fsGroupChangePolicy } = pod.spec.securityContext ?? {};
+    const warn = (reason: string, message: string): void => {
+      sources.warn(pod, reason, message);
+    };
+    const groups = { fsGroup, fsGroupChangePolicy };
+    // One claim may stand behind two volumes of a pod.
+    return this.#inTurn(directory, () =>
+      mountLocal({ ...backing, ...groups, directory, mount, warn }, signal),
+    );
+  }
+
+  #makeEmptyDir(
+    pod: Pod,
+    volume: Volume,
+    sources: VolumeSources,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     const fsGroup = pod.spec.securityContext?.fsGroup;
     const directory = this.#layout.volumeDir(pod, volume);
-    switch (volumeKind(volume)) {
+    if (volume.emptyDir?.medium !== 'Memory') return makeVolumeDir(directory, fsGroup);
+    const { allocatable } = sources.fieldContext(pod);
+    const sizeBytes = memoryVolumeBytes(pod, volume, allocatable);
+    return makeMemoryVolume(directory, { mount: this.#mount, sizeBytes, fsGroup }, signal);
+  }
+
+  #backing(pod: Pod, volume: Volume): VolumeBacking {
+    const backing = this.#backings.known(pod, volume);
+    if (backing !== undefined) return backing;
+    throw new VolumeError('SETUP_FAILED', `volume ${JSON.stringify(volume.name)} is not set up`);
+  }
+
+  /** Where a volume that was set up is on the device. */
+  #pathOf(pod: Pod, volume: Volume): string {
+    const backing = this.#backing(pod, volume);
+    switch (backing.kind) {
       case 'hostPath':
-        return checkHostPath(directory, volume.hostPath?.type ?? '');
-      case 'emptyDir': {
-        if (volume.emptyDir?.medium !== 'Memory') return makeVolumeDir(directory, fsGroup);
-        const { allocatable } = sources.fieldContext(pod);
-        const sizeBytes = memoryVolumeBytes(pod, volume, allocatable);
-        return makeMemoryVolume(directory, { mount: this.#mount, sizeBytes, fsGroup }, signal);
-      }
-      default:
-        await this.#writeContents(pod, volume, sources, signal);
+        return backing.path;
+      case 'local':
+      case 'nfs':
+        return this.#layout.mountDir(pod, backing.kind, backing.name);
+      case 'emptyDir':
+      case 'contents':
+        return this.#layout.volumeDir(pod, volume);
     }
   }
 
@@ -168,7 +231,7 @@ export class PodVolumes {
       ({ mountPath }) => mountPath === volumeMount.mountPath,
     );
     const target = this.#layout.subPathTarget(pod, volume.name, container.name, index);
-    const volumeDir = this.#layout.volumeDir(pod, volume);
+    const volumeDir = this.#pathOf(pod, volume);
     try {
       await bindSubPath({ volumeDir, subPath, target, mount: this.#mount }, signal);
       return target;
@@ -181,13 +244,18 @@ export class PodVolumes {
     }
   }
 
-  async #forEach<T>(volumes: Volume[], work: (volume: Volume) => Promise<T>): Promise<T[]> {
+  async #forEach<T>(
+    pod: Pod,
+    volumes: Volume[],
+    work: (volume: Volume) => Promise<T>,
+  ): Promise<T[]> {
     const results = await Promise.allSettled(
       volumes.map(async (volume) => {
         try {
           return await work(volume);
         } catch (error) {
-          throw setupError(volume.name, error);
+          const name = this.#backings.known(pod, volume)?.name ?? volume.name;
+          throw setupError(name, error);
         }
       }),
     );
@@ -196,13 +264,14 @@ export class PodVolumes {
     return results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   }
 
-  #inTurn<T>(podUid: string | undefined, work: () => Promise<T>): Promise<T> {
-    const uid = podUid ?? '';
-    const previous = this.#lastCall.get(uid) ?? Promise.resolve();
+  /** Runs what concerns one pod's uid, or one folder, after what began before it. */
+  #inTurn<T>(subject: string | undefined, work: () => Promise<T>): Promise<T> {
+    const key = subject ?? '';
+    const previous = this.#lastCall.get(key) ?? Promise.resolve();
     const call = previous.then(work, work);
-    this.#lastCall.set(uid, call);
+    this.#lastCall.set(key, call);
     const forget = (): void => {
-      if (this.#lastCall.get(uid) === call) this.#lastCall.delete(uid);
+      if (this.#lastCall.get(key) === call) this.#lastCall.delete(key);
     };
     call.then(forget, forget);
     return call;
@@ -214,12 +283,6 @@ interface SubPathRequest {
   container: Container;
   volume: Volume;
   volumeMount: VolumeMount;
-}
-
-/** Containers must not write where the next change would go. */
-function isReadOnly(volume: Volume): boolean {
-  const kind = volumeKind(volume);
-  return kind !== 'emptyDir' && kind !== 'hostPath';
 }
 
 async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {

@@ -2,6 +2,8 @@
 export type VolumeErrorCode =
   /** A volume can't be set up: something it names is missing, or the disk refuses. */
   | 'SETUP_FAILED'
+  /** A claim that isn't bound, or whose volume this node can't use; the message is complete. */
+  | 'CLAIM_NOT_USABLE'
   /** A `subPath` that is missing, of the wrong kind, or leads out of its volume. */
   | 'SUB_PATH'
   /** A container mounts a volume that the pod doesn't have. */
@@ -29,8 +31,12 @@ export class VolumeError extends Error {
   }
 }
 
-/** The kubelet's words for a volume that can't be set up; keeps the code of a VolumeError. */
+/**
+ * The kubelet's words for a volume that can't be set up; keeps the code of a VolumeError, and
+ * whole what already is complete.
+ */
 export function setupError(volumeName: string, cause: unknown): VolumeError {
+  if (cause instanceof VolumeError && cause.code === 'CLAIM_NOT_USABLE') return cause;
   const detail = cause instanceof Error ? cause.message : String(cause);
   const message = `MountVolume.SetUp failed for volume ${JSON.stringify(volumeName)} : ${detail}`;
   const code = cause instanceof VolumeError ? cause.code : 'SETUP_FAILED';

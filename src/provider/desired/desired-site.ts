@@ -20,7 +20,7 @@ export interface DesiredSiteOptions {
 export type DesiredSources = Record<Reference['kind'], ObjectSource>;
 
 /** What has to be looked up when a pod is new; all else is known at any time. */
-const lookedUp: ReadonlySet<string> = new Set(['ConfigMap', 'Secret']);
+const lookedUp: ReadonlySet<string> = new Set(['ConfigMap', 'Secret', 'VolumeClaim']);
 
 interface KnownPod {
   pod: Pod;

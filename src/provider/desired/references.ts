@@ -1,4 +1,5 @@
 import type { Container, Pod, Volume } from '../../kube/api.ts';
+import { claimNameOf } from '../../kube/claim-name.ts';
 import { asksForLabels } from '../../kube/node-affinity.ts';
 import type { DesiredKind } from '../../protocol/sync.ts';
 
@@ -21,6 +22,7 @@ export function referencesOf(pod: Pod): Reference[] {
   const { initContainers, containers, ephemeralContainers } = pod.spec;
   const names = [
     ...(pod.spec.volumes ?? []).flatMap(ofVolume),
+    ...(pod.spec.volumes ?? []).map((volume) => named('VolumeClaim', claimNameOf(pod, volume))),
     ...[initContainers, containers, ephemeralContainers]
       .flatMap((list) => list ?? [])
       .flatMap(ofContainer),
@@ -33,6 +35,8 @@ export function referencesOf(pod: Pod): Reference[] {
   }
   const { enableServiceLinks, runtimeClassName, nodeName } = pod.spec;
   const kind = 'ServiceLinks' as const;
+  // The volume of a claim may say on which nodes it can be used.
+  const claims = names.some(({ kind, name }) => kind === 'VolumeClaim' && name !== undefined);
   return [
     ...references.values(),
     { kind, ...masterService },
@@ -40,14 +44,14 @@ export function referencesOf(pod: Pod): Reference[] {
     ...(runtimeClassName
       ? [{ kind: 'RuntimeClass' as const, namespace: '', name: runtimeClassName }]
       : []),
-    ...(nodeName && asksForLabels(pod.spec)
+    ...(nodeName && (asksForLabels(pod.spec) || claims)
       ? [{ kind: 'Node' as const, namespace: '', name: nodeName }]
       : []),
   ];
 }
 
 interface Named {
-  kind: 'ConfigMap' | 'Secret';
+  kind: 'ConfigMap' | 'Secret' | 'VolumeClaim';
   name: string | undefined;
 }
 

@@ -2,11 +2,14 @@ import type {
   ConfigMap,
   KubernetesObject,
   Node,
+  PersistentVolume,
+  PersistentVolumeClaim,
   Pod,
   RuntimeClass,
   Secret,
   Service,
 } from '../../kube/api.ts';
+import { mountOptionsAnnotation } from '../../kube/mount-options.ts';
 import type { ServiceLink } from '../../kube/service-env.ts';
 import { objectVersion } from '../../protocol/digest.ts';
 import type { DesiredObject } from '../../protocol/sync.ts';
@@ -78,6 +81,44 @@ export function sentNode(node: Node): DesiredObject {
     kind: 'Node',
     metadata: { ...identityOf(node), labels: node.metadata.labels },
   });
+}
+
+/**
+ * A claim as a site gets it, with the volume that it is bound to, once there is one. Sizes, classes
+ * and what becomes of the volume later are no matter of a node.
+ */
+export function sentVolumeClaim(
+  claim: PersistentVolumeClaim,
+  volume: PersistentVolume | undefined,
+): DesiredObject {
+  const { deletionTimestamp, finalizers, ownerReferences } = claim.metadata;
+  return desiredObject('VolumeClaim', claim, {
+    kind: 'VolumeClaim',
+    metadata: { ...identityOf(claim), deletionTimestamp, finalizers, ownerReferences },
+    spec: { volumeName: claim.spec?.volumeName },
+    status: { phase: claim.status?.phase },
+    volume: volume && sentVolume(volume),
+  });
+}
+
+function sentVolume({ metadata, spec = {} }: PersistentVolume): object {
+  const { claimRef } = spec;
+  const ours = omit(spec as Record<string, unknown>, 'capacity', 'storageClassName');
+  return {
+    metadata: { name: metadata.name, annotations: mountAnnotations(metadata.annotations) },
+    spec: {
+      ...omit(ours, 'persistentVolumeReclaimPolicy', 'volumeAttributesClassName'),
+      claimRef: claimRef && { uid: claimRef.uid },
+    },
+  };
+}
+
+/** Of a volume's annotations, those that a node reads. */
+function mountAnnotations(
+  annotations: Record<string, string> = {},
+): Record<string, string> | undefined {
+  const options = annotations[mountOptionsAnnotation];
+  return options === undefined ? undefined : { [mountOptionsAnnotation]: options };
 }
 
 /** What environments say of some Services of a namespace. It is no object of the cluster. */

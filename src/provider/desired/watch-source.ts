@@ -53,6 +53,17 @@ export class WatchSource<T extends KubernetesObject> implements ObjectSource {
     };
   }
 
+  /** Whether anybody holds what goes by that name. */
+  holds(namespace: string, name: string): boolean {
+    return this.#entries.has(`${namespace}/${name}`);
+  }
+
+  /** What goes by that name may have changed without a word from the watch. */
+  renew(namespace: string, name: string): void {
+    const entry = this.#entries.get(`${namespace}/${name}`);
+    if (entry !== undefined) this.#renew(entry);
+  }
+
   #newEntry(namespace: string, name: string): Entry {
     return { namespace, name, known: this.#make(namespace, name), listeners: new Set() };
   }

@@ -22,6 +22,13 @@ export const resources = {
     plural: 'runtimeclasses',
     namespaced: false,
   },
+  persistentVolumeClaims: {
+    group: '',
+    version: 'v1',
+    plural: 'persistentvolumeclaims',
+    namespaced: true,
+  },
+  persistentVolumes: { group: '', version: 'v1', plural: 'persistentvolumes', namespaced: false },
   leases: { group: 'coordination.k8s.io', version: 'v1', plural: 'leases', namespaced: true },
   sites: { group: 'towline.dev', version: 'v1alpha1', plural: 'sites', namespaced: true },
   customResourceDefinitions: {

@@ -21,11 +21,18 @@ async function oddPods(t: Test, cluster: Cluster): Promise<void> {
   /** Name, spec, container, and reason and words by which it is told. */
   const odd: [string, Fields, Fields, string, RegExp][] = [
     [
-      'nfs',
-      volume({ nfs: { server: 's', path: '/' } }),
+      'iscsi',
+      volume({ iscsi: { targetPortal: '10.0.0.1', iqn: 'iqn.2001-04.test:s', lun: 0 } }),
       mountAt('/v'),
       'UnsupportedPodSpec',
-      /volumes\[0\]\.nfs/,
+      /volumes\[0\]\.iscsi/,
+    ],
+    [
+      'no-share',
+      volume({ nfs: { server: '127.0.0.1', path: '/none' } }),
+      mountAt('/v'),
+      'FailedMount',
+      /SetUp failed for volume "v" : mount failed: exit status/,
     ],
     [
       'sysctl',

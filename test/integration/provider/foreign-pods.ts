@@ -4,7 +4,7 @@ import { ensureNamespace } from '../../../hack/lab/towline.ts';
 import { waitFor } from '../../../hack/lab/wait.ts';
 import type { OwnerReference } from '../../../src/kube/api.ts';
 import type { SiteSpec } from '../../../src/kube/site.ts';
-import type { HandMadeRunner, HandMadeStream } from './hand-made-runner.ts';
+import { FollowedSync } from './followed-sync.ts';
 import { running, type Scene } from './scene.ts';
 
 const forbidden = { phase: 'Failed', reason: 'TenantForbidden' };
@@ -80,57 +80,6 @@ export async function daemonSets(t: Test, scene: Scene): Promise<void> {
   t.notOk([...sync.held].some((key) => /plain|forged/.test(key)));
   await scene.kubectl('delete', 'namespace', 'infra', 'other', '--wait=false');
   await allow(scene, {});
-}
-
-/** A sync stream whose deltas are applied and acknowledged. */
-class FollowedSync {
-  /** `Kind/namespace/name` */
-  readonly held = new Set<string>();
-  readonly #stream: HandMadeStream;
-
-  private constructor(stream: HandMadeStream) {
-    this.#stream = stream;
-  }
-
-  static async open(runner: HandMadeRunner): Promise<FollowedSync> {
-    const sync = new FollowedSync(await runner.openSync());
-    await sync.#stream.send({ type: 'held', objects: [] });
-    await sync.#delta();
-    return sync;
-  }
-
-  /** Follows until something of each beginning is held; with `!`, until nothing of it is. */
-  async until(...wanted: readonly string[]): Promise<void> {
-    const isSo = (text: string): boolean => {
-      const beginning = text.replace(/^!/, '');
-      const found = [...this.held].some((key) => key.startsWith(beginning));
-      return found !== text.startsWith('!');
-    };
-    while (!wanted.every(isSo)) await this.#delta();
-  }
-
-  async #delta(): Promise<void> {
-    const delta = (await this.#stream.read()) as unknown as Delta;
-    for (const object of delta.remove) this.held.delete(keyOf(object));
-    for (const object of delta.put) this.held.add(keyOf(object));
-    await this.#stream.send({ type: 'ack', digest: delta.digest });
-  }
-}
-
-interface Key {
-  kind: string;
-  namespace: string;
-  name: string;
-}
-
-interface Delta {
-  put: Key[];
-  remove: Key[];
-  digest: string;
-}
-
-function keyOf({ kind, namespace, name }: Key): string {
-  return `${kind}/${namespace}/${name}`;
 }
 
 async function allow(scene: Scene, spec: SiteSpec): Promise<void> {

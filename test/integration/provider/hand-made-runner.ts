@@ -3,6 +3,7 @@ import type { Identity } from '../../../src/edge-runner/join/identity.ts';
 import { parseProviderAddresses } from '../../../src/edge-runner/join/provider-address.ts';
 import { maxMessageBytes } from '../../../src/protocol/limits.ts';
 import type { NodeReport } from '../../../src/protocol/report.ts';
+import { desiredKinds } from '../../../src/protocol/sync.ts';
 import { dialTunnel } from '../../../src/tunnel/dial.ts';
 import { FrameReader, writeFrame } from '../../../src/tunnel/json-frame.ts';
 import type { Session } from '../../../src/tunnel/session.ts';
@@ -74,7 +75,9 @@ export class HandMadeRunner {
 
   /** The beginning of a sync stream up to the list of what the site holds. */
   async openSync(): Promise<HandMadeStream> {
-    const sync = await this.open({ type: 'sync', protocolVersion: 1, runnerVersion: '0.1.0' });
+    const kinds = [...desiredKinds];
+    const head = { type: 'sync', protocolVersion: 1, runnerVersion: '0.1.0', kinds };
+    const sync = await this.open(head);
     await sync.send({ type: 'state', digest: 'nothing' });
     await sync.read();
     return sync;

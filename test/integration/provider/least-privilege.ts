@@ -5,9 +5,10 @@ import type { Test } from 'tap';
 import { kubectl } from '../../../hack/lab/kubectl.ts';
 import type { Lab } from '../../../hack/lab/lab.ts';
 import { waitFor } from '../../../hack/lab/wait.ts';
+import { FollowedSync } from './followed-sync.ts';
 import { HandMadeRunner } from './hand-made-runner.ts';
 import type { RoleUse } from './role-use.ts';
-import type { Scene } from './scene.ts';
+import { pod, type Scene } from './scene.ts';
 
 /**
  * Has the provider do what nothing else of the file makes it do, and then compares what it asked the API
@@ -21,6 +22,7 @@ export async function leastPrivilege(
   await removeSite(scene, t.testdir({}));
   await strangeTokenAtKubeletPort(scene, lab.hostAddress);
   await countedEvent(scene);
+  await boundlessClaim(scene);
   await scene.kubectl('label', 'node', 'honest.acme', 'towline.dev/site-');
   const moved = JSON.stringify({ data: { address: 'wss://moved.example.com' } });
   const info = ['configmap', 'towline-provider', '--type=merge', '-p', moved];
@@ -64,6 +66,23 @@ async function strangeTokenAtKubeletPort(scene: Scene, host: string): Promise<vo
   asked.end();
   const [response] = (await once(asked, 'response')) as [{ resume(): void }];
   response.resume();
+}
+
+/** A pod whose claim nobody will bind. */
+async function boundlessClaim(scene: Scene): Promise<void> {
+  const spec = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1' } } };
+  const claimant = pod('claimant');
+  const volumes = [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } }];
+  await scene.apply(
+    {
+      ...{ apiVersion: 'v1', kind: 'PersistentVolumeClaim' },
+      metadata: { name: 'data', namespace: 'acme' },
+      spec: { ...spec, storageClassName: 'none' },
+    },
+    { ...claimant, spec: { ...claimant.spec, nodeName: 'odd.acme', volumes } },
+  );
+  const sync = await FollowedSync.open(scene.odd);
+  await sync.until('VolumeClaim/acme/data');
 }
 
 /** An event that comes again is counted. */

@@ -53,6 +53,10 @@ export const partlyNotes: Partial<Record<string, string>> = {
     'a profile in `seccomp/` of the runner’s `--state-dir`',
   'spec.securityContext.seLinuxChangePolicy': 'volumes are labelled by the runtime',
   'spec.readinessGates[]': 'as far as the conditions reach the site',
+  'spec.volumes[].persistentVolumeClaim':
+    'with a PersistentVolume of kind `hostPath`, `local` (a folder) or `nfs`',
+  'spec.volumes[].ephemeral': 'as `persistentVolumeClaim`',
+  'spec.volumes[].nfs': 'where the device has `mount.nfs`',
   'spec.volumes[].emptyDir.medium': 'on disk and `Memory`, not huge pages',
 };
 
@@ -63,8 +67,6 @@ export const noReasons: [pattern: RegExp, reason: string][] = [
   [/claims\[\]$|\.resourceClaims\[\]$/i, 'there is no dynamic resource allocation at a site'],
   [/\.volumeDevices\[\]$/, 'there are no block volumes at a site'],
   [/\.(clusterTrustBundle|podCertificate)$/, 'certificates are not projected yet'],
-  [/\.(persistentVolumeClaim|ephemeral)$/, 'claims do not reach a site yet'],
-  [/\.nfs$/, 'network file systems are not mounted yet'],
   [/\.image$/, 'images are not mounted as volumes yet'],
   [/\.(csi|flexVolume)$/, 'there are no storage drivers at a site'],
   [

@@ -284,7 +284,7 @@ const neglected: [parts: Parameters<typeof storedPod>[0], path: string][] = [
     'spec.containers[0].volumeMounts[0].mountPropagation',
   ],
   [{ spec: { hostUsers: false } }, 'spec.hostUsers'],
-  [{ spec: { volumes: [{ name: 'a', nfs: { server: 'x', path: '/' } }] } }, 'spec.volumes[0].nfs'],
+  [{ spec: { volumes: [{ name: 'a', iscsi: { lun: 1 } }] } }, 'spec.volumes[0].iscsi'],
   [
     { spec: { volumes: [{ name: 'a', emptyDir: { medium: 'HugePages' } }] } },
     'spec.volumes[0].emptyDir.medium',

@@ -1,7 +1,7 @@
 import { mkdtemp, realpath } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ConfigMap, Pod, Secret, Volume } from '../../../../src/kube/api.ts';
+import type { ConfigMap, Pod, Secret, Volume, VolumeClaim } from '../../../../src/kube/api.ts';
 import { LinuxMounter } from '../../../../src/edge-runner/volumes/linux-mounter.ts';
 import { ensureMemoryDir } from '../../../../src/edge-runner/volumes/memory-dir.ts';
 import { tearDown } from '../../../../src/edge-runner/volumes/pod-teardown.ts';
@@ -18,6 +18,10 @@ export interface Device {
   mount: LinuxMounter;
   volumes: PodVolumes;
   objects: Map<string, ConfigMap | Secret>;
+  claims: Map<string, VolumeClaim>;
+  /** Labels of the node; undefined: not known. */
+  node: { labels: Record<string, string> | undefined };
+  warnings: [reason: string, message: string][];
   sources: VolumeSources;
   token: { token: string };
 }
@@ -33,10 +37,16 @@ export async function makeDevice(t: Test): Promise<Device> {
   const paths = { rootDir: join(root, 'lib'), memoryDir: join(root, 'run') };
   await ensureMemoryDir(paths.memoryDir, mount);
   const objects = new Map<string, ConfigMap | Secret>();
+  const claims = new Map<string, VolumeClaim>();
+  const node: Device['node'] = { labels: undefined };
+  const warnings: Device['warnings'] = [];
   const token = { token: 'token-1' };
   const sources: VolumeSources = {
     configMap: (namespace, name) => objects.get(`configmap/${namespace}/${name}`),
     secret: (namespace, name) => objects.get(`secret/${namespace}/${name}`),
+    claim: (namespace, name) => claims.get(`${namespace}/${name}`),
+    nodeTraits: () => node.labels && { name: 'barn.farm', labels: node.labels },
+    warn: (_, reason, message) => warnings.push([reason, message]),
     token: (_, { audience = '' }) => Promise.resolve({ token: token.token + audience }),
     fieldContext: () => ({
       podIPs: [],
@@ -46,7 +56,7 @@ export async function makeDevice(t: Test): Promise<Device> {
     }),
   };
   const volumes = new PodVolumes({ ...paths, mount, log: { warn: () => undefined } });
-  return { root, ...paths, mount, volumes, objects, sources, token };
+  return { root, ...paths, mount, volumes, objects, claims, node, warnings, sources, token };
 }
 
 /** A volume's source with the volume's name. */

@@ -28,6 +28,7 @@ function scene(
     sources: {
       ...{ ConfigMap: configMaps, Secret: secrets },
       ...{ ServiceLinks: emptySource, RuntimeClass: emptySource, Node: emptySource },
+      VolumeClaim: emptySource,
     },
     kinds: new Set(kinds),
     onChange: () => (changes += 1),

@@ -59,6 +59,20 @@ void t.test('every way to name an object is followed, each object once', (t) => 
   t.end();
 });
 
+void t.test('claims come with the labels that their volumes may ask for', (t) => {
+  const volumes = [
+    { name: '1', persistentVolumeClaim: { claimName: 'data' } },
+    { name: '2', ephemeral: {} },
+  ];
+  t.same(names(podOf('a', { volumes })), [
+    'Node//site.tenant',
+    ...always,
+    'VolumeClaim/n/a-2',
+    'VolumeClaim/n/data',
+  ]);
+  t.end();
+});
+
 void t.test('what every pod needs, and what it needs only where it asks for it', (t) => {
   t.same(names(podOf('a')), always);
   t.same(names(podOf('a', { enableServiceLinks: false })), ['ServiceLinks/default/kubernetes']);

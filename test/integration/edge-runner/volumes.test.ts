@@ -1,0 +1,22 @@
+import t from 'tap';
+import { createLab } from '../../../hack/lab/lab.ts';
+import { ensurePackages } from '../../../hack/lab/packages.ts';
+import { sweepLabs } from '../../../hack/lab/remove-lab.ts';
+import { claims } from './claims.ts';
+import { VolumeScene } from './volume-scene.ts';
+
+const progress = (line: string): void => {
+  t.comment(line);
+};
+
+t.setTimeout(240_000);
+await ensurePackages(progress);
+await sweepLabs({ progress });
+const lab = await createLab({ name: `volumes-${process.pid}`, progress });
+const scene = await VolumeScene.start(await lab.startDevice({ name: 'd' }));
+t.teardown(async () => {
+  await scene.engine.stop();
+  await lab.stop();
+});
+
+await t.test('claims', (t) => claims(t, scene));
