@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { cached, cacheDir } from './cache.ts';
 import { runChecked } from './command.ts';
 import { LabError } from './lab-error.ts';
-import { writeImage, type ImageConfig } from './oci-image.ts';
+import { writeImage, type ImageConfig, type ImageSpec } from './oci-image.ts';
 import { aptEnvironment, refreshLists } from './packages.ts';
 import { pauseProgram } from './pause-program.ts';
 import { type Progress, withProgress } from './progress.ts';
@@ -67,13 +67,18 @@ export async function buildImage(
   image: ExtraImage,
   options: ImageOptions,
 ): Promise<void> {
+  await writeImage(path, await describeImage(image, options));
+}
+
+/** Everything that an image of one's own is made of. */
+export async function describeImage(image: ExtraImage, options: ImageOptions): Promise<ImageSpec> {
   const base =
     image.withoutBusybox === true ? [] : await busyboxMembers(await ensureBusybox(options));
-  await writeImage(path, {
+  return {
     name: image.name,
     members: [...base, ...(image.members ?? [])],
     ...(image.config !== undefined && { config: image.config }),
-  });
+  };
 }
 
 async function ensureBusybox(options: ImageOptions): Promise<string> {

@@ -25,15 +25,22 @@ export interface ImageSpec {
   readonly config?: ImageConfig;
 }
 
-const mediaTypes = {
+export const mediaTypes = {
   index: 'application/vnd.oci.image.index.v1+json',
   manifest: 'application/vnd.oci.image.manifest.v1+json',
   config: 'application/vnd.oci.image.config.v1+json',
   layer: 'application/vnd.oci.image.layer.v1.tar',
 } as const;
 
-/** Writes an image as a tar of an OCI image layout (image-layout.md), which `ctr images import` takes. */
-export async function writeImage(path: string, spec: ImageSpec): Promise<void> {
+/** The three documents that an image consists of. */
+export interface ImageParts {
+  readonly layer: Uint8Array;
+  readonly config: Uint8Array;
+  readonly manifest: Uint8Array;
+}
+
+/** Works out an image's documents (OCI image specification, manifest.md and config.md). */
+export function imageParts(spec: Omit<ImageSpec, 'name'>): ImageParts {
   const layer = writeTar(spec.members);
   const config = json(imageConfig(spec.config ?? {}, digest(layer)));
   const manifest = json({
@@ -42,6 +49,12 @@ export async function writeImage(path: string, spec: ImageSpec): Promise<void> {
     config: descriptor(mediaTypes.config, config),
     layers: [descriptor(mediaTypes.layer, layer)],
   });
+  return { layer, config, manifest };
+}
+
+/** Writes an image as a tar of an OCI image layout (image-layout.md), which `ctr images import` takes. */
+export async function writeImage(path: string, spec: ImageSpec): Promise<void> {
+  const { layer, config, manifest } = imageParts(spec);
   const index = json({
     schemaVersion: 2,
     mediaType: mediaTypes.index,
@@ -107,7 +120,8 @@ function blob(content: Uint8Array): TarMember {
   return { kind: 'file', path: `blobs/${digest(content).replace(':', '/')}`, content };
 }
 
-function digest(content: Uint8Array): string {
+/** As OCI writes it, `sha256:` and so on. */
+export function digest(content: Uint8Array): string {
   return `sha256:${createHash('sha256').update(content).digest('hex')}`;
 }
 

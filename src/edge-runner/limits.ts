@@ -17,5 +17,8 @@ export const maxTerminationMessageBytes = 4096;
 export const maxTerminationLogBytes = 2048;
 export const maxTerminationLogLines = 80;
 
-/** Most image pulls at a time on a device. */
+/** Most image pulls at a time on a device; default of an option. */
 export const maxParallelPulls = 2;
+
+/** Most Secrets of one repository that are remembered to have pulled an image (kubelet: 100). */
+export const maxPullSecrets = 100;

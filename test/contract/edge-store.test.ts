@@ -129,6 +129,20 @@ function storeContract(name: string, open: (t: Test) => () => EdgeStore): void {
     store.close();
     t.end();
   });
+
+  void t.test(`${name}: image pulls are there after reopening, until they are forgotten`, (t) => {
+    const reopen = open(t);
+    const store = reopen();
+    const secrets = [{ uid: 'u', namespace: 'berlin', name: 'key', digest: '0' }];
+    const pull = { key: 'sha256:1', access: { 'r.test/x': { everyone: false, secrets } } };
+    store.changeImagePulls([pull, { key: 'pulling x', access: {} }], []);
+    store.changeImagePulls([], ['pulling x']);
+    store.close();
+    const again = reopen();
+    t.same(again.imagePulls(), [pull]);
+    again.close();
+    t.end();
+  });
 }
 
 storeContract('SqliteStore', (t) => {

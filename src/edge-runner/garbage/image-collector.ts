@@ -4,10 +4,13 @@ import { hasCriCode } from '../cri/cri-error.ts';
 import type { Image } from '../cri/image-messages.ts';
 import { readSandboxImage } from '../node/sandbox-image.ts';
 import { isImageReference } from '../pod/image-puller.ts';
+import type { PulledImages } from '../pod/pulled-images.ts';
 import { bytesToFree, imagesToRemove, type ImagePolicy, type StoredImage } from './plan-images.ts';
 
 export interface ImageCollectorOptions {
   cri: Pick<CriClient, 'listImages' | 'listContainers' | 'imageStatus' | 'removeImage' | 'status'>;
+  /** Is told which images are there no more. */
+  pulled: Pick<PulledImages, 'ids' | 'keepOnly'>;
   policy: ImagePolicy;
   /** Images by the names that pods have for them, of every pod that may still start a container. */
   neededNames: () => Iterable<string>;
@@ -62,11 +65,13 @@ export class ImageCollector {
   }
 
   async #look(signal: AbortSignal): Promise<StoredImage[]> {
-    const { cri, nowMs } = this.#options;
+    const { cri, pulled, nowMs } = this.#options;
+    const pulledIds = pulled.ids;
     const { images } = await cri.listImages({}, { signal });
     const needed = await this.#needed(images, signal);
     const atMs = nowMs();
     const known = new Set(images.map(({ id }) => id));
+    pulled.keepOnly(pulledIds, known);
     for (const id of this.#firstSeen.keys()) {
       if (known.has(id)) continue;
       this.#firstSeen.delete(id);

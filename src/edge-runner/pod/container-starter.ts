@@ -39,7 +39,7 @@ export interface StartRequest {
 export async function startContainer(context: PodContext, request: StartRequest): Promise<void> {
   const { pod, container, attempt, sandbox, events, signal } = request;
   const targetId = targetOf(request);
-  const image = await context.images.ensure({ ...request, secrets: pullSecrets(context, pod) });
+  const image = await context.images.ensure({ ...request, secrets: pullSecrets(context, request) });
   signal.throwIfAborted();
   const { env, command, args } = environment(context, request);
   const terminationMessageFile = await context.files.createTerminationLog(pod, container.name);
@@ -89,10 +89,21 @@ async function runPostStart(context: PodContext, request: StartRequest, id: stri
   throw new PodProblem('PostStartHookError', problem);
 }
 
-function pullSecrets(context: PodContext, pod: Pod): Secret[] {
-  return (pod.spec.imagePullSecrets ?? [])
-    .map(({ name = '' }) => context.objects.secret(pod.metadata.namespace ?? '', name))
-    .filter((secret) => secret !== undefined);
+/** Kubelet: a pull may well succeed without one that is missing. */
+function pullSecrets(context: PodContext, { pod, events }: StartRequest): Secret[] {
+  const { namespace = '' } = pod.metadata;
+  const found: Secret[] = [];
+  const missing: string[] = [];
+  for (const { name = '' } of pod.spec.imagePullSecrets ?? []) {
+    const secret = context.objects.secret(namespace, name);
+    if (secret === undefined) missing.push(name);
+    else found.push(secret);
+  }
+  if (missing.length > 0) {
+    const message = `Unable to retrieve some image pull secrets (${missing.join(', ')}); attempting to pull the image may not succeed.`;
+    events.record('Warning', 'FailedToRetrieveImagePullSecret', message);
+  }
+  return found;
 }
 
 function environment(

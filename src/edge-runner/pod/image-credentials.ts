@@ -1,9 +1,25 @@
+import { createHash } from 'node:crypto';
 import type { Secret } from '../../kube/api.ts';
 
-export interface ImageCredentials {
+/** What a registry wants to know of whoever pulls. */
+export interface RegistryCredentials {
   username: string;
   password: string;
   identityToken: string;
+}
+
+/** Credentials, and the Secret that they are from. */
+export interface ImageCredentials {
+  auth: RegistryCredentials;
+  secret: SecretIdentity;
+}
+
+/** `digest` is of the credentials, so that they are known again and not kept. */
+export interface SecretIdentity {
+  uid: string;
+  namespace: string;
+  name: string;
+  digest: string;
 }
 
 /**
@@ -14,10 +30,16 @@ export interface ImageCredentials {
 export function imageCredentials(image: string, secrets: readonly Secret[]): ImageCredentials[] {
   const target = imagePath(image);
   return secrets
-    .flatMap(registryEntries)
+    .flatMap((secret) => registryEntries(secret).map((entry) => ({ ...entry, secret })))
     .filter(({ registry }) => isFor(registry, target))
     .sort((a, b) => b.registry.length - a.registry.length)
-    .map(({ credentials }) => credentials);
+    .map(({ auth, secret }) => ({ auth, secret: identityOf(secret, auth) }));
+}
+
+function identityOf({ metadata }: Secret, auth: RegistryCredentials): SecretIdentity {
+  const { uid = '', namespace = '', name } = metadata;
+  const parts = JSON.stringify([auth.username, auth.password, auth.identityToken]);
+  return { uid, namespace, name, digest: createHash('sha256').update(parts).digest('hex') };
 }
 
 /** Registry and repository of an image reference, with Docker Hub's name where none is given. */
@@ -43,7 +65,7 @@ function isFor(registry: string, target: string): boolean {
 
 interface RegistryEntry {
   registry: string;
-  credentials: ImageCredentials;
+  auth: RegistryCredentials;
 }
 
 function registryEntries(secret: Secret): RegistryEntry[] {
@@ -51,12 +73,12 @@ function registryEntries(secret: Secret): RegistryEntry[] {
   const auths = isRecord(config) ? config['auths'] : decodeJson(secret.data?.['.dockercfg']);
   if (!isRecord(auths)) return [];
   return Object.entries(auths).flatMap(([registry, entry]) => {
-    const credentials = credentialsOf(entry);
-    return credentials === undefined ? [] : [{ registry: registryName(registry), credentials }];
+    const auth = credentialsOf(entry);
+    return auth === undefined ? [] : [{ registry: registryName(registry), auth }];
   });
 }
 
-function credentialsOf(entry: unknown): ImageCredentials | undefined {
+function credentialsOf(entry: unknown): RegistryCredentials | undefined {
   if (!isRecord(entry)) return undefined;
   const identityToken = text(entry['identitytoken']);
   const [user = '', ...password] = Buffer.from(text(entry['auth']), 'base64').toString().split(':');

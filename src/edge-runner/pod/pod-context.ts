@@ -12,6 +12,7 @@ import type { CriObserver } from './cri-observer.ts';
 import type { EventRecorder } from './event-recorder.ts';
 import type { ImagePuller } from './image-puller.ts';
 import type { PlacedPods } from './placed-pods.ts';
+import type { PulledImages } from './pulled-images.ts';
 
 /** What the device is to its pods. */
 export interface NodeFacts {
@@ -69,6 +70,7 @@ export interface PodContext {
   cri: CriClient;
   observer: CriObserver;
   images: ImagePuller;
+  pulled: PulledImages;
   volumes: PodVolumes;
   files: PodFiles;
   objects: ObjectSource;

@@ -13,6 +13,7 @@ import { CriObserver } from '../pod/cri-observer.ts';
 import { EventRecorder } from '../pod/event-recorder.ts';
 import { ImagePuller } from '../pod/image-puller.ts';
 import type { NodeFacts, ObjectSource, PodContext, TaskSignals } from '../pod/pod-context.ts';
+import { PulledImages } from '../pod/pulled-images.ts';
 import { PlacedPods, type NodeRules } from '../pod/placed-pods.ts';
 import { ServiceAccountTokens, type RequestToken } from '../pod/service-account-tokens.ts';
 import type { Outbox } from '../report/outbox.ts';
@@ -29,6 +30,7 @@ export interface PodContextOptions {
   cgroupRoot: string;
   clusterDns: ClusterDns;
   allowedUnsafeSysctls: readonly string[];
+  maxParallelPulls: number;
   cri: CriClient;
   tasks: TaskSignals;
   store: EdgeStore;
@@ -49,6 +51,7 @@ export async function createPodContext(options: PodContextOptions): Promise<PodC
   await ensureMemoryDir(options.memoryDir, mount);
   const driver = await readCgroupDriver(cri);
   const nowMs = (): number => clock.wallMs();
+  const pulled = new PulledImages(store);
   const { features } = await cri.status({});
   const tokens = new ServiceAccountTokens({
     ...{ store, now: nowMs, request: options.requestToken, log },
@@ -72,7 +75,11 @@ export async function createPodContext(options: PodContextOptions): Promise<PodC
       },
     }),
     observer: new CriObserver(cri, clock),
-    images: new ImagePuller(cri, () => clock.monotonicMs()),
+    pulled,
+    images: new ImagePuller({
+      ...{ cri, pulled, maxParallelPulls: options.maxParallelPulls },
+      nowMs: () => clock.monotonicMs(),
+    }),
     volumes: new PodVolumes({
       rootDir: options.stateDir,
       memoryDir: options.memoryDir,

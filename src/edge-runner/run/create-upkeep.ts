@@ -10,6 +10,7 @@ import { readFilesystemUsage } from '../host/pressure.ts';
 import type { NodeReporter } from '../node/node-reporter.ts';
 import type { Clock } from '../pod/clock.ts';
 import type { PodManager } from '../pod/pod-manager.ts';
+import type { PulledImages } from '../pod/pulled-images.ts';
 import { imageFilesystem, UsageCollector } from '../stats/usage-collector.ts';
 import { DiskMeter } from '../stats/volume-usage.ts';
 import { PodLayout } from '../volumes/pod-layout.ts';
@@ -18,6 +19,7 @@ import type { RunOptions } from './run-options.ts';
 export interface UpkeepParts {
   options: Pick<RunOptions, 'stateDir' | 'memoryDir' | 'upkeep'>;
   cri: CriClient;
+  pulled: PulledImages;
   pods: PodManager;
   node: Pick<NodeReporter, 'setPressure'>;
   clock: Clock;
@@ -35,7 +37,7 @@ export interface Upkeep {
 
 /** Constructs it; nothing is measured yet but where the runtime keeps images. */
 export async function createUpkeep(parts: UpkeepParts): Promise<Upkeep> {
-  const { options, cri, pods, node, clock, log } = parts;
+  const { options, cri, pulled, pods, node, clock, log } = parts;
   const { stateDir, memoryDir, upkeep } = options;
   const nowMs = (): number => clock.monotonicMs();
   const imagePath = await readablePath((await imageFilesystem(cri))?.path, stateDir);
@@ -47,7 +49,7 @@ export async function createUpkeep(parts: UpkeepParts): Promise<Upkeep> {
     policy: { ...upkeep.images, minAgeMs: minImageAgeMs },
     neededNames: () => neededImages(pods.list()),
     disk: () => readFilesystemUsage(imagePath),
-    ...{ cri, nowMs, log },
+    ...{ cri, pulled, nowMs, log },
   });
   return {
     ...{ usage, meter, images },

@@ -135,9 +135,11 @@ async function serve(
       pods.cloudIsBack();
     },
   });
+  const { maxParallelPulls } = options.upkeep.images;
   const context = await createPodContext({
     ...{
       ...options,
+      maxParallelPulls,
       cri,
       tasks: new ContainerdTasks(channel),
       store,
@@ -174,7 +176,15 @@ async function serve(
       log.debug({ pods: state.pods().length }, 'the desired state is up to date');
     },
   });
-  const upkeep = await createUpkeep({ options, cri, pods, node, clock: systemClock, log });
+  const upkeep = await createUpkeep({
+    options,
+    cri,
+    pulled: context.pulled,
+    pods,
+    node,
+    clock: systemClock,
+    log,
+  });
   const endpoints = createNodeEndpoints({
     ...{ options, facts, context, pods, outbox, upkeep },
   });

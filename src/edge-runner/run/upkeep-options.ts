@@ -2,6 +2,7 @@ import { parseDuration } from '../../kube/duration.ts';
 import { parseQuantity, quantityToBytes } from '../../kube/quantity.ts';
 import { KubeRuleError } from '../../kube/kube-rule-error.ts';
 import { RunnerError } from '../errors.ts';
+import { maxParallelPulls } from '../limits.ts';
 import { pressureTransitionMs } from '../eviction/limits.ts';
 import { defaultEvictionHard, parseThresholds, type Threshold } from '../eviction/thresholds.ts';
 import { imageHighPercent, imageLowPercent, maxLogBytes, maxLogFiles } from '../garbage/limits.ts';
@@ -10,7 +11,7 @@ import { imageHighPercent, imageLowPercent, maxLogBytes, maxLogFiles } from '../
 export interface UpkeepOptions {
   logMaxBytes: number;
   logMaxFiles: number;
-  images: { highPercent: number; lowPercent: number };
+  images: { highPercent: number; lowPercent: number; maxParallelPulls: number };
   evictionHard: readonly Threshold[];
   pressureTransitionMs: number;
   /** Quantities of cpu, memory and ephemeral-storage. */
@@ -21,6 +22,7 @@ export const upkeepHelp = `
 How the device is kept in order, as a kubelet's options of these names:
   --container-log-max-size QUANTITY    a larger log is rotated (default 10Mi)
   --container-log-max-files N          log files kept of a container (default ${maxLogFiles})
+  --max-parallel-image-pulls N         images pulled at a time, 1 for one after the other (default ${maxParallelPulls})
   --image-gc-high-threshold PERCENT    a disk so full has unused images removed (default ${imageHighPercent})
   --image-gc-low-threshold PERCENT     until it is only so full (default ${imageLowPercent})
   --eviction-hard THRESHOLDS           pods are evicted when less is left; '' for never (default
@@ -33,6 +35,7 @@ How the device is kept in order, as a kubelet's options of these names:
 export const upkeepOptionTypes = {
   'container-log-max-size': { type: 'string' },
   'container-log-max-files': { type: 'string' },
+  'max-parallel-image-pulls': { type: 'string' },
   'image-gc-high-threshold': { type: 'string' },
   'image-gc-low-threshold': { type: 'string' },
   'eviction-hard': { type: 'string' },
@@ -55,6 +58,7 @@ export function parseUpkeepOptions(values: Values): UpkeepOptions {
     images: {
       highPercent: number('image-gc-high-threshold', imageHighPercent, [0, 100]),
       lowPercent: number('image-gc-low-threshold', imageLowPercent, [0, 100]),
+      maxParallelPulls: number('max-parallel-image-pulls', maxParallelPulls, [1, 100]),
     },
     evictionHard: thresholds(values['eviction-hard'] ?? defaultEvictionHard),
     pressureTransitionMs: transition(values['eviction-pressure-transition-period']),

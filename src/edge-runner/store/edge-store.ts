@@ -8,6 +8,18 @@ export interface StoredToken {
   expiresAtMs: number;
 }
 
+/** Who may use an image of one repository: every pod, or those that have one of these Secrets. */
+export interface ImageAccess {
+  everyone: boolean;
+  secrets: readonly { uid: string; namespace: string; name: string; digest: string }[];
+}
+
+/** What is known of an image that the runner pulled, or is pulling; access by repository. */
+export interface StoredImagePull {
+  key: string;
+  access: Readonly<Record<string, ImageAccess>>;
+}
+
 /** A report as it is kept until the provider has it. */
 export interface StoredPodReport extends PodReport {
   sent: boolean;
@@ -52,6 +64,9 @@ export interface EdgeStore {
   token(podUid: string, request: string): StoredToken | undefined;
   writeToken(podUid: string, request: string, token: StoredToken): void;
   forgetTokens(podUid: string): void;
+
+  imagePulls(): StoredImagePull[];
+  changeImagePulls(put: readonly StoredImagePull[], forget: readonly string[]): void;
 
   close(): void;
 }

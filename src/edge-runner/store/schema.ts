@@ -94,4 +94,9 @@ export const schemaSteps: readonly string[] = [
   DROP TABLE plain_event;
   DROP TABLE plain_token;
   `,
+
+  // By whose credentials images were pulled. Those that are there already are open to every pod.
+  `
+  CREATE TABLE image_pull (key TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+  `,
 ];

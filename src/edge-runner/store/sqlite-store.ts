@@ -1,7 +1,13 @@
 import type { EventReport } from '../../protocol/report.ts';
 import type { DesiredObject, HeldObject, RemovedObject } from '../../protocol/sync.ts';
 import { maxStoredEvents } from '../report/limits.ts';
-import type { EdgeStore, ReportChange, StoredPodReport, StoredToken } from './edge-store.ts';
+import type {
+  EdgeStore,
+  ReportChange,
+  StoredImagePull,
+  StoredPodReport,
+  StoredToken,
+} from './edge-store.ts';
 import type { Sealer } from './sealer.ts';
 import { SqliteFile, type SqliteFileOptions } from './sqlite-file.ts';
 
@@ -134,6 +140,25 @@ export class SqliteStore implements EdgeStore {
     });
   }
 
+  imagePulls(): StoredImagePull[] {
+    return this.#file
+      .all<{ key: string; body: Uint8Array }>('SELECT key, body FROM image_pull')
+      .map(({ key, body }) => ({
+        key,
+        access: this.#open(body, `image-pull/${key}`) as StoredImagePull['access'],
+      }));
+  }
+
+  changeImagePulls(put: readonly StoredImagePull[], forget: readonly string[]): void {
+    this.#file.transaction(() => {
+      for (const key of forget) this.#file.run('DELETE FROM image_pull WHERE key = ?', key);
+      for (const { key, access } of put) {
+        const body = this.#seal(access, `image-pull/${key}`);
+        this.#file.run('INSERT OR REPLACE INTO image_pull VALUES (?, ?)', key, body);
+      }
+    });
+  }
+
   close(): void {
     this.#file.close();
   }
@@ -148,6 +173,7 @@ export class SqliteStore implements EdgeStore {
     this.objects();
     this.podReports();
     this.events();
+    this.imagePulls();
     interface Row {
       pod_uid: string;
       request: string;

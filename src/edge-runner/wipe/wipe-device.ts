@@ -18,6 +18,7 @@ import { AesSealer } from '../store/sealer.ts';
 import { SqliteStore } from '../store/sqlite-store.ts';
 import { DesiredState } from '../sync/desired-state.ts';
 import { RunnerError } from '../errors.ts';
+import { maxParallelPulls } from '../limits.ts';
 import { LinuxMounter } from '../volumes/linux-mounter.ts';
 import { tearDown } from '../volumes/pod-teardown.ts';
 
@@ -114,6 +115,7 @@ async function endSite(
       ...{
         clusterDns: { domain: '', servers: [] },
         allowedUnsafeSysctls: [],
+        maxParallelPulls,
         admission: () => undefined,
       },
     });

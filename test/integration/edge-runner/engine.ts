@@ -90,6 +90,7 @@ export class Engine {
       logRoot: join(device.dir, 'pod-logs'),
       cgroupRoot: device.cgroupRoot,
       allowedUnsafeSysctls: ['net.core.*'],
+      maxParallelPulls: 2,
       clusterDns: { servers: ['10.96.0.10'], domain: 'cluster.local' },
       admission: options.admission ?? (() => undefined),
       requestToken: () =>

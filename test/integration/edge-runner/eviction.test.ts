@@ -45,6 +45,7 @@ async function managerWith(thresholds: readonly Threshold[]): Promise<EvictionMa
     },
     node: { setPressure: (now) => (conditions = now) },
     ...{ cri: engine.cri, pods: engine.pods, clock: systemClock, log: engine.context.log },
+    pulled: engine.context.pulled,
   });
   return upkeep.eviction;
 }

@@ -110,7 +110,7 @@ await t.test('unused images go; those of pods, containers and sandboxes stay', a
       policy: { highPercent, lowPercent: 0, minAgeMs: 0 },
       neededNames: () => neededImages(pods.list()),
       disk: () => Promise.resolve({ capacityBytes: 1000, availableBytes: 100 }),
-      ...{ cri, nowMs: Date.now, log },
+      ...{ cri, pulled: engine.context.pulled, nowMs: Date.now, log },
     });
   await collector(95).collect(signal);
   t.ok((await tags()).includes('docker.io/library/unused:latest'), 'below the mark nothing goes');

@@ -8,7 +8,9 @@ import {
   type StoredImage,
 } from '../../../../src/edge-runner/garbage/plan-images.ts';
 import { Image } from '../../../../src/edge-runner/cri/image-messages.ts';
+import { PulledImages } from '../../../../src/edge-runner/pod/pulled-images.ts';
 import { makePod, web } from '../pod/make-observed.ts';
+import { FakeStore } from '../report/fake-store.ts';
 
 const signal = new AbortController().signal;
 const percent = { highPercent: 85, lowPercent: 80 };
@@ -58,7 +60,10 @@ class Runtime {
   containers: { imageRef: string }[] = [];
   needed: string[] = [];
   nowMs = 0;
+  readonly store = new FakeStore();
+  readonly pulled = new PulledImages(this.store);
   readonly collector = new ImageCollector({
+    pulled: this.pulled,
     cri: {
       listImages: () =>
         Promise.resolve({
@@ -112,4 +117,20 @@ void t.test('a full disk loses only what neither container, pod nor sandbox need
   runtime.nowMs = 10_000;
   await runtime.collector.removeUnused(signal);
   t.same([...runtime.images.keys()].sort(), ['id0', 'id1', 'id2']);
+});
+
+void t.test('who may use an image is forgotten once the image is gone', async (t) => {
+  const runtime = new Runtime();
+  runtime.images.set('id1', 'a:1').set('id2', 'b:1');
+  for (const [name, id] of [
+    ['a:1', 'id1'],
+    ['b:1', 'id2'],
+  ] as const) {
+    runtime.pulled.began(name);
+    runtime.pulled.succeeded(name, id, undefined);
+  }
+  runtime.pulled.began('c:1');
+  runtime.images.delete('id1');
+  await runtime.collector.collect(signal);
+  t.same([...runtime.store.pulls.keys()].sort(), ['id2', 'pulling c:1']);
 });

@@ -2,9 +2,11 @@ import type { Clock } from '../../../../src/edge-runner/pod/clock.ts';
 import { CriObserver } from '../../../../src/edge-runner/pod/cri-observer.ts';
 import { EventRecorder } from '../../../../src/edge-runner/pod/event-recorder.ts';
 import { ImagePuller } from '../../../../src/edge-runner/pod/image-puller.ts';
+import { PulledImages } from '../../../../src/edge-runner/pod/pulled-images.ts';
 import { PlacedPods } from '../../../../src/edge-runner/pod/placed-pods.ts';
 import type { PodContext } from '../../../../src/edge-runner/pod/pod-context.ts';
 import type { EventReport, PodReport } from '../../../../src/protocol/report.ts';
+import { FakeStore } from '../report/fake-store.ts';
 import { FakeRuntime } from './fake-runtime.ts';
 
 /** A clock that goes with the machine's, and whose wall time a test may move. */
@@ -46,7 +48,10 @@ export class FakeContext {
     const parts = {
       ...{ cri, clock, site: 'shop.berlin', logRoot: '/nowhere/towline-test-logs' },
       observer: new CriObserver(cri, clock),
-      images: new ImagePuller(cri, () => clock.monotonicMs()),
+      images: new ImagePuller({
+        ...{ cri, pulled: new PulledImages(new FakeStore()), maxParallelPulls: 2 },
+        nowMs: () => clock.monotonicMs(),
+      }),
       events: new EventRecorder({
         clock,
         emit: (event) => this.events.push(event),

@@ -12,7 +12,7 @@ function dockerConfig(auths: object): Secret {
 const user = (name: string): object => ({ auth: base64(`${name}:pass:word`) });
 
 function users(image: string, auths: Record<string, object>): string[] {
-  return imageCredentials(image, [dockerConfig(auths)]).map(({ username }) => username);
+  return imageCredentials(image, [dockerConfig(auths)]).map(({ auth }) => auth.username);
 }
 
 void t.test('the most specific registry comes first; tag and digest do not matter', (t) => {
@@ -45,9 +45,9 @@ void t.test('user and password come from auth or from their own fields', (t) => 
   const [own] = imageCredentials('r.test/x', [
     dockerConfig({ 'r.test': { username: 'u', password: 'p' } }),
   ]);
-  t.match(own, { username: 'u', password: 'p' });
+  t.match(own, { auth: { username: 'u', password: 'p' } });
   const [auth] = imageCredentials('r.test/x', [dockerConfig({ 'r.test': user('u') })]);
-  t.match(auth, { username: 'u', password: 'pass:word' });
+  t.match(auth, { auth: { username: 'u', password: 'pass:word' } });
   t.end();
 });
 
@@ -58,6 +58,8 @@ void t.test('the older form is read, and what cannot be read is passed over', (t
   };
   const broken = { metadata: { name: 'broken' }, data: { '.dockerconfigjson': base64('{') } };
   const odd = dockerConfig({ 'r.test': 'text' });
-  t.match(imageCredentials('r.test/x', [broken, odd, old]), [{ username: 'u', password: 'p' }]);
+  t.match(imageCredentials('r.test/x', [broken, odd, old]), [
+    { auth: { username: 'u', password: 'p' }, secret: { name: 'old' } },
+  ]);
   t.end();
 });

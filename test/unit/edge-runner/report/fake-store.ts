@@ -1,6 +1,7 @@
 import type {
   EdgeStore,
   ReportChange,
+  StoredImagePull,
   StoredPodReport,
 } from '../../../../src/edge-runner/store/edge-store.ts';
 import { RunnerError } from '../../../../src/edge-runner/errors.ts';
@@ -12,6 +13,7 @@ export class FakeStore implements EdgeStore {
   readonly reports = new Map<string, StoredPodReport>();
   readonly stored = new Map<string, EventReport>();
   readonly put = new Map<string, DesiredObject>();
+  readonly pulls = new Map<string, StoredImagePull>();
   writes = 0;
   isFull = false;
   hasHeardAll = false;
@@ -65,6 +67,16 @@ export class FakeStore implements EdgeStore {
 
   forgetTokens(): void {
     this.#write();
+  }
+
+  imagePulls(): StoredImagePull[] {
+    return [...this.pulls.values()];
+  }
+
+  changeImagePulls(put: readonly StoredImagePull[], forget: readonly string[]): void {
+    this.#write();
+    for (const key of forget) this.pulls.delete(key);
+    for (const pull of put) this.pulls.set(pull.key, pull);
   }
 
   close(): void {

@@ -1,0 +1,204 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import t from 'tap';
+import { describeImage } from '../../../hack/lab/images.ts';
+import { createLab } from '../../../hack/lab/lab.ts';
+import { ensurePackages, labRequirements } from '../../../hack/lab/packages.ts';
+import { registryRequirements, startRegistry, type Registry } from '../../../hack/lab/registry.ts';
+import { sweepLabs } from '../../../hack/lab/remove-lab.ts';
+import { waitFor } from '../../../hack/lab/wait.ts';
+import type { Container, Pod, PodStatus, Secret } from '../../../src/kube/api.ts';
+import { asDesired, Engine, makePod } from './engine.ts';
+
+const progress = (line: string): void => {
+  t.comment(line);
+};
+
+t.setTimeout(240_000);
+await ensurePackages(progress, [...labRequirements, ...registryRequirements]);
+await sweepLabs({ progress });
+const lab = await createLab({ name: `images-${process.pid}`, progress });
+const device = await lab.startDevice({ name: 'd' });
+const engine = await Engine.start(device);
+t.teardown(async () => {
+  await engine.stop();
+  await lab.stop();
+});
+
+const user = { name: 'berlin', password: 'right' };
+const open = await startRegistry(lab, { name: 'open' });
+const closed = await startRegistry(lab, { name: 'closed', user });
+for (const registry of [open, closed]) await registry.openTo(device);
+
+/** Puts an image of its own into a registry. @returns its name */
+async function publish(registry: Registry, path: string, bytes = 10): Promise<string> {
+  const filling = { kind: 'file', path: 'filling', content: randomBytes(bytes) } as const;
+  const image = { name: path, members: [filling] };
+  return registry.publish(path, await describeImage(image, { progress }));
+}
+
+function keyOf(password: string, form: 'new' | 'legacy' = 'new', name = 'key'): Secret {
+  const auths = { [closed.host]: { username: user.name, password } };
+  const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64');
+  const data =
+    form === 'new' ? { '.dockerconfigjson': encode({ auths }) } : { '.dockercfg': encode(auths) };
+  return { metadata: { name, namespace: 'berlin', uid: randomUUID() }, data };
+}
+
+function podOf(name: string, image: string, more: Partial<Container> = {}, secret?: string): Pod {
+  const command = ['sleep', '1000'];
+  return makePod(name, {
+    containers: [{ name: 'main', image, command, ...more }],
+    ...(secret === undefined ? {} : { imagePullSecrets: [{ name: secret }] }),
+  });
+}
+
+const isRunning = ({ phase }: PodStatus): boolean => phase === 'Running';
+
+function waitsFor(reason: string): (status: PodStatus) => boolean {
+  return ({ containerStatuses: [main] = [] }) => main?.state.waiting?.reason === reason;
+}
+
+async function run(pod: Pod): Promise<string[]> {
+  engine.put(asDesired('Pod', pod));
+  await engine.until(pod, 'Running', isRunning);
+  return eventsOf(pod);
+}
+
+/** What was said of a pod's image, each thing once. */
+function eventsOf(pod: Pod): string[] {
+  const about = ['Pulling', 'Pulled', 'Failed', 'BackOff', 'ErrImageNeverPull'];
+  const more = 'FailedToRetrieveImagePullSecret';
+  return engine.context.events.recent
+    .filter(({ pod: { uid } }) => uid === pod.metadata.uid)
+    .filter(({ reason }) => [...about, more].includes(reason))
+    .map(({ reason, message }) => `${reason}: ${message}`);
+}
+
+void t.test('pull policies', async (t) => {
+  const image = await publish(open, 'app:1');
+  const never = podOf('never', image, { imagePullPolicy: 'Never' });
+  engine.put(asDesired('Pod', never));
+  const { containerStatuses } = await engine.until(never, 'waiting', waitsFor('ErrImageNeverPull'));
+  const absent = `Container image "${image}" is not present with pull policy of Never`;
+  t.match(containerStatuses, [{ state: { waiting: { message: absent } } }]);
+  t.same(eventsOf(never), [`ErrImageNeverPull: ${absent}`, 'Failed: Error: ErrImageNeverPull']);
+
+  const [pulling, pulled = ''] = await run(podOf('first', image));
+  t.equal(pulling, `Pulling: Pulling image "${image}"`);
+  t.match(
+    pulled,
+    /^Pulled: Successfully pulled image ".*" in [\d.]+m?s \([\d.]+m?s including waiting\)\. Image size: \d+ bytes\.$/,
+  );
+  t.same(await run(podOf('second', image)), [
+    `Pulled: Container image "${image}" already present on machine`,
+  ]);
+  const again = await run(podOf('again', image, { imagePullPolicy: 'Always' }));
+  t.equal(again[0], `Pulling: Pulling image "${image}"`);
+  await engine.until(never, 'Running', isRunning, 90_000);
+});
+
+void t.test('a private image is pulled with a Secret of either form', async (t) => {
+  const [image, other] = [await publish(closed, 'a/app:1'), await publish(closed, 'b/app:1')];
+  engine.put(
+    asDesired('Secret', keyOf(user.password, 'new', 'new')),
+    asDesired('Secret', keyOf(user.password, 'legacy', 'old')),
+  );
+  t.match(await run(podOf('new', image, {}, 'new')), [/^Pulling/, /^Pulled: Successfully/]);
+  t.match(await run(podOf('old', other, {}, 'old')), [/^Pulling/, /^Pulled: Successfully/]);
+
+  const bare = podOf('bare', image);
+  engine.put(asDesired('Pod', bare));
+  await engine.until(bare, 'refused although the image is there', waitsFor('ErrImagePull'));
+  t.match(eventsOf(bare)[1], /^Failed: Failed to pull image ".*": .*401 Unauthorized/);
+  const lost = podOf('lost', image, {}, 'absent');
+  engine.put(asDesired('Pod', lost));
+  await engine.until(lost, 'refused', waitsFor('ErrImagePull'));
+  t.match(
+    eventsOf(lost)[0],
+    /^FailedTo.*: Unable to retrieve some image pull secrets \(absent\); attempting/,
+  );
+  const never = podOf('hidden', image, { imagePullPolicy: 'Never' });
+  engine.put(asDesired('Pod', never));
+  await engine.until(never, 'refused', waitsFor('ErrImageNeverPull'));
+  t.match(await run(podOf('same', image, {}, 'old')), [/^Pulled: Container image .* present/]);
+});
+
+void t.test('a wrong password, until the Secret is corrected', async (t) => {
+  const image = await publish(closed, 'c/app:1');
+  const key = keyOf('wrong');
+  const pod = podOf('guess', image, {}, 'key');
+  engine.put(asDesired('Secret', key), asDesired('Pod', pod));
+  const failed = await engine.until(pod, 'failing', waitsFor('ErrImagePull'));
+  const problem = failed.containerStatuses?.[0]?.state.waiting?.message ?? '';
+  t.match(problem, /401 Unauthorized|authorization failed/);
+  const { containerStatuses } = await engine.until(pod, 'held', waitsFor('ImagePullBackOff'));
+  const message = `Back-off pulling image "${image}": ErrImagePull: ${problem}`;
+  t.equal(containerStatuses?.[0]?.state.waiting?.message, message);
+  t.same(eventsOf(pod), [
+    `Pulling: Pulling image "${image}"`,
+    `Failed: Failed to pull image "${image}": ${problem}`,
+    'Failed: Error: ErrImagePull',
+    `BackOff: Back-off pulling image "${image}"`,
+    'Failed: Error: ImagePullBackOff',
+  ]);
+  const { data } = keyOf(user.password);
+  engine.put(asDesired('Secret', { ...key, ...(data && { data }) }));
+  await engine.until(pod, 'Running at once', isRunning, 8_000);
+});
+
+const fillingBytes = 6_000_000;
+
+/** Starts a pod whose image takes some eight seconds, and waits until half of it has come. */
+async function beginPull(pod: Pod): Promise<void> {
+  const before = await received();
+  await device.limitUplink(8_000);
+  engine.put(asDesired('Pod', pod));
+  await waitFor(async () => (await received()) - before > fillingBytes / 2, {
+    what: 'half of the image to be there',
+    timeoutMs: 60_000,
+  });
+}
+
+/** The size of a pod's image, as its event tells it. */
+function sizeIn(pod: Pod): number {
+  const [, bytes] = /Image size: (\d+) bytes/.exec(eventsOf(pod).join('\n')) ?? [];
+  return Number(bytes);
+}
+
+/** Waits until nothing has come for a second. */
+async function standstill(): Promise<void> {
+  let last = await received();
+  const isStill = async (): Promise<boolean> => {
+    const before = last;
+    last = await received();
+    return last === before;
+  };
+  await waitFor(isStill, { what: 'the link to be silent', timeoutMs: 60_000, intervalMs: 1_000 });
+}
+
+async function received(): Promise<number> {
+  return (await device.uplinkTraffic()).receivedBytes;
+}
+
+void t.test('a pull goes on where a lost link broke it off', async (t) => {
+  const pod = podOf('unplugged', await publish(open, 'large:1', fillingBytes));
+  const before = await received();
+  await beginPull(pod);
+  await device.uplinkDown();
+  await standstill();
+  t.ok(waitsFor('ContainerCreating')(engine.status(pod) ?? {}), 'it waits for the link');
+  await device.uplinkUp();
+  await engine.until(pod, 'Running', isRunning, 120_000);
+  t.ok((await received()) - before < 1.25 * sizeIn(pod), 'what was there was not fetched again');
+  await device.limitUplink(undefined);
+});
+
+void t.test('a pull whose connection was lost begins anew by itself', async () => {
+  const pod = podOf('broken', await publish(open, 'larger:1', fillingBytes));
+  await beginPull(pod);
+  await open.kill();
+  await engine.until(pod, 'failing', waitsFor('ErrImagePull'), 60_000);
+  await device.limitUplink(undefined);
+  await open.start();
+  await engine.until(pod, 'Running', isRunning, 120_000);
+});
