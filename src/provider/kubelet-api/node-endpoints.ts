@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { Transform, type Duplex, type TransformCallback } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
+import type { Logger } from 'pino';
 import type { HostLogHead, StatsHead } from '../../protocol/stream-head.ts';
 import { KubeletApiError } from './kubelet-api-error.ts';
 import { maxStatsBytes } from './limits.ts';
@@ -50,21 +51,35 @@ export function openNodeEndpoint(
   return openSiteStream(nodes, { nodeName, head, streamClass: 'bulk', signal });
 }
 
+interface BodyOptions {
+  contentType: string;
+  maxBytes?: number;
+  log: Pick<Logger, 'debug' | 'warn'>;
+}
+
+/** Node's word for an end that just went away, as a client may. */
+function isGone(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE';
+}
+
+const brokenAnswer = "a site's answer broke off on its way to the client";
+
 /**
  * Sends a body as it comes, unpacked. When the site breaks off, or sends what is no gzip or more than
- * `maxBytes`, so does the answer, and the client sees that it is not whole. Never rejects.
+ * `maxBytes`, so does the answer, and the client sees that it is not whole; the log says why. Never
+ * rejects.
  */
 export async function sendNodeBody(
   body: Duplex,
   response: ServerResponse,
-  contentType: string,
-  maxBytes: number = maxStatsBytes,
+  { contentType, maxBytes = maxStatsBytes, log }: BodyOptions,
 ): Promise<void> {
   response.writeHead(200, { 'content-type': contentType, 'x-content-type-options': 'nosniff' });
   try {
     await pipeline(body, createGunzip(), new AtMost(maxBytes), response);
     body.end();
-  } catch {
+  } catch (error) {
+    log[isGone(error) ? 'debug' : 'warn']({ err: error }, brokenAnswer);
     response.destroy();
     body.destroy();
   }

@@ -61,7 +61,8 @@ export function addRoutes(app: FastifyInstance, options: RouteOptions): void {
     const head = statsHead(path, target.query);
     const body = await openNodeEndpoint(nodes, nodeName, head, goneSignal(reply.raw));
     reply.hijack();
-    await sendNodeBody(body, reply.raw, statsEndpoints[path]);
+    const contentType = statsEndpoints[path];
+    await sendNodeBody(body, reply.raw, { contentType, log: log.child({ node: nodeName, path }) });
   };
   for (const path of Object.keys(statsEndpoints) as StatsHead['path'][]) {
     app.get(path, (request, reply) => serveStats(request, reply, path));
@@ -76,7 +77,8 @@ export function addRoutes(app: FastifyInstance, options: RouteOptions): void {
     const head = hostLogHead(path);
     const body = await openNodeEndpoint(nodes, nodeName, head, goneSignal(reply.raw));
     reply.hijack();
-    await sendNodeBody(body, reply.raw, hostLogType(path), Infinity);
+    const answer = { contentType: hostLogType(path), maxBytes: Infinity };
+    await sendNodeBody(body, reply.raw, { ...answer, log: log.child({ node: nodeName, path }) });
   });
   app.get('/pods', (request) => ({
     kind: 'PodList',

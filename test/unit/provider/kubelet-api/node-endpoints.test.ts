@@ -71,7 +71,12 @@ void t.test('no more than the limit is unpacked', async (t) => {
   const body = new PassThrough();
   body.end(gzipSync(Buffer.alloc(1_000_000)));
   const response = new ServerResponse(new IncomingMessage(new Socket()));
-  await sendNodeBody(body, response, 'text/plain', 10_000);
+  const reasons: unknown[] = [];
+  await sendNodeBody(body, response, {
+    ...{ contentType: 'text/plain', maxBytes: 10_000 },
+    log: { debug: () => undefined, warn: (...told: unknown[]) => reasons.push(told) },
+  });
+  t.match(reasons, [[{ err: { code: 'NODE_ANSWER_INVALID' } }, /broke off/]]);
   t.ok(response.destroyed);
   t.ok(body.destroyed);
 });
