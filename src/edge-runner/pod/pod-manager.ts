@@ -123,8 +123,9 @@ export class PodManager {
     const owner = workers.find(({ observed: { sandboxes, containers } }) => {
       return [...sandboxes, ...containers].some(({ id }) => id === containerId);
     });
-    // One that nobody has seen yet may have begun a moment ago.
-    for (const worker of owner === undefined ? workers : [owner]) worker.wake();
+    // A container that nobody has seen may be one that a worker has made and not looked at yet.
+    const others = workers.filter(({ isAtWork }) => isAtWork);
+    for (const worker of owner === undefined ? others : [owner]) worker.wake();
   }
 
   /** Calls back once when the runtime says that a container has ended. Returns how to stop it. */

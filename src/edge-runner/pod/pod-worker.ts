@@ -49,6 +49,7 @@ export class PodWorker {
   readonly #bringUp = new AbortController();
   #pod: Pod;
   #removed: boolean;
+  #isAtWork = false;
   #eviction: PodRejection | undefined;
   #life: Life;
   #observed: ObservedPod = { sandboxes: [], containers: [], settleInMs: undefined };
@@ -89,6 +90,11 @@ export class PodWorker {
   /** Whether the pod is being brought up or runs, and nobody has asked for its end yet. */
   get isActive(): boolean {
     return this.#life.kind === 'running' && !this.#unwanted && this.#eviction === undefined;
+  }
+
+  /** Whether a round is under way, in which more may be made of the pod than was seen of it. */
+  get isAtWork(): boolean {
+    return this.#isAtWork;
   }
 
   /** What the runtime last said of the pod. */
@@ -186,7 +192,7 @@ export class PodWorker {
     signal.addEventListener('abort', stop, { once: true });
     try {
       await repeatRounds(this.#wakeUp, signal, {
-        round: () => this.#round(signal),
+        round: () => this.#work(signal),
         isOver: () => this.#removed && this.#life.kind === 'gone',
         onFailure: (error, failures) => {
           this.#complain(error, failures);
@@ -199,6 +205,15 @@ export class PodWorker {
       this.#halt.tellStopped();
     }
     if (!signal.aborted) this.#context.forget(this.#pod.metadata.uid ?? '');
+  }
+
+  async #work(signal: AbortSignal): Promise<number | undefined> {
+    this.#isAtWork = true;
+    try {
+      return await this.#round(signal);
+    } finally {
+      this.#isAtWork = false;
+    }
   }
 
   /** One look and what follows from it. Returns how long to sleep then; undefined: until woken. */

@@ -10,7 +10,7 @@ export const writeDelayMs = 50;
 export const writeRetryMs = 10_000;
 
 /** How long what nobody waits for may be held back, to go together with what comes next, in ms. */
-export const lazyDelayMs = 250;
+export const lazyDelayMs = 1000;
 
 /** Most report messages on their way to the provider at a time. */
 export const maxReportsInFlight = 8;

@@ -24,13 +24,15 @@ export class Outbox {
   readonly #acknowledgedPods = new Set<string>();
   readonly #events = new Map<string, EventReport>();
   readonly #inFlightEvents = new Set<string>();
+  /** Of the unsent, by uid or id: nobody waits for them, so that they may go together with what follows. */
+  readonly #held = new Set<string>();
   readonly #dirtyPods = new Set<string>();
   readonly #dirtyEvents = new Set<string>();
   readonly #forgottenPods = new Set<string>();
   readonly #sentEvents = new Set<string>();
   #writeTimer: NodeJS.Timeout | undefined;
   #writeFails = false;
-  #readyTimer: NodeJS.Timeout | undefined;
+  #holdTimer: NodeJS.Timeout | undefined;
   #onReady: () => void = () => undefined;
 
   /** @throws RunnerError `STORE_FAILED` */
@@ -70,16 +72,21 @@ export class Outbox {
 
   /** Takes a pod's newest report. `lazily`: nobody waits for it, another follows in a moment. */
   publish(report: PodReport, when: 'now' | 'lazily' = 'now'): void {
-    this.#pods.set(report.uid, report);
-    this.#unsentPods.add(report.uid);
-    this.#acknowledgedPods.delete(report.uid);
-    this.#dirtyPods.add(report.uid);
-    this.#forgottenPods.delete(report.uid);
+    const { uid } = report;
+    const isWaitedFor = when === 'now' && !isStarting(report);
+    if (isWaitedFor) this.#held.delete(uid);
+    else if (!this.#unsentPods.has(uid)) this.#held.add(uid);
+    this.#pods.set(uid, report);
+    this.#unsentPods.add(uid);
+    this.#acknowledgedPods.delete(uid);
+    this.#dirtyPods.add(uid);
+    this.#forgottenPods.delete(uid);
     this.#writeSoon();
-    this.#readyIn(when === 'lazily' || isStarting(report) ? lazyDelayMs : 0);
+    if (isWaitedFor) this.#onReady();
+    else this.#holdBack();
   }
 
-  /** Takes an event, or an event again whose count has grown. */
+  /** Takes an event, or an event again whose count has grown. A warning goes at once, with all before it. */
   addEvent(event: EventReport): void {
     // Last in the order again: it is the newest now.
     this.#events.delete(event.id);
@@ -89,13 +96,19 @@ export class Outbox {
     this.#sentEvents.delete(event.id);
     if (this.#events.size > maxStoredEvents) this.#dropOldestEvent();
     this.#writeSoon();
-    this.#readyIn(lazyDelayMs);
+    if (event.type === 'Warning') {
+      this.#release();
+    } else {
+      this.#held.add(event.id);
+      this.#holdBack();
+    }
   }
 
   /** Drops what is known of a pod that is gone everywhere. */
   forget(podUid: string): void {
     if (!this.#pods.delete(podUid)) return;
     this.#unsentPods.delete(podUid);
+    this.#held.delete(podUid);
     this.#acknowledgedPods.delete(podUid);
     this.#dirtyPods.delete(podUid);
     this.#forgottenPods.add(podUid);
@@ -104,18 +117,27 @@ export class Outbox {
 
   /**
    * So much of what isn't sent yet, pods and events of so many bytes each in JSON. It counts as on
-   * its way until `acknowledge` or `resend`. What is too large even alone is left out.
+   * its way until `acknowledge` or `resend`. What is too large even alone is left out, and so is what
+   * is still held back, unless `all` is wanted.
    */
-  take(maxPods = Infinity, maxEvents = Infinity, maxBytes = Infinity): ReportBatch {
+  take(
+    maxPods = Infinity,
+    maxEvents = Infinity,
+    maxBytes = Infinity,
+    which: 'ready' | 'all' = 'all',
+  ): ReportBatch {
+    const waits = (key: string): boolean => which === 'ready' && this.#held.has(key);
     const pods = new Batch<PodReport>(maxPods, maxBytes);
     for (const uid of this.#unsentPods) {
+      if (waits(uid)) continue;
       const report = this.#pods.get(uid);
       if (report !== undefined && pods.add(report) === 'full') break;
       this.#unsentPods.delete(uid);
     }
     const events = new Batch<EventReport>(maxEvents, maxBytes);
     for (const event of this.#events.values()) {
-      if (!this.#inFlightEvents.has(event.id) && events.add(event) === 'full') break;
+      if (this.#inFlightEvents.has(event.id) || waits(event.id)) continue;
+      if (events.add(event) === 'full') break;
     }
     for (const { id } of events.items) this.#inFlightEvents.add(id);
     for (const { name, namespace } of pods.oversized) {
@@ -167,7 +189,7 @@ export class Outbox {
 
   /** Stops the timers and writes what is pending. */
   close(): void {
-    clearTimeout(this.#readyTimer);
+    clearTimeout(this.#holdTimer);
     this.#flushOrRetry();
     clearTimeout(this.#writeTimer);
   }
@@ -201,6 +223,7 @@ export class Outbox {
     this.#events.delete(oldest);
     this.#dirtyEvents.delete(oldest);
     this.#inFlightEvents.delete(oldest);
+    this.#held.delete(oldest);
     this.#sentEvents.add(oldest);
   }
 
@@ -210,17 +233,17 @@ export class Outbox {
     }, delayMs);
   }
 
-  #readyIn(delayMs: number): void {
-    if (delayMs === 0) {
-      clearTimeout(this.#readyTimer);
-      this.#readyTimer = undefined;
-      this.#onReady();
-      return;
-    }
-    this.#readyTimer ??= setTimeout(() => {
-      this.#readyTimer = undefined;
-      this.#onReady();
-    }, delayMs);
+  #holdBack(): void {
+    this.#holdTimer ??= setTimeout(() => {
+      this.#release();
+    }, lazyDelayMs);
+  }
+
+  #release(): void {
+    clearTimeout(this.#holdTimer);
+    this.#holdTimer = undefined;
+    this.#held.clear();
+    this.#onReady();
   }
 }
 

@@ -89,7 +89,9 @@ export class ReportExchange {
   sendReports(): void {
     const { outbox } = this.#options;
     while (this.#begun && this.#batches.size < maxReportsInFlight) {
-      const { pods, events } = outbox.take(podsPerMessage, eventsPerMessage, maxBatchBytes);
+      const { pods, events } = outbox.take(
+        ...([podsPerMessage, eventsPerMessage, maxBatchBytes, 'ready'] as const),
+      );
       if (pods.length > 0) {
         this.#sendBatch({ pods, events: [] }, (id) => ({ type: 'pods', id, pods }));
       }

@@ -11,6 +11,9 @@ interface RuntimeWatch {
   log: Logger;
 }
 
+/** Nothing else wakes a pod, and whatever is sent besides wakes the device. */
+const filters = ['topic=="/tasks/exit"'];
+
 const firstRetryMs = 500;
 const maxRetryMs = 10_000;
 
@@ -19,7 +22,7 @@ export async function watchRuntime(watch: RuntimeWatch, signal: AbortSignal): Pr
   let retryMs = firstRetryMs;
   while (!signal.aborted) {
     try {
-      for await (const event of watch.events.subscribe({ signal })) {
+      for await (const event of watch.events.subscribe({ signal, filters })) {
         if (event.type === 'subscribed') {
           retryMs = firstRetryMs;
           watch.pods.wakeAll();

@@ -57,12 +57,17 @@ export class FakeRuntime {
   /** Images that are on the device. */
   readonly images = new Set(['web:1', 'init:1', 'side:1']);
   readonly #stopping = new Map<string, (() => void)[]>();
+  /** How often somebody has asked for the sandboxes of a pod. */
+  looks = 0;
   #next = 1;
 
   get cri(): CriClient {
     return {
       listPodSandbox: (request: ListRequest) =>
-        this.#call('', () => ({ items: matching(this.#listSandboxes(), request) })),
+        this.#call('', () => {
+          this.looks += 1;
+          return { items: matching(this.#listSandboxes(), request) };
+        }),
       listContainers: (request: ListRequest) =>
         this.#call('', () => ({ containers: matching(this.#listContainers(), request) })),
       podSandboxStatus: () => this.#call('', () => ({ status: { network: { ip: '10.0.0.9' } } })),

@@ -382,6 +382,19 @@ void t.test('a change in another namespace concerns nobody here', async (t) => {
   t.same(fake.refreshed, []);
 });
 
+void t.test('the end of a container of somebody else wakes no pod that sleeps', async (t) => {
+  const made = bench(t);
+  const { fake, pods } = made;
+  await running(made, named('a'));
+  await until('the pod to sleep', () => pods.list().every(({ isAtWork }) => !isAtWork));
+  const before = fake.runtime.looks;
+  pods.containerEnded('foreign');
+  await new Promise((resolve) => setImmediate(resolve));
+  t.equal(fake.runtime.looks, before);
+  pods.wakeAll();
+  await until('another look', () => fake.runtime.looks > before);
+});
+
 void t.test('the end of a sandbox that CRI still calls ready is waited for', async (t) => {
   const made = bench(t);
   const { fake, pods } = made;

@@ -40,6 +40,49 @@ void t.test('what was taken is not offered again until the link breaks', (t) => 
   t.end();
 });
 
+const ready = [Infinity, Infinity, Infinity, 'ready'] as const;
+
+function starting(uid: string): PodReport {
+  const state = { waiting: { reason: 'ContainerCreating' } };
+  const containerStatuses = [{ name: 'main', state, ready: false, restartCount: 0 }];
+  return { ...report(uid), status: { phase: 'Pending', containerStatuses } };
+}
+
+void t.test('what nobody waits for does not go along with what somebody does', async (t) => {
+  const { outbox } = bench(t);
+  let calls = 0;
+  outbox.onReady(() => (calls += 1));
+  outbox.publish(starting('a'));
+  outbox.publish(starting('b'));
+  outbox.addEvent(event('e'));
+  t.equal(calls, 0);
+  outbox.publish(report('a'));
+  t.equal(calls, 1);
+  t.match(outbox.take(...ready), {
+    pods: [{ uid: 'a', status: { phase: 'Running' } }],
+    events: [],
+  });
+  await waitFor(() => calls === 2, { what: 'the rest', timeoutMs: 5_000 });
+  t.match(outbox.take(...ready), { pods: [{ uid: 'b' }], events: [{ id: 'e' }] });
+});
+
+void t.test('a status that waits for its turn is not held back by a later one', (t) => {
+  const { outbox } = bench(t);
+  outbox.publish(report('a'));
+  outbox.publish(starting('a'));
+  t.match(outbox.take(...ready).pods, [{ uid: 'a', status: { phase: 'Pending' } }]);
+  t.end();
+});
+
+void t.test('a warning goes at once, after the events before it', (t) => {
+  const { outbox } = bench(t);
+  outbox.addEvent(event('first'));
+  t.same(outbox.take(...ready).events, []);
+  outbox.addEvent({ ...event('second'), type: 'Warning' });
+  t.match(outbox.take(...ready).events, [{ id: 'first' }, { id: 'second' }]);
+  t.end();
+});
+
 void t.test('a batch has no more bytes than a message may have', (t) => {
   const { outbox } = bench(t);
   const large = (uid: string, length: number): PodReport => ({
