@@ -3,11 +3,15 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 /**
- * `npm run bench -- NAME [--json] [--pods N] [--minutes N]`: one benchmark, its figures as a table or
- * as one line of JSON. How many pods and how long are for those that say so.
+ * `npm run bench -- NAME [--json] [--pods N] [--minutes N] [--volumes]`: one benchmark, its figures as a table or
+ * as one line of JSON. How many pods, how long, and what they have are for those that say so.
  */
 interface Benchmark {
-  run(options: { pods?: number; minutes?: number }): Promise<Record<string, number>>;
+  run(options: {
+    pods?: number;
+    minutes?: number;
+    volumes?: boolean;
+  }): Promise<Record<string, number>>;
 }
 
 const benchmarks: Record<string, () => Promise<Benchmark>> = {
@@ -27,6 +31,7 @@ async function main(): Promise<number> {
       json: { type: 'boolean', default: false },
       pods: { type: 'string' },
       minutes: { type: 'string' },
+      volumes: { type: 'boolean', default: false },
     },
     allowPositionals: true,
   });
@@ -44,6 +49,7 @@ async function main(): Promise<number> {
   const figures = await (
     await load()
   ).run({
+    volumes: values.volumes,
     ...(values.pods === undefined ? {} : { pods: Number(values.pods) }),
     ...(values.minutes === undefined ? {} : { minutes: Number(values.minutes) }),
   });

@@ -11,6 +11,7 @@ import { loadKubeConfig } from '../src/provider/kube-client/kube-config.ts';
 import { resources } from '../src/provider/kube-client/resource-type.ts';
 import { FloorPod } from './floor-pod.ts';
 import { idlePod, namespace, startIdleSite } from './idle-site.ts';
+import { createVolumeObjects, podWithVolumes } from './pod-with-volumes.ts';
 import { median, round } from './statistics.ts';
 
 const count = 10;
@@ -21,9 +22,14 @@ const progress = (line: string): void => {
 
 /**
  * Ten pods one by one, and ten at once, from their creation at the API server until they are Ready
- * there; in turn with the same through CRI alone, which is the floor. All in milliseconds.
+ * there; in turn with the same through CRI alone, which is the floor. All in milliseconds. `volumes`:
+ * each with a ConfigMap, a Secret and a token of its own mounted.
  */
-export async function run(): Promise<Record<string, number>> {
+export async function run({
+  volumes = false,
+}: {
+  volumes?: boolean;
+}): Promise<Record<string, number>> {
   const { lab, towline, site } = await startIdleSite(chosenRunner(), progress);
   const { device } = site;
   const stop = new AbortController();
@@ -31,7 +37,8 @@ export async function run(): Promise<Record<string, number>> {
     const cri = new CriClient(new GrpcChannel({ socketPath: device.socket }));
     const floor = (name: string): FloorPod => new FloorPod(cri, name, device);
     const client = new KubeClient({ config: loadKubeConfig({ file: towline.kubeconfig }), log });
-    const pods = new PodClock(client, stop.signal);
+    const pods = new PodClock(client, volumes ? podWithVolumes : idlePod, stop.signal);
+    if (volumes) await createVolumeObjects(client);
     await pods.start();
     return await measure(pods, floor);
   } finally {
@@ -69,12 +76,14 @@ async function measure(
 /** Makes pods and tells how long they took to be Ready in the eyes of a client of the API server. */
 class PodClock {
   readonly #client: KubeClient;
+  readonly #make: (name: string) => object;
   readonly #informer: Informer<Pod>;
   readonly #signal: AbortSignal;
   readonly #waiting = new Map<string, () => void>();
 
-  constructor(client: KubeClient, signal: AbortSignal) {
+  constructor(client: KubeClient, make: (name: string) => object, signal: AbortSignal) {
     this.#client = client;
+    this.#make = make;
     this.#signal = signal;
     this.#informer = new Informer<Pod>({ client, type: resources.pods, namespace, log });
   }
@@ -91,7 +100,7 @@ class PodClock {
   async time(name: string, remove = true): Promise<number> {
     const ready = new Promise<void>((resolve) => this.#waiting.set(name, resolve));
     const startedAtMs = performance.now();
-    await this.#client.create(resources.pods, idlePod(name), { namespace });
+    await this.#client.create(resources.pods, this.#make(name), { namespace });
     await ready;
     const tookMs = performance.now() - startedAtMs;
     if (remove) await this.remove(name);

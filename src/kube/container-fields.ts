@@ -71,10 +71,10 @@ const volumeMountRule = fields(
     name: text,
     mountPath: text,
     readOnly: flag,
-    recursiveReadOnly: oneOf('Disabled', 'IfPossible'),
+    recursiveReadOnly: oneOf('Disabled', 'IfPossible', 'Enabled'),
     subPath: text,
     subPathExpr: text,
-    mountPropagation: oneOf('None'),
+    mountPropagation: oneOf('None', 'HostToContainer', 'Bidirectional'),
   },
   ['name', 'mountPath'],
 );

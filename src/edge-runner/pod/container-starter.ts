@@ -11,6 +11,7 @@ import { CriError, isRuntimeGone } from '../cri/cri-error.ts';
 import type { InputOf } from '../cri/proto-message.ts';
 import { VolumeError } from '../volumes/volume-error.ts';
 import { containerConfig } from './container-config.ts';
+import { mountMode } from './mount-mode.ts';
 import type { PodEvents } from './event-recorder.ts';
 import { newestContainer, type ObservedPod, type ObservedSandbox } from './observed.ts';
 import { fieldContext, type PodContext } from './pod-context.ts';
@@ -157,11 +158,13 @@ async function containerMounts(
   try {
     for (const mount of container.volumeMounts ?? []) {
       const resolved = withSubPath(mount, env);
+      const mode = mountMode(mount, context.recursiveReadOnly(pod.spec.runtimeClassName));
       const source = await context.volumes.mountFor(pod, container, resolved, signal);
       mounts.push({
         containerPath: mount.mountPath,
         hostPath: source.hostPath,
         readonly: source.readOnly,
+        ...mode,
       });
     }
   } catch (error) {

@@ -84,6 +84,8 @@ export interface PodContext {
   seccompRoot: string;
   /** Which pods have their place on the device. */
   placed: PlacedPods;
+  /** Whether the handler of a RuntimeClass can make mounts below a read-only one so too. */
+  recursiveReadOnly: (runtimeClassName: string | undefined) => boolean;
   clusterDns: ClusterDns;
   /** The device's own `/etc/resolv.conf` and `/etc/hosts`. */
   resolvConf: () => string;

@@ -52,7 +52,8 @@ export async function createPodContext(options: PodContextOptions): Promise<PodC
   const driver = await readCgroupDriver(cri);
   const nowMs = (): number => clock.wallMs();
   const pulled = new PulledImages(store);
-  const { features } = await cri.status({});
+  const { features, runtimeHandlers } = await cri.status({});
+  const recursive = runtimeHandlers.filter(({ features }) => features?.recursiveReadOnlyMounts);
   const tokens = new ServiceAccountTokens({
     ...{ store, now: nowMs, request: options.requestToken, log },
   });
@@ -61,6 +62,10 @@ export async function createPodContext(options: PodContextOptions): Promise<PodC
     site: node.nodeName,
     logRoot: options.logRoot,
     objects: options.objects,
+    recursiveReadOnly: (className = '') => {
+      const handler = options.objects.runtimeClass(className)?.handler ?? '';
+      return recursive.some(({ name }) => name === handler);
+    },
     clusterDns: options.clusterDns,
     seccompRoot: join(options.stateDir, 'seccomp'),
     placed: new PlacedPods({

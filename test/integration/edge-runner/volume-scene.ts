@@ -78,6 +78,16 @@ export class VolumeScene {
     );
   }
 
+  /** Runs a script in a running container, and gives its output. */
+  async exec(pod: Pod, container: string, script: string): Promise<string> {
+    const uid = pod.metadata.uid ?? '';
+    const { containers } = await this.engine.context.observer.observe(uid);
+    const containerId = containers.find(({ name }) => name === container)?.id ?? '';
+    const cmd = ['sh', '-c', script];
+    const { stdout } = await this.engine.cri.execSync({ containerId, cmd, timeout: 10 });
+    return Buffer.from(stdout).toString('utf8');
+  }
+
   /** What a container that still runs has written as its termination message. */
   async terminationMessage(pod: Pod, container: string): Promise<string> {
     const dir = join(this.dirsOf(pod)[0] ?? '', 'containers', container);

@@ -3,6 +3,10 @@ import { createLab } from '../../../hack/lab/lab.ts';
 import { ensurePackages } from '../../../hack/lab/packages.ts';
 import { sweepLabs } from '../../../hack/lab/remove-lab.ts';
 import { claims } from './claims.ts';
+import { hostPaths } from './host-paths.ts';
+import { mountSharing } from './mount-sharing.ts';
+import { plantedLinks } from './planted-links.ts';
+import { volumeContents } from './volume-contents.ts';
 import { VolumeScene } from './volume-scene.ts';
 
 const progress = (line: string): void => {
@@ -19,4 +23,8 @@ t.teardown(async () => {
   await lab.stop();
 });
 
+await t.test('contents', (t) => volumeContents(t, scene));
+await t.test('folders and files of the device', (t) => hostPaths(t, scene));
+await t.test('links', (t) => plantedLinks(t, scene));
+await t.test('sharing', (t) => mountSharing(t, scene));
 await t.test('claims', (t) => claims(t, scene));

@@ -186,7 +186,7 @@ async function strangeSync(t: Test, scene: Scene): Promise<void> {
     { type: 'state', digest: 'again' },
     {
       type: 'held',
-      objects: [{ kind: 'Lease', namespace: '', name: 'n', uid: 'u', version: 'v' }],
+      objects: [{ kind: 'lease', namespace: '', name: 'n', uid: 'u', version: 'v' }],
     },
     { type: 'rewind' },
     null,

@@ -25,6 +25,8 @@ export const everyValue = new Set([
   'spec.securityContext.supplementalGroupsPolicy',
   'spec.containers[].restartPolicyRules[].exitCodes.operator',
   'spec.containers[].terminationMessagePolicy',
+  'spec.containers[].volumeMounts[].mountPropagation',
+  'spec.containers[].volumeMounts[].recursiveReadOnly',
   'spec.restartPolicy',
   'spec.securityContext.fsGroupChangePolicy',
   'spec.volumes[].downwardAPI.items[].fieldRef.apiVersion',
@@ -52,6 +54,7 @@ export const partlyNotes: Partial<Record<string, string>> = {
   'spec.containers[].securityContext.seccompProfile.localhostProfile':
     'a profile in `seccomp/` of the runner’s `--state-dir`',
   'spec.securityContext.seLinuxChangePolicy': 'volumes are labelled by the runtime',
+  'spec.containers[].volumeMounts[].recursiveReadOnly': '`Enabled` with a runtime that can do it',
   'spec.readinessGates[]': 'as far as the conditions reach the site',
   'spec.volumes[].persistentVolumeClaim':
     'with a PersistentVolume of kind `hostPath`, `local` (a folder) or `nfs`',

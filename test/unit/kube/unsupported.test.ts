@@ -278,7 +278,7 @@ const neglected: [parts: Parameters<typeof storedPod>[0], path: string][] = [
   [
     {
       container: {
-        volumeMounts: [{ name: 'e', mountPath: '/e', mountPropagation: 'Bidirectional' }],
+        volumeMounts: [{ name: 'e', mountPath: '/e', mountPropagation: 'Sideways' }],
       },
     },
     'spec.containers[0].volumeMounts[0].mountPropagation',
