@@ -108,6 +108,15 @@ export class Cluster {
     });
   }
 
+  annotateConfigMap(ref: SiteRef, annotations: Record<string, string>): Promise<void> {
+    return this.#do(`change ConfigMap ${ref.namespace}/${ref.name}`, async () => {
+      await this.#core.patchNamespacedConfigMap(
+        { ...ref, body: { metadata: { annotations } } },
+        setHeaderOptions('Content-Type', PatchStrategy.MergePatch),
+      );
+    });
+  }
+
   async #do<T>(what: string, action: () => Promise<T>): Promise<T> {
     const progress = setTimeout(() => {
       this.#onWait(this.#server);

@@ -14,6 +14,14 @@ export type CliErrorCode =
   | 'NOT_INSTALLED'
   /** The provider has not published how sites reach it. */
   | 'PROVIDER_UNKNOWN'
+  /** The provider does not do what it was asked. */
+  | 'PROVIDER_SILENT'
+  /** The CA is being rolled already. */
+  | 'CA_ROLL_UNDER_WAY'
+  /** The CA is not being rolled. */
+  | 'CA_ROLL_ABSENT'
+  /** Sites would be shut out without the old CA. */
+  | 'CA_NEEDED'
   /** The cluster refused the object, or failed. */
   | 'REQUEST_FAILED';
 

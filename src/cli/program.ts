@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { retireCa, rotateCa, showCa, type CaFlags } from './ca-commands.ts';
 import { CliError } from './errors.ts';
 import type { CliIo } from './output.ts';
 import { revokeSite, type RevokeFlags } from './revoke-site.ts';
@@ -51,6 +52,7 @@ function createProgram(name: string, io: CliIo): Command {
   addList(site, io);
   addRevoke(site, io);
   addDelete(site, io);
+  addCa(program.command('ca').description("show and roll the provider's CA"), io);
   program
     .command('version')
     .description('show the version of this program')
@@ -107,6 +109,21 @@ function addDelete(site: Command, io: CliIo): void {
     );
 }
 
+function addCa(ca: Command, io: CliIo): void {
+  withProviderNamespace(ca.command('status'))
+    .description('show the CA, and while it is rolled which sites still need the old one')
+    .action((_options, command: Command) => showCa(command.opts<CaFlags>(), io));
+  withProviderNamespace(ca.command('rotate'))
+    .description('have the provider make a new CA; sites trust both until none needs the old one')
+    .action((_options, command: Command) => rotateCa(command.opts<CaFlags>(), io));
+  withProviderNamespace(ca.command('retire'))
+    .description('give up the old CA at once')
+    .option('--force', 'shut out the sites that have not had the new one', false)
+    .action((_options, command: Command) =>
+      retireCa(command.opts<CaFlags & { force: boolean }>(), io),
+    );
+}
+
 function withCluster(command: Command): Command {
   return command
     .option('--kubeconfig <file>', 'kubeconfig to use, as with kubectl')
@@ -118,10 +135,23 @@ function withProvider(command: Command): Command {
   return command
     .option('--token-ttl <duration>', 'how long the join token works', '1h')
     .option('-o, --output <format>', 'join (the line alone), json or yaml', 'join')
-    .option('--provider-namespace <name>', 'namespace of the provider', 'towline-system')
+    .option(...providerNamespace)
     .option('--provider-address <address>', 'where devices reach the provider, wss://host:port')
     .option('--ca-hash <hash>', "sha256:<hex> of the provider's CA key");
 }
+
+function withProviderNamespace(command: Command): Command {
+  return command
+    .option('--kubeconfig <file>', 'kubeconfig to use, as with kubectl')
+    .option('--context <name>', 'context of the kubeconfig')
+    .option(...providerNamespace);
+}
+
+const providerNamespace = [
+  '--provider-namespace <name>',
+  'namespace of the provider',
+  'towline-system',
+] as const;
 
 function collect(value: string, previous: unknown): string[] {
   return [...(Array.isArray(previous) ? (previous as string[]) : []), value];

@@ -17,7 +17,7 @@ export interface ProviderFlags {
 }
 
 /** Name of the ConfigMap that the provider publishes. */
-const providerInfoName = 'towline-provider';
+export const providerInfoName = 'towline-provider';
 
 /**
  * The provider's address and CA hash: from the flags, else as the provider published them.

@@ -40,6 +40,8 @@ export interface SiteStatus {
   publicKeyHash?: string;
   /** `sha256:<hex>` of the token with which it did. */
   redeemedTokenHash?: string;
+  /** `sha256:<hex>` of the CA key that its certificate is from, once its device is known to trust that. */
+  caHash?: string;
 }
 
 export const siteApi = { group: 'towline.dev', version: 'v1alpha1', plural: 'sites' } as const;
@@ -54,6 +56,12 @@ export const leavingTaint: Taint = { key: 'towline.dev/leaving', effect: 'NoExec
 export function isLeaving({ metadata }: Site): boolean {
   const finalizers = metadata.finalizers ?? [];
   return metadata.deletionTimestamp !== undefined && finalizers.includes(siteFinalizer);
+}
+
+/** Whether a Site says that a key must not be let in, whoever had it. `publicKeyHash`: `sha256:<hex>`. */
+export function isRevoked(site: Site, publicKeyHash: string): boolean {
+  const revoked = site.spec?.revokedKey;
+  return revoked === '*' || revoked === publicKeyHash;
 }
 
 /** Label on a site's Node, and key of its default taint. */

@@ -5,6 +5,7 @@ import { isKubeApiError } from './kube-client/kube-api-error.ts';
 import type { KubeClient, ServerVersion } from './kube-client/kube-client.ts';
 import { type ResourceType, resources } from './kube-client/resource-type.ts';
 import type { ProviderOptions } from './options.ts';
+import { caSecretName } from './pki/ca-secret.ts';
 import { servingSecretName } from './pki/serving-secret.ts';
 import { preflightTimeoutMs, progressAfterMs } from './limits.ts';
 
@@ -31,6 +32,7 @@ function permissions({ namespace, kubeletServing }: Wanted): Permission[] {
     { type: resources.persistentVolumeClaims, verbs: ['get', 'list', 'watch'] },
     { type: resources.persistentVolumes, verbs: ['list', 'watch'] },
     { type: resources.secrets, verbs: ['create'], namespace },
+    { type: resources.secrets, verbs: ['patch'], namespace, name: caSecretName },
     { type: resources.configMaps, verbs: ['create'], namespace },
     { type: resources.configMaps, verbs: ['patch'], namespace, name: providerInfoName },
     { type: resources.events, verbs: ['create', 'patch'] },

@@ -3,11 +3,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { WebSocket } from 'ws';
 import type { Pod } from '../kube/api.ts';
+import { caRequestAnnotation } from '../kube/ca-roll.ts';
 import { nodeNameOf } from '../kube/site.ts';
 import { acceptTunnel } from '../tunnel/accept.ts';
 import { ClusterCaches } from './cluster-caches.ts';
 import { KubeJoinSites } from './join/kube-join-sites.ts';
-import { publishProviderInfo } from './join/provider-info.ts';
+import { providerInfoName, publishProviderInfo } from './join/provider-info.ts';
 import { SiteJoin } from './join/site-join.ts';
 import { SiteRenewal } from './join/site-renewal.ts';
 import { KubeClient, type ServerVersion } from './kube-client/kube-client.ts';
@@ -19,6 +20,7 @@ import { Lifecycle } from './lifecycle.ts';
 import { syncTimeoutMs } from './limits.ts';
 import { defaultPublicAddress, type ProviderOptions } from './options.ts';
 import { CertificateAuthority } from './pki/authority.ts';
+import { CaRoll, type CaRollOptions } from './pki/ca-roll.ts';
 import { loadOrCreateCa } from './pki/ca-secret.ts';
 import { ClusterServingCertificate } from './pki/cluster-serving-certificate.ts';
 import { KubeCaSecrets } from './pki/kube-ca-secrets.ts';
@@ -74,8 +76,10 @@ export class Provider {
     await this.#probeAddresses();
     const serverVersion = await preflight(client, { ...this.#options, server, signal });
     const secrets = new KubeCaSecrets(client, namespace);
-    const keyPair = await loadOrCreateCa({ secrets, trustDomain, nowMs: Date.now(), signal });
-    const authority = new CertificateAuthority({ keyPair, trustDomain, siteLifetimeMs });
+    const { pairs } = await loadOrCreateCa({ secrets, trustDomain, nowMs: Date.now(), signal });
+    const authority = new CertificateAuthority({
+      ...{ keyPair: pairs.current, next: pairs.next, trustDomain, siteLifetimeMs },
+    });
     const certificate = new ServingCertificate({ authority, names: servingNames(this.#options) });
     this.#begin('certificates', certificate);
 
@@ -118,7 +122,21 @@ export class Provider {
       notReady: () => (signal.aborted ? 'stopping' : undefined),
       log: this.#log,
     });
-    await this.#listen(client, authority, tunnels, registry, () => sites.nodeNames());
+    const publish = await this.#listen(client, authority, tunnels, registry, () =>
+      sites.nodeNames(),
+    );
+    this.#rollCa(caches, {
+      ...{ authority, secrets, sites: () => caches.sites.list(), log: this.#log },
+      request: () =>
+        caches.configMaps.get(namespace, providerInfoName)?.metadata.annotations?.[
+          caRequestAnnotation
+        ],
+      onChange: async (abort) => {
+        certificate.renew();
+        controllers.certificates.authorityChanged();
+        await publish(abort);
+      },
+    });
   }
 
   async #probeAddresses(): Promise<void> {
@@ -226,7 +244,7 @@ export class Provider {
     tunnels: TunnelServer,
     registry: SiteRegistry,
     nodeNames: () => string[],
-  ): Promise<void> {
+  ): Promise<(signal?: AbortSignal) => Promise<void>> {
     const { listen, namespace } = this.#options;
     this.#lifecycle.onStop('tunnel listener', () => tunnels.close());
     const { port } = await tunnels.listen(listen);
@@ -237,10 +255,30 @@ export class Provider {
     });
     const given = this.#options.publicAddresses;
     const addresses = given.length > 0 ? given : [defaultPublicAddress(this.#options, port)];
-    const { caHash } = authority;
-    await publishProviderInfo({ client, namespace, addresses, caHash });
+    const publish = (signal?: AbortSignal): Promise<void> => {
+      const { caHash, nextCaHash } = authority;
+      const withSignal = signal === undefined ? {} : { signal };
+      return publishProviderInfo({
+        ...{ client, namespace, addresses, caHash, nextCaHash, ...withSignal },
+      });
+    };
+    await publish();
     const { nodeAddress } = this.#options;
+    const { caHash } = authority;
     this.#log.info({ listen: { ...listen, port }, addresses, nodeAddress, caHash }, 'ready');
+    return publish;
+  }
+
+  #rollCa(caches: ClusterCaches, options: CaRollOptions): void {
+    const roll = new CaRoll(options);
+    caches.sites.subscribe(() => {
+      roll.siteChanged();
+    });
+    caches.configMaps.subscribe(({ object: { metadata } }) => {
+      const { namespace } = this.#options;
+      if (metadata.namespace === namespace && metadata.name === providerInfoName) roll.look();
+    });
+    this.#begin('CA', roll);
   }
 
   #begin(name: string, part: { run(signal: AbortSignal): Promise<void> }): void {

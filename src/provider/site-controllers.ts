@@ -52,6 +52,7 @@ export interface SiteControllersOptions {
 /** Everything that works on the cluster for the sites, wired together. */
 export class SiteControllers implements Runnable {
   readonly streams: SiteStreams;
+  readonly certificates: SiteCertificates;
   readonly #parts: Runnable[];
 
   constructor(options: SiteControllersOptions) {
@@ -116,15 +117,20 @@ export class SiteControllers implements Runnable {
         recorder.warn(about, 'ObjectTooLarge', 'This object is too large to be brought to a site.');
       },
     });
-    const certificates = new SiteCertificates({ authority: options.authority, registry, log });
+    this.certificates = new SiteCertificates({
+      ...{ authority: options.authority, registry, log },
+      onHeld: (nodeName, caHash) => {
+        siteStatus.caHash(nodeName, caHash);
+      },
+    });
     const kubeSites = new KubeJoinSites(client);
     const keys = new KeyWatch({
       ...{ sites, registry, log },
       read: (site, signal) => kubeSites.read(site, signal),
     });
     const drains = new DrainController({ client, sites, pods, registry, log });
-    this.#parts = [nodes, siteStatus, leases, statuses, tolerations, secrets, certificates];
-    this.#parts.push(keys, drains);
+    this.#parts = [nodes, siteStatus, leases, statuses, tolerations, secrets];
+    this.#parts.push(this.certificates, keys, drains);
   }
 
   async run(signal: AbortSignal): Promise<void> {

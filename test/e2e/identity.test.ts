@@ -4,6 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { spawnKubectl } from '../../hack/lab/kubectl.ts';
 import { waitFor } from '../../hack/lab/wait.ts';
+import { certificatesOf } from '../../src/protocol/trust-bundle.ts';
+import { publicKeyHashOf } from '../../src/provider/pki/public-key.ts';
 import { isRunning, onEveryControlPlane, shellPod, type Cluster } from './cluster.ts';
 
 /** Renewed after 8 s. */
@@ -26,6 +28,32 @@ async function untilRunnerSays(cluster: Cluster, words: RegExp, timeoutMs = 40_0
   });
 }
 
+/** An exec in the pod `steady` that says something all the time. */
+function tick(cluster: Cluster): { count(): number; isRunning(): boolean; stop(): void } {
+  const script = 'while :; do echo tick; sleep 0.2; done';
+  const { adminKubeconfig } = cluster.plane;
+  const args = ['-n', cluster.namespace, 'exec', 'steady', '--', 'sh', '-c', script];
+  const exec = spawnKubectl(adminKubeconfig, args);
+  let ticks = 0;
+  exec.stdout.on('data', () => (ticks += 1));
+  return {
+    count: () => ticks,
+    isRunning: () => exec.exitCode === null,
+    stop: () => exec.kill('SIGKILL'),
+  };
+}
+
+async function untilTicks(exec: { count(): number }, more: number): Promise<void> {
+  const seen = exec.count();
+  await waitFor(() => exec.count() > seen + more, { what: 'the exec to go on', timeoutMs: 20_000 });
+}
+
+/** Hashes of the CAs that the device trusts. */
+async function trusted({ site }: Cluster): Promise<string[]> {
+  const pem = await readFile(join(site.device.dir, 'towline/identity/ca.pem'), 'utf8');
+  return certificatesOf(pem).map(({ publicKey }) => publicKeyHashOf(publicKey));
+}
+
 async function connections(cluster: Cluster): Promise<number> {
   return (await runnerLog(cluster)).split('"connected to the provider"').length - 1;
 }
@@ -39,21 +67,41 @@ await onEveryControlPlane(
 
     await t.test('a certificate is renewed under a running exec', async (t) => {
       const before = (await certificateOf(cluster)).serialNumber;
-      const script = 'while :; do echo tick; sleep 0.2; done';
-      const { adminKubeconfig } = cluster.plane;
-      const args = ['-n', cluster.namespace, 'exec', 'steady', '--', 'sh', '-c', script];
-      const exec = spawnKubectl(adminKubeconfig, args);
-      let ticks = 0;
-      exec.stdout.on('data', () => (ticks += 1));
-      await waitFor(() => ticks > 2, { what: 'the exec to run', timeoutMs: 20_000 });
+      const exec = tick(cluster);
+      await untilTicks(exec, 2);
       await waitFor(async () => (await certificateOf(cluster)).serialNumber !== before, {
         ...{ what: 'a new certificate on the device', timeoutMs: 40_000 },
       });
-      const seen = ticks;
-      await waitFor(() => ticks > seen + 5, { what: 'the exec to go on', timeoutMs: 20_000 });
-      t.equal(exec.exitCode, null);
-      exec.kill('SIGKILL');
+      await untilTicks(exec, 5);
+      t.ok(exec.isRunning());
+      exec.stop();
       t.equal(await connections(cluster), 1, 'the connection is still the first');
+    });
+
+    await t.test('the CA is rolled under a running exec', async (t) => {
+      const [old = ''] = await trusted(cluster);
+      t.match(await towline.towlinectl('ca', 'status'), old);
+      const exec = tick(cluster);
+      await untilTicks(exec, 2);
+      t.match(await towline.towlinectl('ca', 'rotate'), /the provider has a new CA: sha256:/);
+      await waitFor(async () => !(await trusted(cluster)).includes(old), {
+        ...{ what: 'the old CA to be given up', timeoutMs: 60_000 },
+        explain: () => readFileSync(cluster.site.runner.logFile, 'utf8').slice(-4000),
+      });
+      const [next = '', ...others] = await trusted(cluster);
+      t.strictSame(others, []);
+      t.match(await towline.towlinectl('ca', 'status'), next);
+      await untilTicks(exec, 5);
+      t.ok(exec.isRunning());
+      exec.stop();
+      const before = await connections(cluster);
+      t.equal(before, 1, 'the connection is still the first');
+      await site.killRunner();
+      await site.startRunner();
+      await waitFor(async () => (await connections(cluster)) > before, {
+        ...{ what: 'the runner to connect by the new CA', timeoutMs: 40_000 },
+      });
+      t.match(await cluster.kubectl('exec', 'steady', '--', 'echo', 'here'), /here/);
     });
 
     await t.test('a site whose certificate expired while it was away is let in', async (t) => {

@@ -8,7 +8,7 @@ export const providerInfoName = 'towline-provider';
 
 /**
  * Publishes what a join line needs: `address` (wss://host:port, comma-separated when there are
- * several) and `caHash`. Writes only what differs, and leaves other keys alone.
+ * several) and `caHash`; while the CA is rolled also `nextCaHash`. Writes only what differs, and leaves other keys alone.
  * @throws KubeApiError
  */
 export async function publishProviderInfo(options: {
@@ -16,17 +16,26 @@ export async function publishProviderInfo(options: {
   namespace: string;
   addresses: readonly string[];
   caHash: string;
+  nextCaHash: string | undefined;
   signal?: AbortSignal;
 }): Promise<void> {
   const { client, namespace } = options;
   const withSignal = options.signal === undefined ? {} : { signal: options.signal };
-  const data = { address: options.addresses.join(','), caHash: options.caHash };
+  const { caHash, nextCaHash = null } = options;
+  const data = { address: options.addresses.join(','), caHash, nextCaHash };
   const ref = { namespace, name: providerInfoName };
   const stored = await readInfo(client, ref, withSignal);
-  if (stored?.['address'] === data.address && stored['caHash'] === data.caHash) return;
+  if (stored !== undefined && hasAll(stored, data)) return;
   if (stored !== undefined || !(await createInfo(client, ref, data, withSignal))) {
     await client.patch(resources.configMaps, ref, { data }, { patchType: 'merge', ...withSignal });
   }
+}
+
+/** `null`: there is no such key. */
+type Info = Record<string, string | null>;
+
+function hasAll(stored: Record<string, string>, data: Info): boolean {
+  return Object.entries(data).every(([key, value]) => (stored[key] ?? null) === value);
 }
 
 type WithSignal = { signal?: AbortSignal };
@@ -49,10 +58,11 @@ async function readInfo(
 async function createInfo(
   client: KubeClient,
   ref: InfoRef,
-  data: Record<string, string>,
+  info: Info,
   withSignal: WithSignal,
 ): Promise<boolean> {
   const labels = { 'app.kubernetes.io/part-of': 'towline' };
+  const data = Object.fromEntries(Object.entries(info).filter(([, value]) => value !== null));
   const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { ...ref, labels }, data };
   try {
     await client.create(resources.configMaps, object, withSignal);

@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { Logger } from 'pino';
 import { setCondition } from './set-condition.ts';
-import type { Site } from '../../kube/site.ts';
+import { isRevoked, type Site } from '../../kube/site.ts';
 import type { JoinRequest, JoinResponse } from '../../protocol/join.ts';
 import type { CertificateAuthority } from '../pki/authority.ts';
 import { PkiError } from '../pki/errors.ts';
@@ -10,7 +10,6 @@ import type { SiteId } from '../pki/site-identity.ts';
 import { JoinRefusedError } from './errors.ts';
 import { maxRedemptionTries } from './limits.ts';
 import { provenKeyOf } from './proof.ts';
-import { isRevoked } from './site-key.ts';
 import { judgeToken, tokenHashOf } from './token.ts';
 
 /** The cluster's Sites, read and written directly, never from a cache. */
@@ -104,6 +103,7 @@ export class SiteJoin {
         ...site.status,
         redeemedTokenHash: presented.tokenHash,
         publicKeyHash: presented.publicKeyHash,
+        caHash: this.#authority.siteIssuerHash,
         conditions: setCondition(site.status?.conditions ?? [], joined, this.#nowMs()),
       },
     };

@@ -1,4 +1,4 @@
-import { isLeaving, type Site } from '../../kube/site.ts';
+import { isLeaving, isRevoked, type Site } from '../../kube/site.ts';
 
 /**
  * How a key stands to a Site: `known` is the one that joined last. `absent`: there is no such Site,
@@ -12,10 +12,4 @@ export function judgeKey(site: Site | undefined, publicKeyHash: string): KeyVerd
   if (site.metadata.deletionTimestamp !== undefined && !isLeaving(site)) return 'absent';
   if (isRevoked(site, publicKeyHash)) return 'revoked';
   return site.status?.publicKeyHash === publicKeyHash ? 'known' : 'unknown';
-}
-
-/** Whether a Site says that a key must not be let in, whoever had it. */
-export function isRevoked(site: Site, publicKeyHash: string): boolean {
-  const revoked = site.spec?.revokedKey;
-  return revoked === '*' || revoked === publicKeyHash;
 }

@@ -31,7 +31,7 @@ export interface DistinguishedName {
 export interface CertificateOptions {
   subject: DistinguishedName;
   publicKey: KeyObject;
-  issuer: DistinguishedName;
+  issuer: DistinguishedName | Name;
   issuerKey: KeyObject;
   notBeforeMs: number;
   notAfterMs: number;
@@ -45,7 +45,7 @@ export function signCertificate(options: CertificateOptions): X509Certificate {
     version: Version.v3,
     serialNumber: serialNumber(),
     signature,
-    issuer: nameOf(options.issuer),
+    issuer: options.issuer instanceof Name ? options.issuer : nameOf(options.issuer),
     validity: new Validity({
       notBefore: wholeSeconds(options.notBeforeMs),
       notAfter: wholeSeconds(options.notAfterMs),
@@ -64,6 +64,11 @@ export function signCertificate(options: CertificateOptions): X509Certificate {
     signatureValue: new Uint8Array(signed).buffer,
   });
   return new X509Certificate(Buffer.from(AsnConvert.serialize(certificate)));
+}
+
+/** The issuer's name in what a CA signs: its own, as it stands there (RFC 5280 section 4.1.2.4). */
+export function issuedBy(ca: X509Certificate): Name {
+  return AsnConvert.parse(ca.raw, Certificate).tbsCertificate.subject;
 }
 
 /** 126 random bits, positive and without leading zeros (RFC 5280 section 4.1.2.2). */

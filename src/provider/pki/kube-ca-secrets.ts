@@ -36,6 +36,19 @@ export class KubeCaSecrets implements CaSecrets {
       throw error;
     }
   }
+
+  /** @throws KubeApiError */
+  async patch(name: string, patch: object, signal?: AbortSignal): Promise<boolean> {
+    const ref = { namespace: this.#namespace, name };
+    try {
+      const options = { patchType: 'merge', ...signalOf(signal) } as const;
+      await this.#client.patch(resources.secrets, ref, patch, options);
+      return true;
+    } catch (error) {
+      if (isKubeApiError(error, 'CONFLICT')) return false;
+      throw error;
+    }
+  }
 }
 
 function signalOf(signal: AbortSignal | undefined): { signal?: AbortSignal } {

@@ -22,6 +22,9 @@ export const renewAfterShare = 2 / 3;
 /** Longest time between two looks at whether a certificate is due, so that a clock set forward is noticed. */
 export const renewalCheckMs = 60 * 60 * 1000;
 
+/** How often it is looked whether the old CA is still needed, while the CA is rolled: join tokens end by themselves. */
+export const caRollCheckMs = 60_000;
+
 /** How long a site may take to store its new certificate. */
 export const renewalReplyTimeoutMs = 30_000;
 

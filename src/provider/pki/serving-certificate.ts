@@ -44,9 +44,9 @@ export class ServingCertificate {
    * context (Node replaces them all together).
    * @returns a function that ends it.
    */
-  attach(server: SecureServer, rest: SecureContextOptions): () => void {
+  attach(server: SecureServer, rest: () => SecureContextOptions): () => void {
     const listener = (pair: ServingKeyPair): void => {
-      server.setSecureContext({ ...rest, cert: pair.certificate, key: pair.privateKey });
+      server.setSecureContext({ ...rest(), cert: pair.certificate, key: pair.privateKey });
     };
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -65,9 +65,14 @@ export class ServingCertificate {
   /** @returns whether there is a new certificate. */
   renewIfDue(): boolean {
     if (this.#nowMs() < this.#dueAtMs()) return false;
+    this.renew();
+    return true;
+  }
+
+  /** At once, as when the CA is another. */
+  renew(): void {
     this.#current = this.#issue();
     for (const listener of this.#listeners) listener(this.#current);
-    return true;
   }
 
   #issue(): ServingKeyPair {

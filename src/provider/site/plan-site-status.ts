@@ -14,6 +14,8 @@ export interface SiteFacts {
   lastSeenMs: number | undefined;
   report: NodeReport | undefined;
   kubeletPort: number | undefined;
+  /** Of the CA that its certificate is from, and that it trusts. */
+  caHash: string | undefined;
 }
 
 /**
@@ -45,7 +47,7 @@ export function planSiteStatusPatch(
 }
 
 function wantedStatus(current: SiteStatus, facts: SiteFacts, nowMs: number): SiteStatus {
-  const { nodeName, report, kubeletPort, link } = facts;
+  const { nodeName, report, kubeletPort, link, caHash } = facts;
   const conditions = current.conditions ?? [];
   return {
     // A site that never connected has no Connected condition before its first connection.
@@ -54,6 +56,7 @@ function wantedStatus(current: SiteStatus, facts: SiteFacts, nowMs: number): Sit
       : {}),
     ...(link === 'connected' || current.nodeName !== undefined ? { nodeName } : {}),
     ...(kubeletPort === undefined ? {} : { kubeletPort }),
+    ...(caHash === undefined ? {} : { caHash }),
     ...(report === undefined
       ? {}
       : { runnerVersion: report.runnerVersion, addresses: report.addresses }),

@@ -19,6 +19,8 @@ export interface SiteCertificatesOptions {
   authority: CertificateAuthority;
   registry: Pick<SiteRegistry, 'get' | 'nodeNames' | 'subscribe'>;
   log: Logger;
+  /** A site is known to have a certificate of this CA (`sha256:<hex>` of its key), and to trust it. */
+  onHeld?: (nodeName: string, caHash: string) => void;
   nowMs?: () => number;
 }
 
@@ -63,26 +65,31 @@ export class SiteCertificates {
   }
 
   async #reconcile(nodeName: string, signal: AbortSignal): Promise<void> {
-    const session = this.#options.registry.get(nodeName);
+    const { authority, registry, onHeld } = this.#options;
+    const session = registry.get(nodeName);
     const peer = session?.peer;
     if (session === undefined || peer?.trustDigest === undefined) return;
     const { certificate, trustDigest } = peer;
     const held = this.#renewed.get(session) ?? { certificate, trustDigest };
     if (this.#waitMs(held) > 0 || (await this.#renew(session, peer, signal))) {
       const next = this.#renewed.get(session) ?? held;
+      if (this.#isOfToday(next)) onHeld?.(nodeName, authority.siteIssuerHash);
       this.#queue.addAfter(nodeName, Math.min(Math.max(this.#waitMs(next), 0), renewalCheckMs));
     } else this.#queue.addAfter(nodeName, renewalRetryMs);
   }
 
   /** Until the certificate is due, in ms. */
-  #waitMs({ certificate, trustDigest }: Held): number {
+  #waitMs(held: Held): number {
     const { authority, nowMs = Date.now } = this.#options;
-    const isOfToday =
-      certificate.checkIssued(authority.certificate) &&
-      trustDigest === trustDigestOf(authority.trustPem);
-    if (!isOfToday) return 0;
-    const leftMs = certificate.validToDate.getTime() - nowMs();
+    if (!this.#isOfToday(held)) return 0;
+    const leftMs = held.certificate.validToDate.getTime() - nowMs();
     return leftMs - authority.siteLifetimeMs * (1 - renewAfterShare);
+  }
+
+  #isOfToday({ certificate, trustDigest }: Held): boolean {
+    const { authority } = this.#options;
+    const isIssued = certificate.checkIssued(authority.siteIssuer);
+    return isIssued && trustDigest === trustDigestOf(authority.trustPem);
   }
 
   /** @returns false when the site didn't take it; rejects when it could not be asked. */

@@ -23,6 +23,7 @@ export class SiteStatusController {
   readonly #options: SiteStatusControllerOptions;
   readonly #queue: ReconcileQueue;
   readonly #ports = new Map<string, number>();
+  readonly #caHashes = new Map<string, string>();
 
   constructor(options: SiteStatusControllerOptions) {
     this.#options = options;
@@ -57,11 +58,19 @@ export class SiteStatusController {
     this.#queue.add(nodeName);
   }
 
+  /** Notes the CA that a site's certificate is from, which it trusts. */
+  caHash(nodeName: string, caHash: string): void {
+    if (this.#caHashes.get(nodeName) === caHash) return;
+    this.#caHashes.set(nodeName, caHash);
+    this.#queue.add(nodeName);
+  }
+
   async #reconcile(nodeName: string, signal: AbortSignal): Promise<void> {
     const { client, sites, registry } = this.#options;
     const site = sites.get(nodeName);
     if (site === undefined) {
       this.#ports.delete(nodeName);
+      this.#caHashes.delete(nodeName);
       return;
     }
     const link = registry.linkState(nodeName);
@@ -71,6 +80,7 @@ export class SiteStatusController {
       lastSeenMs: registry.lastSeenMs(nodeName),
       report: this.#options.reportOf(nodeName),
       kubeletPort: this.#ports.get(nodeName),
+      caHash: link === 'connected' ? this.#caHashes.get(nodeName) : undefined,
     };
     // A restarted provider knows nothing yet of a site that may come back in a moment.
     if (link === 'away' && facts.lastSeenMs === undefined) return;

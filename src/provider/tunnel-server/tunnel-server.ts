@@ -57,7 +57,7 @@ export class TunnelServer {
     this.#upgrades = new TunnelUpgrades({
       ...options,
       rules: () => ({
-        authorities: [authority.certificate],
+        authorities: authority.trusted,
         trustDomain: authority.trustDomain,
         nowMs: nowMs(),
       }),
@@ -68,7 +68,7 @@ export class TunnelServer {
     this.#app.server.on('tlsClientError', (err) => {
       log.debug({ err }, 'TLS handshake failed');
     });
-    this.#detach = certificate.attach(this.#app.server, contextOptions(authority));
+    this.#detach = certificate.attach(this.#app.server, () => contextOptions(authority));
   }
 
   /** @throws TunnelServerError `PORT_IN_USE`, `LISTEN_FAILED` */

@@ -46,9 +46,9 @@ async function startJoining(plane: ControlPlane): Promise<Joining> {
   const client = new KubeClient({ config: loadKubeConfig({ file }), log });
   const secrets = new KubeCaSecrets(client, namespace);
   const load = () => loadOrCreateCa({ secrets, trustDomain, nowMs: Date.now() });
-  const [keyPair, others] = await Promise.all([load(), load()]);
-  t.equal(keyPair.certificate, others.certificate, 'two providers agree on one CA');
-  const authority = new CertificateAuthority({ keyPair, trustDomain });
+  const [{ pairs }, { pairs: others }] = await Promise.all([load(), load()]);
+  t.strictSame(pairs, others, 'two providers agree on one CA');
+  const authority = new CertificateAuthority({ keyPair: pairs.current, trustDomain });
   const sites = new KubeJoinSites(client);
   const server = new TunnelServer({
     renewer: new SiteRenewal({ sites, authority, log }),
@@ -61,7 +61,7 @@ async function startJoining(plane: ControlPlane): Promise<Joining> {
     log,
   });
   const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
-  const info = { client, namespace, caHash: authority.caHash };
+  const info = { client, namespace, caHash: authority.caHash, nextCaHash: undefined };
   await publishProviderInfo({ ...info, addresses: ['wss://old.example:1'] });
   await publishProviderInfo({ ...info, addresses: [`wss://127.0.0.1:${port}`] });
   return {

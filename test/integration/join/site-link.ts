@@ -50,6 +50,10 @@ export async function startCloud(t: Test, options: FixtureOptions = {}): Promise
   const stop = new AbortController();
   const certificates = new SiteCertificates({
     ...{ authority: provider.authority, registry, log },
+    onHeld: (nodeName, caHash) => {
+      const site = provider.sites.get(nodeName.split('.')[0] ?? '');
+      if (site !== undefined) site.status = { ...site.status, caHash };
+    },
     ...(options.nowMs === undefined ? {} : { nowMs: options.nowMs }),
   });
   const running = certificates.run(stop.signal);
@@ -77,16 +81,17 @@ export async function joinAnew(cloud: ProviderFixture, dir: string): Promise<voi
   await join(cloud, dir, 'shop', 'another token');
 }
 
-async function join(
+/** Joins with a line that names this CA, or the one that the provider says now. */
+export async function join(
   cloud: ProviderFixture,
   dir: string,
   site: string,
   token: string,
+  caHash = cloud.authority.caHash,
 ): Promise<void> {
   await joinSite({
     addresses: parseProviderAddresses(cloud.url),
-    ...{ tenant: 'acme', site, token, dir },
-    caHash: cloud.authority.caHash,
+    ...{ tenant: 'acme', site, token, dir, caHash },
     force: true,
     environment: {},
     signal: AbortSignal.timeout(20_000),
@@ -99,6 +104,7 @@ export interface Device {
   lines: { level: number; code?: string; msg: string }[];
   /** Ends the connection at the device's end. */
   hangUp(): Promise<void>;
+  /** Resolves when it has ended. */
   stop(): Promise<void>;
 }
 
@@ -128,21 +134,16 @@ export async function startDevice(
   const sessions: Session[] = [];
   const held = (session: Session, signal: AbortSignal): Promise<void> => {
     sessions.push(session);
-    return new Promise((resolve) => {
-      signal.addEventListener('abort', () => {
-        resolve();
-      });
-    });
+    return aborted(signal);
   };
   const stop = new AbortController();
   const link = new Link({
     onState: () => undefined,
     ...{ credentials, environment: {}, streams, log, ...options },
     sync: { run: held },
-    report: { run: () => new Promise(() => undefined) },
+    report: { run: (_session, signal) => aborted(signal) },
   });
   const running = link.run(stop.signal);
-  void running;
   const device = {
     ...{ sessions, lines },
     identity: () => credentials.identity,
@@ -152,9 +153,17 @@ export async function startDevice(
     },
     stop: (): Promise<void> => {
       stop.abort();
-      return Promise.resolve();
+      return running;
     },
   };
   t.teardown(() => device.stop());
   return device;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => {
+      resolve();
+    });
+  });
 }

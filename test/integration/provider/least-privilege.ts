@@ -27,6 +27,8 @@ export async function leastPrivilege(
   const moved = JSON.stringify({ data: { address: 'wss://moved.example.com' } });
   const info = ['configmap', 'towline-provider', '--type=merge', '-p', moved];
   await scene.kubectl('-n', 'towline-system', 'patch', ...info);
+  // The two sites of the scene don't say what they trust, and hold the old CA.
+  await scene.towline.towlinectl('ca', 'rotate');
   await scene.towline.stopProvider();
   await scene.towline.startProvider();
 

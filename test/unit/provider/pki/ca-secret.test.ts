@@ -1,22 +1,7 @@
 import t from 'tap';
-import type { Secret } from '../../../../src/kube/api.ts';
-import { CertificateAuthority } from '../../../../src/provider/pki/authority.ts';
-import { loadOrCreateCa, type CaSecrets } from '../../../../src/provider/pki/ca-secret.ts';
-
-/** Secrets in memory; the first reads of several callers may all come before the first create. */
-class MemorySecrets implements CaSecrets {
-  readonly stored = new Map<string, Secret>();
-
-  read(name: string): Promise<Secret | undefined> {
-    return Promise.resolve(this.stored.get(name));
-  }
-
-  create(secret: Secret): Promise<boolean> {
-    if (this.stored.has(secret.metadata.name)) return Promise.resolve(false);
-    this.stored.set(secret.metadata.name, secret);
-    return Promise.resolve(true);
-  }
-}
+import { CertificateAuthority, createCa } from '../../../../src/provider/pki/authority.ts';
+import { loadOrCreateCa, storeCa } from '../../../../src/provider/pki/ca-secret.ts';
+import { MemorySecrets } from './memory-secrets.ts';
 
 const nowMs = Date.now();
 const trustDomain = 'towline';
@@ -27,7 +12,7 @@ void t.test('the CA is made once and the same afterwards', async (t) => {
   const second = await loadOrCreateCa({ secrets, trustDomain, nowMs });
   t.strictSame(second, first);
   t.equal(secrets.stored.get('towline-ca')?.type, 'kubernetes.io/tls');
-  t.ok(new CertificateAuthority({ keyPair: first, trustDomain }).caHash);
+  t.ok(new CertificateAuthority({ keyPair: first.pairs.current, trustDomain }).caHash);
 });
 
 void t.test('providers that begin at once agree on one CA', async (t) => {
@@ -35,7 +20,7 @@ void t.test('providers that begin at once agree on one CA', async (t) => {
   const made = await Promise.all(
     Array.from({ length: 5 }, () => loadOrCreateCa({ secrets, trustDomain, nowMs })),
   );
-  t.equal(new Set(made.map(({ certificate }) => certificate)).size, 1);
+  t.equal(new Set(made.map(({ pairs }) => pairs.current.certificate)).size, 1);
 });
 
 void t.test('a Secret without the keys is refused with what to do', async (t) => {
@@ -45,4 +30,19 @@ void t.test('a Secret without the keys is refused with what to do', async (t) =>
     code: 'CA_INVALID',
     message: /lacks tls\.crt or tls\.key: restore it/,
   });
+});
+
+void t.test('the next CA is kept beside the current one, until it takes its place', async (t) => {
+  const secrets = new MemorySecrets();
+  const first = await loadOrCreateCa({ secrets, trustDomain, nowMs });
+  const next = createCa({ trustDomain, nowMs });
+  const both = { current: first.pairs.current, next };
+  t.ok(await storeCa(secrets, { ...first, pairs: both, done: 'rotate 1' }));
+  const rolled = await loadOrCreateCa({ secrets, trustDomain, nowMs });
+  t.match(rolled, { pairs: both, done: 'rotate 1' });
+  t.notOk(await storeCa(secrets, { ...first, done: 'rotate 2' }), 'by what was read before');
+  t.strictSame(await loadOrCreateCa({ secrets, trustDomain, nowMs }), rolled);
+  await storeCa(secrets, { ...rolled, pairs: { current: next } });
+  const last = await loadOrCreateCa({ secrets, trustDomain, nowMs });
+  t.strictSame(last.pairs, { current: next });
 });

@@ -48,7 +48,7 @@ void t.test('new connections get the new certificate and old ones go on', async 
   });
   const { certificate: cert, privateKey } = certificate.current;
   const server = createServer({ cert, key: privateKey }, (socket) => socket.pipe(socket));
-  const detach = certificate.attach(server, {});
+  const detach = certificate.attach(server, () => ({}));
   t.teardown(() => server.close());
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

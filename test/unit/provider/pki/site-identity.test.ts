@@ -6,7 +6,7 @@ import {
 } from 'node:crypto';
 import t from 'tap';
 import { CertificateAuthority, createCa } from '../../../../src/provider/pki/authority.ts';
-import { signCertificate } from '../../../../src/provider/pki/certificate.ts';
+import { issuedBy, signCertificate } from '../../../../src/provider/pki/certificate.ts';
 import { clientExtensions } from '../../../../src/provider/pki/extensions.ts';
 import { publicKeyHashOf } from '../../../../src/provider/pki/public-key.ts';
 import { siteIdentityOf, type PeerVerdict } from '../../../../src/provider/pki/site-identity.ts';
@@ -28,9 +28,9 @@ function judge(certificate: X509Certificate | undefined, at = nowMs): PeerVerdic
 
 /** A certificate of our own CA with any URI in it. */
 function withUri(uri: string): X509Certificate {
-  const name = { organization: 'Towline', commonName: 'Towline CA' };
+  const name = issuedBy(authority.certificate);
   return signCertificate({
-    subject: name,
+    subject: { organization: 'Towline', commonName: 'odd' },
     publicKey: key,
     issuer: name,
     issuerKey: createPrivateKey(caPair.privateKey),

@@ -16,7 +16,8 @@ function site(status?: SiteStatus): Site {
 }
 
 function facts(link: SiteFacts['link'], lastSeenMs?: number): SiteFacts {
-  return { nodeName: 'berlin.prod', link, lastSeenMs, report, kubeletPort: 10350 };
+  const caHash = link === 'connected' ? 'sha256:ca' : undefined;
+  return { nodeName: 'berlin.prod', link, lastSeenMs, report, kubeletPort: 10350, caHash };
 }
 
 interface Patch {
@@ -48,6 +49,7 @@ void t.test('a connection is said with everything that the site told', (t) => {
     status: {
       nodeName: 'berlin.prod',
       kubeletPort: 10350,
+      caHash: 'sha256:ca',
       runnerVersion: '0.1.0',
       addresses: ['192.168.1.2'],
       lastSeen: '2026-01-01T00:00:00Z',
