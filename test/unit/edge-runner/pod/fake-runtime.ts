@@ -57,15 +57,15 @@ export class FakeRuntime {
   /** Images that are on the device. */
   readonly images = new Set(['web:1', 'init:1', 'side:1']);
   readonly #stopping = new Map<string, (() => void)[]>();
-  /** How often somebody has asked for the sandboxes of a pod. */
-  looks = 0;
+  /** Of which pods somebody has asked for the sandboxes, by uid, in order. */
+  readonly looks: string[] = [];
   #next = 1;
 
   get cri(): CriClient {
     return {
-      listPodSandbox: (request: ListRequest) =>
+      listPodSandbox: (request: ListRequest | undefined) =>
         this.#call('', () => {
-          this.looks += 1;
+          this.looks.push(request?.filter.labelSelector['io.kubernetes.pod.uid'] ?? '');
           return { items: matching(this.#listSandboxes(), request) };
         }),
       listContainers: (request: ListRequest) =>

@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap';
 import { waitFor } from '../../../../hack/lab/wait.ts';
 import { PodManager } from '../../../../src/edge-runner/pod/pod-manager.ts';
+import type { PodWorker } from '../../../../src/edge-runner/pod/pod-worker.ts';
 import type { Pod, PodStatus } from '../../../../src/kube/api.ts';
 import { FakeContext } from './fake-context.ts';
 import { makePod } from './make-observed.ts';
@@ -385,14 +386,17 @@ void t.test('a change in another namespace concerns nobody here', async (t) => {
 void t.test('the end of a container of somebody else wakes no pod that sleeps', async (t) => {
   const made = bench(t);
   const { fake, pods } = made;
-  await running(made, named('a'));
-  await until('the pod to sleep', () => pods.list().every(({ isAtWork }) => !isAtWork));
-  const before = fake.runtime.looks;
+  const other = { ...named('b'), metadata: { ...named('b').metadata, name: 'other' } };
+  pods.setDesired([named('a'), other]);
+  const isAsleep = ({ isAtWork, status }: PodWorker): boolean =>
+    !isAtWork && status?.phase === 'Running';
+  await until('both to run and sleep', () => pods.list().every(isAsleep));
+  const before = fake.runtime.looks.length;
   pods.containerEnded('foreign');
-  await new Promise((resolve) => setImmediate(resolve));
-  t.equal(fake.runtime.looks, before);
-  pods.wakeAll();
-  await until('another look', () => fake.runtime.looks > before);
+  const sandbox = pods.list()[1]?.observed.sandboxes[0];
+  pods.containerEnded(sandbox?.id ?? '');
+  await until('a look at the other', () => fake.runtime.looks.length > before);
+  t.same(new Set(fake.runtime.looks.slice(before)), new Set(['b']));
 });
 
 void t.test('the end of a sandbox that CRI still calls ready is waited for', async (t) => {
