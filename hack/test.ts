@@ -5,6 +5,8 @@ import { dirname, join, relative } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { compileRunner } from './build-runner/compile-runner.ts';
 import { fetchRuntime } from './build-runner/fetch-runtime.ts';
+import { findControlPlanes } from './lab/control-planes.ts';
+import { ensurePackages } from './lab/packages.ts';
 
 /**
  * `npm test [suite…]`: static checks and every test suite, or only the suites named. Prints each
@@ -23,6 +25,8 @@ interface Suite {
   timeoutMs: number;
   /** Runs only when it is named. */
   onRequest?: boolean;
+  /** Runs on Kubernetes and containerd, which are installed and built before the first such suite. */
+  onRealParts?: boolean;
 }
 
 interface Count {
@@ -61,17 +65,20 @@ const suites: Record<string, Suite> = {
     ...{ parallel: 2, timeoutMs: 60_000 },
   },
   fuzz: { folders: ['test/fuzz'], parallel: 2, timeoutMs: 300_000 },
-  contract: { folders: ['test/contract'], parallel: 1, timeoutMs: 300_000 },
-  integration: { folders: ['test/integration'], parallel: 1, timeoutMs: 300_000 },
+  contract: { folders: ['test/contract'], parallel: 1, timeoutMs: 300_000, onRealParts: true },
+  integration: {
+    folders: ['test/integration'],
+    ...{ parallel: 1, timeoutMs: 300_000, onRealParts: true },
+  },
   e2e: {
     folders: ['test/e2e'],
     env: shippedRunner,
-    ...{ parallel: 1, timeoutMs: 900_000 },
+    ...{ parallel: 1, timeoutMs: 900_000, onRealParts: true },
   },
   fault: {
     folders: ['test/fault'],
     env: shippedRunner,
-    ...{ parallel: 1, timeoutMs: 3_600_000, onRequest: true },
+    ...{ parallel: 1, timeoutMs: 3_600_000, onRealParts: true, onRequest: true },
   },
 };
 
@@ -95,12 +102,23 @@ async function main(names: readonly string[]): Promise<number> {
   const wanted = (name: string): boolean => names.length === 0 || names.includes(name);
   const total: Count = { passed: 0, failed: 0 };
   if (wanted('static')) await runStatic(total);
+  let prepared = false;
   for (const [name, suite] of Object.entries(suites)) {
     const skipped = suite.onRequest === true && !names.includes(name);
-    if (wanted(name) && !skipped) await runSuite(name, suite, total);
+    if (!wanted(name) || skipped) continue;
+    if (suite.onRealParts === true && !prepared) await prepareRealParts();
+    prepared ||= suite.onRealParts === true;
+    await runSuite(name, suite, total);
   }
   console.log(`${total.passed} passed, ${total.failed} failed`);
   return total.failed === 0 && total.passed > 0 ? 0 : 1;
+}
+
+/** Here and not in the first test that needs it: on a new machine it takes longer than a test may. */
+async function prepareRealParts(): Promise<void> {
+  await ensurePackages(progress);
+  const { found } = await findControlPlanes(progress);
+  progress(`control planes: ${found.map(({ name }) => name).join(', ')}`);
 }
 
 async function runStatic(total: Count): Promise<void> {

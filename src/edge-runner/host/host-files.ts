@@ -47,3 +47,13 @@ export async function listNames({ root = '/' }: HostRoot, path: string): Promise
     return [];
   }
 }
+
+/** The names of the folders in a folder, or none when it cannot be read. */
+export async function listFolders({ root = '/' }: HostRoot, path: string): Promise<string[]> {
+  try {
+    const entries = await readdir(join(root, path), { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  } catch {
+    return [];
+  }
+}

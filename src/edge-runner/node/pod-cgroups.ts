@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Pod } from '../../kube/api.ts';
 import { sharesOf, type LinuxResources } from '../../kube/container-resources.ts';
 import { burstableShares, podCgroupResources } from '../../kube/pod-cgroup.ts';
+import { readCgroupUsage, type CgroupUsage } from '../host/cgroup-usage.ts';
 import type { CgroupFacts } from '../host/cgroups.ts';
 import { HostError } from '../host/host-error.ts';
 import {
@@ -55,6 +56,12 @@ export class PodCgroups {
     await this.#write(qosCgroup('Burstable', driver, root), burstable);
     await this.#write(qosCgroup('BestEffort', driver, root), unlimited);
     await this.#write(podCgroupParent(pod, driver, root), largerOf(pod, before));
+  }
+
+  /** What a pod has used, by the counters of its cgroup; undefined where it has none of its own. */
+  async usageOf(pod: Pod): Promise<CgroupUsage | undefined> {
+    const parent = this.parentOf(pod);
+    return parent === undefined ? undefined : readCgroupUsage(this.#options.facts, parent);
   }
 
   /** Removes what is left of a stopped pod, whatever its QoS class was. */

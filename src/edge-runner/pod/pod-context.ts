@@ -5,6 +5,7 @@ import type { FieldContext } from '../../kube/field-path.ts';
 import type { ServiceLink } from '../../kube/service-env.ts';
 import type { PodReport } from '../../protocol/report.ts';
 import type { CriClient } from '../cri/cri-client.ts';
+import type { CgroupUsage } from '../host/cgroup-usage.ts';
 import type { PodFiles } from '../volumes/pod-files.ts';
 import type { PodVolumes, VolumeSources } from '../volumes/pod-volumes.ts';
 import type { Clock } from './clock.ts';
@@ -51,6 +52,8 @@ export interface PodCgroupTree {
    * the pod than which it must not have less yet. @throws HostError
    */
   limit(pod: Pod, all: Iterable<Pod>, before?: Pod): Promise<void>;
+  /** What a pod has used; undefined where it has no cgroup of its own. */
+  usageOf(pod: Pod): Promise<CgroupUsage | undefined>;
   /** Removes what is left of a stopped pod's, whatever its QoS class was. */
   remove(podUid: string): Promise<void>;
 }

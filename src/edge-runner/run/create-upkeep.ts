@@ -9,6 +9,7 @@ import { neededImages } from '../garbage/needed-images.ts';
 import { readFilesystemUsage } from '../host/pressure.ts';
 import type { NodeReporter } from '../node/node-reporter.ts';
 import type { Clock } from '../pod/clock.ts';
+import type { PodCgroupTree } from '../pod/pod-context.ts';
 import type { PodManager } from '../pod/pod-manager.ts';
 import type { PulledImages } from '../pod/pulled-images.ts';
 import { imageFilesystem, UsageCollector } from '../stats/usage-collector.ts';
@@ -22,6 +23,7 @@ export interface UpkeepParts {
   pulled: PulledImages;
   pods: PodManager;
   node: Pick<NodeReporter, 'setPressure'>;
+  cgroups: Pick<PodCgroupTree, 'usageOf'>;
   clock: Clock;
   log: Logger;
 }
@@ -37,13 +39,14 @@ export interface Upkeep {
 
 /** Constructs it; nothing is measured yet but where the runtime keeps images. */
 export async function createUpkeep(parts: UpkeepParts): Promise<Upkeep> {
-  const { options, cri, pulled, pods, node, clock, log } = parts;
+  const { options, cri, pulled, pods, node, cgroups, clock, log } = parts;
   const { stateDir, memoryDir, upkeep } = options;
   const nowMs = (): number => clock.monotonicMs();
   const imagePath = await readablePath((await imageFilesystem(cri))?.path, stateDir);
   const meter = new DiskMeter(new PodLayout({ rootDir: stateDir, memoryDir }), nowMs);
   const usage = new UsageCollector({
     ...{ cri, stateDir, pods: () => pods.list(), nowMs: () => clock.wallMs() },
+    podCgroup: (pod) => cgroups.usageOf(pod),
   });
   const images = new ImageCollector({
     policy: { ...upkeep.images, minAgeMs: minImageAgeMs },

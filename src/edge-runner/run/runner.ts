@@ -177,13 +177,8 @@ async function serve(
     },
   });
   const upkeep = await createUpkeep({
-    options,
-    cri,
-    pulled: context.pulled,
-    pods,
-    node,
-    clock: systemClock,
-    log,
+    ...{ options, cri, pods, node, clock: systemClock, log },
+    ...{ pulled: context.pulled, cgroups: context.cgroups },
   });
   const endpoints = createNodeEndpoints({
     ...{ options, facts, context, pods, outbox, upkeep },

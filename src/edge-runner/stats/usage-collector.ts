@@ -1,16 +1,18 @@
+import type { Pod } from '../../kube/api.ts';
 import type { CriClient } from '../cri/cri-client.ts';
 import { CriError } from '../cri/cri-error.ts';
 import { nanosToMs } from '../cri/nanoseconds.ts';
 import type { ContainerStats, CpuUsage, MemoryUsage, SwapUsage } from '../cri/stats-messages.ts';
-import type { PodSandboxStats } from '../cri/stats-messages.ts';
+import type { CgroupUsage } from '../host/cgroup-usage.ts';
 import type { HostRoot } from '../host/host-files.ts';
 import { requireText, readText } from '../host/host-files.ts';
 import { parseMeminfo } from '../host/meminfo.ts';
 import { parseNetworkCounters, type InterfaceCounters } from '../host/network-counters.ts';
 import { parseMemoryUsage, readFilesystemUsage, readPidUsage } from '../host/pressure.ts';
 import { parseProcStat } from '../host/proc-stat.ts';
-import { newestSandbox, type ObservedSandbox } from '../pod/observed.ts';
+import { newestSandbox, type ObservedContainer, type ObservedSandbox } from '../pod/observed.ts';
 import { maxStatsCalls, podStatsTimeoutMs } from './limits.ts';
+import { sumOf } from './sum-usage.ts';
 import type {
   ContainerUsage,
   KnownPod,
@@ -21,8 +23,10 @@ import type {
 } from './usage.ts';
 
 export interface UsageCollectorOptions {
-  cri: Pick<CriClient, 'podSandboxStats' | 'imageFsInfo'>;
+  cri: Pick<CriClient, 'containerStats' | 'imageFsInfo'>;
   pods: () => readonly KnownPod[];
+  /** What a pod has used, by its cgroup; undefined when it has none that can be read. */
+  podCgroup: (pod: Pod) => Promise<CgroupUsage | undefined>;
   /** Folder on the filesystem of pod volumes. */
   stateDir: string;
   nowMs: () => number;
@@ -73,7 +77,7 @@ export class UsageCollector {
     return { node, ...(await this.measure(this.#options.pods())) };
   }
 
-  /** These pods, as far as they run; `failures` counts those about which the runtime can't say. */
+  /** These pods, as far as they run; `failures` counts those of whose containers the runtime can't say all. */
   async measure(known: readonly KnownPod[]): Promise<Pick<Usage, 'pods' | 'failures'>> {
     const waiting = [...known];
     const pods: PodUsage[] = [];
@@ -82,24 +86,61 @@ export class UsageCollector {
       for (let pod = waiting.shift(); pod !== undefined; pod = waiting.shift()) {
         const sandbox = newestSandbox(pod.observed);
         if (sandbox?.ready !== true) continue;
-        const stats = await this.#ask(sandbox);
-        if (stats === undefined) failures += 1;
-        else pods.push(podUsage(pod, sandbox, stats));
+        const { usage, complete } = await this.#measurePod(pod, sandbox);
+        if (!complete) failures += 1;
+        pods.push(usage);
       }
     };
     await Promise.all(Array.from({ length: maxStatsCalls }, work));
     return { pods, failures };
   }
 
-  /** One by one: a list fails as a whole in containerd 1.6 when one sandbox is just ending. */
-  async #ask({ id }: ObservedSandbox): Promise<PodSandboxStats | undefined> {
+  /**
+   * The pod as a whole by its cgroup and its network namespace, as a kubelet with cAdvisor does it, not by
+   * CRI's PodSandboxStats: containerd before 1.6.22 writes a map while others read it when it is
+   * asked that, which ends the whole process (containerd/containerd#8819).
+   */
+  async #measurePod(
+    known: KnownPod,
+    sandbox: ObservedSandbox,
+  ): Promise<{ usage: PodUsage; complete: boolean }> {
+    const { podCgroup, nowMs } = this.#options;
+    const running = known.observed.containers.filter(
+      ({ state, sandboxId }) => state === 'running' && sandboxId === sandbox.id,
+    );
+    const containers: ContainerUsage[] = [];
+    for (const container of running) {
+      const stats = await this.#ask(container);
+      if (stats !== undefined) containers.push(containerUsage(container, stats));
+    }
+    const cgroup = await podCgroup(known.pod);
+    const usage: PodUsage = {
+      ...{ pod: known.pod, sandboxId: sandbox.id, startedAtMs: sandbox.createdAtMs, containers },
+      ...(cgroup === undefined ? sumOf(containers) : cgroupUsage(cgroup, nowMs())),
+      network: await this.#network(known.pod, cgroup),
+      processes: cgroup?.pids.length,
+    };
+    return { usage, complete: containers.length === running.length };
+  }
+
+  async #ask({ id }: ObservedContainer): Promise<ContainerStats | undefined> {
     try {
       const options = { timeoutMs: podStatsTimeoutMs };
-      return (await this.#options.cri.podSandboxStats({ podSandboxId: id }, options)).stats;
+      return (await this.#options.cri.containerStats({ containerId: id }, options)).stats;
     } catch (error) {
       if (error instanceof CriError) return undefined;
       throw error;
     }
+  }
+
+  /** All processes of a pod are in one network namespace, which has its own counters unless it is the device's. */
+  async #network(pod: Pod, cgroup: CgroupUsage | undefined): Promise<InterfaceCounters[]> {
+    if (pod.spec.hostNetwork === true) return [];
+    for (const pid of cgroup?.pids ?? []) {
+      const text = await readText(this.#options.host ?? {}, `/proc/${pid}/net/dev`);
+      if (text !== undefined) return parseNetworkCounters(text);
+    }
+    return [];
   }
 
   /** A runtime that can't say where it keeps images is taken to keep them beside the volumes. */
@@ -128,24 +169,17 @@ export async function imageFilesystem(
   }
 }
 
-function podUsage(known: KnownPod, sandbox: ObservedSandbox, stats: PodSandboxStats): PodUsage {
-  const { linux } = stats;
-  const running = known.observed.containers.filter(({ state }) => state === 'running');
-  const interfaces = linux?.network?.interfaces ?? [];
-  const first = linux?.network?.defaultInterface;
+function containerUsage(container: ObservedContainer, stats: ContainerStats): ContainerUsage {
+  const startedAtMs = Date.parse(container.startedAt ?? '') || container.createdAtMs;
+  return { container, startedAtMs, ...resourceUsage(stats), ...rootFs(stats) };
+}
+
+function cgroupUsage(cgroup: CgroupUsage, atMs: number): ResourceUsage {
+  const { cpuNanoseconds, memory, swapBytes } = cgroup;
   return {
-    pod: known.pod,
-    sandboxId: sandbox.id,
-    startedAtMs: sandbox.createdAtMs,
-    ...resourceUsage(linux ?? {}),
-    network: [...(first === undefined ? [] : [first]), ...interfaces].map(counters),
-    processes: linux?.process?.processCount?.value,
-    containers: (linux?.containers ?? []).flatMap((each): ContainerUsage[] => {
-      const container = running.find(({ id }) => id === each.attributes?.id);
-      if (container === undefined) return [];
-      const startedAtMs = Date.parse(container.startedAt ?? '') || container.createdAtMs;
-      return [{ container, startedAtMs, ...resourceUsage(each), ...rootFs(each) }];
-    }),
+    cpu: cpuNanoseconds === undefined ? undefined : { atMs, nanoseconds: cpuNanoseconds },
+    memory: memory === undefined ? undefined : { atMs, ...memory },
+    swapBytes,
   };
 }
 
@@ -179,21 +213,5 @@ function rootFs({ writableLayer }: ContainerStats): { rootFsBytes: number; rootF
   return {
     rootFsBytes: writableLayer?.usedBytes?.value ?? 0,
     rootFsInodes: writableLayer?.inodesUsed?.value ?? 0,
-  };
-}
-
-function counters(usage: {
-  name: string;
-  rxBytes?: { value: number } | undefined;
-  rxErrors?: { value: number } | undefined;
-  txBytes?: { value: number } | undefined;
-  txErrors?: { value: number } | undefined;
-}): InterfaceCounters {
-  return {
-    name: usage.name,
-    rxBytes: usage.rxBytes?.value ?? 0,
-    rxErrors: usage.rxErrors?.value ?? 0,
-    txBytes: usage.txBytes?.value ?? 0,
-    txErrors: usage.txErrors?.value ?? 0,
   };
 }

@@ -44,6 +44,7 @@ async function managerWith(thresholds: readonly Threshold[]): Promise<EvictionMa
       upkeep: { ...parseUpkeepOptions({}), evictionHard: thresholds, pressureTransitionMs: 0 },
     },
     node: { setPressure: (now) => (conditions = now) },
+    cgroups: engine.context.cgroups,
     ...{ cri: engine.cri, pods: engine.pods, clock: systemClock, log: engine.context.log },
     pulled: engine.context.pulled,
   });
