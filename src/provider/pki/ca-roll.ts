@@ -20,7 +20,7 @@ export interface CaRollOptions {
 }
 
 /**
- * Rolls the CA with an overlap, as decisions/0024 tells. What counts is the Secret: it is written first,
+ * Rolls the CA with an overlap, as docs/decisions/0027 tells. What counts is the Secret: it is written first,
  * and with it which request that was, so that a crash, or another provider, carries out none twice.
  */
 export class CaRoll {
