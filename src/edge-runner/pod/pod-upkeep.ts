@@ -7,6 +7,7 @@ import { planPod } from './plan.ts';
 import { containerNamed, containersOf } from './pod-containers.ts';
 import type { PodContext } from './pod-context.ts';
 import { lastAttempts } from './pod-status.ts';
+import { describesItselfAnew } from './self-description.ts';
 import type { StatusKeeper } from './status-keeper.ts';
 import { StepRunner, type Scene } from './step-runner.ts';
 import { VolumeKeeper } from './volume-keeper.ts';
@@ -34,13 +35,17 @@ export class PodUpkeep {
     return this.#holds.problems;
   }
 
-  /** An image that is another now is tried at once. */
-  specChanged(before: Pod, after: Pod): void {
+  /**
+   * An image that is another now is tried at once. Labels, annotations and resources that changed go
+   * to the volumes that show them, and what could not be started because of them is tried again.
+   */
+  podChanged(before: Pod, after: Pod): void {
     for (const container of containersOf(after)) {
       const old = containerNamed(before, container.name);
       const changed = old !== undefined && containerHash(old) !== containerHash(container);
       if (changed) this.#steps.forgetFailures(container.name);
     }
+    if (describesItselfAnew(before, after)) this.objectsChanged({ credentials: false });
   }
 
   /** What the pod's volumes and variables are made of has changed; `credentials`: and what it pulls with. */

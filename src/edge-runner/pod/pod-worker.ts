@@ -126,7 +126,7 @@ export class PodWorker {
     const before = this.#pod;
     const next = this.#admission.next(pod, before, this.#events);
     this.#pod = this.#allotment.next(next, before);
-    this.#upkeep.specChanged(before, this.#pod);
+    this.#upkeep.podChanged(before, this.#pod);
     if (this.#unwanted) this.#bringUp.abort();
     this.#wakeUp.wake();
   }

@@ -7,6 +7,7 @@ import { ensurePackages } from '../../../hack/lab/packages.ts';
 import { sweepLabs } from '../../../hack/lab/remove-lab.ts';
 import { waitFor } from '../../../hack/lab/wait.ts';
 import type { Device } from '../../../hack/lab/device.ts';
+import type { Pod } from '../../../src/kube/api.ts';
 import { asDesired, Engine, makePod } from './engine.ts';
 
 const progress = (line: string): void => {
@@ -186,6 +187,76 @@ void t.test('ConfigMaps, Secrets, variables and volumes reach the container', as
   t.match(text, /greens3crettoken-/);
   t.match(text, /ok\n/);
 });
+
+void t.test(
+  'what a pod says of itself changes in its volumes, and heals what it failed by',
+  async () => {
+    const describe = (
+      name: string,
+      annotations: Record<string, string>,
+      spec: Parameters<typeof makePod>[1],
+    ): Pod => {
+      const pod = makePod(name, spec);
+      return { ...pod, metadata: { ...pod.metadata, annotations } };
+    };
+    const shown = describe(
+      'shown',
+      { note: 'before' },
+      {
+        containers: [
+          {
+            ...shell('until grep -q after /self/annotations; do sleep 0.1; done'),
+            volumeMounts: [{ name: 'self', mountPath: '/self' }],
+          },
+        ],
+        restartPolicy: 'Never',
+        volumes: [
+          {
+            name: 'self',
+            downwardAPI: {
+              items: [{ path: 'annotations', fieldRef: { fieldPath: 'metadata.annotations' } }],
+            },
+          },
+        ],
+      },
+    );
+    const refused = describe(
+      'refused',
+      { folder: '../outside' },
+      {
+        containers: [
+          {
+            ...shell('true'),
+            env: [
+              {
+                name: 'FOLDER',
+                valueFrom: { fieldRef: { fieldPath: "metadata.annotations['folder']" } },
+              },
+            ],
+            volumeMounts: [{ name: 'data', mountPath: '/data', subPathExpr: '$(FOLDER)' }],
+          },
+        ],
+        restartPolicy: 'Never',
+        volumes: [{ name: 'data', emptyDir: {} }],
+      },
+    );
+    engine.put(asDesired('Pod', shown), asDesired('Pod', refused));
+    await engine.until(shown, 'Running', ({ phase }) => phase === 'Running');
+    await engine.until(refused, 'refused', ({ containerStatuses }) => {
+      return containerStatuses?.[0]?.state.waiting?.reason === 'CreateContainerConfigError';
+    });
+    const annotated = (pod: Pod, annotations: Record<string, string>): Pod => ({
+      ...pod,
+      metadata: { ...pod.metadata, annotations },
+    });
+    engine.put(
+      asDesired('Pod', annotated(shown, { note: 'after' })),
+      asDesired('Pod', annotated(refused, { folder: 'inside' })),
+    );
+    await engine.until(shown, 'over', ({ phase }) => phase === 'Succeeded');
+    await engine.until(refused, 'over', ({ phase }) => phase === 'Succeeded');
+  },
+);
 
 void t.test('an unsupported spec is refused with its field', async (t) => {
   const pod = makePod('odd', {

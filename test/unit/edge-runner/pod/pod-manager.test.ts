@@ -371,6 +371,21 @@ void t.test('a change that comes while volumes are written is written, too', asy
   await until('the second refresh', () => fake.refreshed.length === 2);
 });
 
+void t.test('labels and annotations that change reach the volumes', async (t) => {
+  const made = bench(t);
+  const { fake, pods } = made;
+  const labelled = (labels: Record<string, string>, note?: string): Pod => {
+    const pod = named('a');
+    const annotations = note === undefined ? {} : { annotations: { note } };
+    return { ...pod, metadata: { ...pod.metadata, labels, ...annotations } };
+  };
+  await running(made, labelled({ tier: 'one' }));
+  pods.setDesired([labelled({ tier: 'two' })]);
+  await until('the refresh for the label', () => fake.refreshed.length === 1);
+  pods.setDesired([labelled({ tier: 'two' }, 'new')]);
+  await until('the refresh for the annotation', () => fake.refreshed.length === 2);
+});
+
 void t.test('a change in another namespace concerns nobody here', async (t) => {
   const made = bench(t);
   const { fake, pods } = made;
