@@ -54,7 +54,7 @@ export const minRetryDelayMs = 200;
 /** Longest delay between two attempts of the same write, in ms. */
 export const maxRetryDelayMs = 30_000;
 
-/** How often pods whose start takes long are looked at for their tolerations, in ms. */
+/** How long after a change of a pod its tolerations are looked at, while its site is connected, in ms. */
 export const tolerationSweepMs = 30_000;
 
 /** How long the cluster's objects may take to come when the provider starts, in ms. */

@@ -59,21 +59,6 @@ await onEveryControlPlane(async (t, cluster) => {
     );
   };
 
-  await t.test('tolerations keep Kubernetes from evicting', async (t) => {
-    const pod = await waitFor(
-      async () => {
-        const found = await cluster.pod('steady');
-        const endless = found?.spec.tolerations?.filter(
-          ({ key, tolerationSeconds }) =>
-            key?.startsWith('node.kubernetes.io/') === true && tolerationSeconds === undefined,
-        );
-        return (endless?.length ?? 0) >= 2 && found;
-      },
-      { what: 'the tolerations', timeoutMs: 10_000 },
-    );
-    t.equal(pod.metadata.uid, steady.metadata.uid);
-  });
-
   for (const [name, cut, mend] of [
     ['cut', () => site.device.uplinkDown(), () => site.device.uplinkUp()],
     ['black-holed', () => site.device.blackhole(), () => site.device.unblackhole()],
@@ -112,6 +97,21 @@ await onEveryControlPlane(async (t, cluster) => {
       t.ok(await isSteady(), 'the other container is the same');
     });
   }
+
+  await t.test('tolerations keep Kubernetes from evicting', async (t) => {
+    const pod = await waitFor(
+      async () => {
+        const found = await cluster.pod('steady');
+        const endless = found?.spec.tolerations?.filter(
+          ({ key, tolerationSeconds }) =>
+            key?.startsWith('node.kubernetes.io/') === true && tolerationSeconds === undefined,
+        );
+        return (endless?.length ?? 0) >= 2 && found;
+      },
+      { what: 'the tolerations', timeoutMs: 10_000 },
+    );
+    t.equal(pod.metadata.uid, steady.metadata.uid);
+  });
 
   await t.test('a pod deleted while its site is away is gone once it is back', async (t) => {
     await cluster.apply(shellPod(cluster, 'leaving', 'sleep 1000'));

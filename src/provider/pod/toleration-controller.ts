@@ -25,8 +25,9 @@ export interface TolerationControllerOptions {
 }
 
 /**
- * Makes the tolerations of the sites' pods follow `spec.disconnection` of their Site. A pod that
- * is just starting is left alone at first: nothing depends on it as long as its site is there.
+ * Makes the tolerations of the sites' pods follow `spec.disconnection` of their Site. A pod that has
+ * just come is left alone at first: nothing depends on it as long as its site is there, and every
+ * change of a spec raises the pod's generation and makes whoever has read the pod before read it again.
  */
 export class TolerationController {
   readonly #options: TolerationControllerOptions;
@@ -42,9 +43,8 @@ export class TolerationController {
     });
     options.pods.subscribe(({ pod, nodeName, gone }) => {
       if (gone || options.sites.get(nodeName) === undefined) return;
-      const starting = (pod.status?.phase ?? 'Pending') === 'Pending';
-      const urgent = options.registry.linkState(nodeName) !== 'connected';
-      if (starting && !urgent) this.#queue.addAfter(podKeyOf(pod), tolerationSweepMs);
+      const connected = options.registry.linkState(nodeName) === 'connected';
+      if (connected) this.#queue.addAfter(podKeyOf(pod), tolerationSweepMs);
       else this.#queue.add(podKeyOf(pod));
     });
     const addAll = (nodeName: string): void => {

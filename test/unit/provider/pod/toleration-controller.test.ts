@@ -1,8 +1,10 @@
+import { mock } from 'node:test';
 import pino from 'pino';
 import t from 'tap';
 import type { Pod, Toleration } from '../../../../src/kube/api.ts';
 import type { Site } from '../../../../src/kube/site.ts';
 import type { KubeClient } from '../../../../src/provider/kube-client/kube-client.ts';
+import { tolerationSweepMs } from '../../../../src/provider/limits.ts';
 import { PodIndex } from '../../../../src/provider/pod/pod-index.ts';
 import { TolerationController } from '../../../../src/provider/pod/toleration-controller.ts';
 import { SiteDirectory } from '../../../../src/provider/site/site-directory.ts';
@@ -77,23 +79,46 @@ async function rounds(): Promise<void> {
   for (let i = 0; i < 5; i += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
-void t.test(
-  'a pod that runs is kept, one that is just starting is left alone at first',
-  async (t) => {
-    const scene = new Scene();
-    scene.add('running', 'Running');
-    scene.add('starting', 'Pending');
-    await rounds();
-    t.same(scene.patched, [{ name: 'running', seconds: [undefined, undefined] }]);
-    scene.setLink('away');
-    await rounds();
-    t.same(
-      scene.patched.map(({ name }) => name),
-      ['running', 'starting'],
-    );
-    await scene.stop();
-  },
-);
+void t.test('a new pod is left alone at first, and kept when its site goes away', async (t) => {
+  const scene = new Scene();
+  scene.add('running', 'Running');
+  scene.add('starting', 'Pending');
+  await rounds();
+  t.same(scene.patched, []);
+  scene.setLink('away');
+  await rounds();
+  t.same(scene.patched, [
+    { name: 'running', seconds: [undefined, undefined] },
+    { name: 'starting', seconds: [undefined, undefined] },
+  ]);
+  await scene.stop();
+});
+
+void t.test('a pod of a site that is away is kept as soon as it is there', async (t) => {
+  const scene = new Scene();
+  scene.setLink('away');
+  scene.add('late', 'Pending');
+  await rounds();
+  t.same(scene.patched, [{ name: 'late', seconds: [undefined, undefined] }]);
+  await scene.stop();
+});
+
+void t.test('a pod of a connected site is kept after a while', async (t) => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  t.teardown(() => {
+    mock.timers.reset();
+  });
+  const scene = new Scene();
+  await rounds();
+  scene.add('a', 'Running');
+  mock.timers.tick(tolerationSweepMs - 1);
+  await rounds();
+  t.same(scene.patched, []);
+  mock.timers.tick(1);
+  await rounds();
+  t.same(scene.patched, [{ name: 'a', seconds: [undefined, undefined] }]);
+  await scene.stop();
+});
 
 void t.test('pods that have ended, and pods of machines, are left alone', async (t) => {
   const scene = new Scene();
@@ -116,8 +141,8 @@ void t.test('a change of the Site’s policy reaches its pods', async (t) => {
 
 void t.test('a policy that cannot be read keeps the pods and is told of', async (t) => {
   const scene = new Scene();
-  scene.sites.set({ ...site, spec: { disconnection: { policy: 'Evict', evictAfter: 'soon' } } });
   scene.add('a', 'Running');
+  scene.sites.set({ ...site, spec: { disconnection: { policy: 'Evict', evictAfter: 'soon' } } });
   await rounds();
   t.same(scene.patched, [{ name: 'a', seconds: [undefined, undefined] }]);
   t.match(scene.invalid[0], /^spec\.disconnection\.evictAfter: /);
