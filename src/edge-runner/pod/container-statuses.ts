@@ -9,7 +9,7 @@ import type {
 } from '../../kube/api.ts';
 import { isSidecar, statusNamed } from '../../kube/container-status.ts';
 import { formatDuration } from '../../kube/duration.ts';
-import { resizable } from '../../kube/resize.ts';
+import { resizable, resizeOf } from '../../kube/resize.ts';
 import type { ProbeResults } from '../probes/pod-probes.ts';
 import type { BackOff } from './back-off.ts';
 import { newestContainer, type ObservedContainer, type ObservedPod } from './observed.ts';
@@ -79,12 +79,17 @@ function statusOf(input: ContainerStatusInput, container: Container, kind: Kind)
   };
 }
 
-/** What it has been allotted, and what it has; nothing of a container that has no requests or limits. */
+/**
+ * What it has been allotted, and what it has; nothing of a container that has no requests or limits.
+ * Kubelet: where the kernel makes no difference between the two, it has what it has been allotted.
+ */
 function resourcesOf(
   container: Container,
-  { resources }: ObservedContainer,
+  { resources: has }: ObservedContainer,
 ): Pick<ContainerStatus, 'allocatedResources' | 'resources'> {
-  const { requests } = resizable(container);
+  const allotted = resizable(container);
+  const { requests } = allotted;
+  const resources = has && (resizeOf(container, has) === 'none' ? allotted : has);
   return {
     ...(requests === undefined ? {} : { allocatedResources: requests }),
     ...(resources === undefined || Object.keys(resources).length === 0 ? {} : { resources }),

@@ -5,7 +5,11 @@ import {
   podStatus,
   type PodStatusInput,
 } from '../../../../src/edge-runner/pod/pod-status.ts';
-import type { ContainerStateWaiting, PodStatus } from '../../../../src/kube/api.ts';
+import type {
+  ContainerStateWaiting,
+  PodStatus,
+  ResourceRequirements,
+} from '../../../../src/kube/api.ts';
 import { makeContainer, makeExited, makeObserved, makePod, makeSandbox } from './make-observed.ts';
 
 function status(fields: Partial<PodStatusInput> = {}): PodStatus {
@@ -161,3 +165,25 @@ void t.test('termination messages are those that were read', (t) => {
   ]);
   t.end();
 });
+
+void t.test(
+  'a container reports what it has, and what it was allotted where that is the same to the kernel',
+  (t) => {
+    const reported = (has: ResourceRequirements, wants: ResourceRequirements): unknown => {
+      const pod = makePod({ containers: [{ name: 'web', image: 'web:1', resources: wants }] });
+      const containers = [makeContainer({ resources: has })];
+      return status({ pod, observed: makeObserved({ containers }) }).containerStatuses?.[0]
+        ?.resources;
+    };
+    const half = { requests: { cpu: '500m', memory: '30Mi' }, limits: { cpu: '500m' } };
+    const whole = { requests: { cpu: '1', memory: '30Mi' }, limits: { cpu: '1' } };
+    t.same(reported(half, whole), half, 'not resized yet');
+    t.same(reported(whole, whole), whole);
+    const moreMemory = { ...half, requests: { cpu: '500m', memory: '35Mi' } };
+    t.same(reported(half, moreMemory), moreMemory, 'a memory request is nothing to a cgroup');
+    const least = { requests: { cpu: '1m' }, limits: { cpu: '5m' } };
+    const alsoLeast = { requests: { cpu: '2m' }, limits: { cpu: '10m' } };
+    t.same(reported(alsoLeast, least), least, 'both are below the least that a cgroup can say');
+    t.end();
+  },
+);
