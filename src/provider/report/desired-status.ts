@@ -34,7 +34,7 @@ export function desiredStatus(pod: Pod, known: PodKnowledge): PodStatus | undefi
     ...reported,
     hostIP: known.hostIP,
     ...(known.servesHostIPs ? { hostIPs: [{ ip: known.hostIP }] } : {}),
-    conditions: mergedConditions(pod, current, reported.conditions ?? [], known.nowMs),
+    conditions: mergedConditions(pod, current, reported, known.nowMs),
   };
 }
 
@@ -70,14 +70,23 @@ function isFinished({ phase }: PodStatus): boolean {
 function mergedConditions(
   pod: Pod,
   current: PodStatus,
-  reported: Condition[],
+  { conditions: reported = [], observedGeneration }: PodStatus,
   nowMs: number,
 ): Condition[] {
   const ours = new Set(reported.map(({ type }) => type));
   const others = (current.conditions ?? []).filter(
     ({ type }) => !ours.has(type) && !passingConditions.has(type),
   );
-  return [...gated(pod, others, current, reported, nowMs), ...others];
+  return [
+    ...gated(pod, others, current, reported, nowMs),
+    ...others.map((condition) => seen(condition, observedGeneration)),
+  ];
+}
+
+/** Kubelet: a pod that it runs is scheduled, in the generation that it has seen. */
+function seen(condition: Condition, observedGeneration: number | undefined): Condition {
+  if (condition.type !== 'PodScheduled' || observedGeneration === undefined) return condition;
+  return { ...condition, observedGeneration };
 }
 
 interface Gated {
@@ -107,7 +116,12 @@ function gated(
         };
   const before = current.conditions?.find(({ type }) => type === 'Ready');
   const since = before?.status === verdict.status ? before.lastTransitionTime : undefined;
-  const ready = { ...verdict, lastTransitionTime: since ?? timestamp(nowMs) };
+  const { observedGeneration } = containersReady;
+  const ready = {
+    ...verdict,
+    ...(observedGeneration === undefined ? {} : { observedGeneration }),
+    lastTransitionTime: since ?? timestamp(nowMs),
+  };
   return [...reported.filter(({ type }) => type !== 'Ready'), ready];
 }
 

@@ -106,7 +106,9 @@ export const statusFields: Partial<Record<string, Omit<Row, 'field'>>> = {
   'status.ephemeralContainerStatuses': partly('see below'),
   'status.extendedResourceClaimStatus': noClaims,
   'status.hostIP': yes,
-  'status.hostIPs': no('not reported yet'),
+  'status.hostIPs': partly(
+    'the address of the node; from Kubernetes 1.29 on, which serves the field',
+  ),
   'status.initContainerStatuses': partly('see below'),
   'status.message': yes,
   'status.nodeAllocatableResourceClaimStatuses': noClaims,

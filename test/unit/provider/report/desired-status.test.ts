@@ -71,6 +71,29 @@ void t.test('once it is written there is nothing more to do', (t) => {
   t.end();
 });
 
+void t.test('every condition of a node says which generation of the pod it is about', (t) => {
+  const gates = { readinessGates: [{ conditionType: 'lb' }] };
+  const others = [condition('PodScheduled', 'True'), condition('lb', 'True')];
+  const about = (observedGeneration: number): PodStatus => ({
+    ...{ ...running, observedGeneration },
+    conditions: (running.conditions ?? []).map((each) => ({ ...each, observedGeneration })),
+  });
+  const generations = (status: PodStatus | undefined): unknown =>
+    Object.fromEntries(
+      (status?.conditions ?? []).map((each) => [each.type, each.observedGeneration]),
+    );
+  const pod = podWith({ phase: 'Pending', conditions: others }, gates);
+  t.same(generations(desiredStatus(pod, known(about(3)))), {
+    ...{ ContainersReady: 3, Initialized: 3, PodScheduled: 3, Ready: 3 },
+    lb: undefined,
+  });
+  t.notOk(
+    JSON.stringify(desiredStatus(pod, known(running))).includes('observedGeneration'),
+    'nothing that an old API server would drop',
+  );
+  t.end();
+});
+
 void t.test('without a report, and while a site is away for a moment, nothing is touched', (t) => {
   t.equal(desiredStatus(podWith(running), known(undefined)), undefined);
   t.equal(desiredStatus(podWith({ phase: 'Pending' }), known(running, 'away')), undefined);
