@@ -1,6 +1,8 @@
+import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Test } from 'tap';
+import { commitsBetween, readWalCommits } from '../../bench/wal-commits.ts';
 import { spawnKubectl } from '../../hack/lab/kubectl.ts';
 import { waitFor } from '../../hack/lab/wait.ts';
 import { isRunning, onEveryControlPlane, shellPod, type Cluster } from './cluster.ts';
@@ -31,7 +33,11 @@ async function idleTest(t: Test, cluster: Cluster): Promise<void> {
     },
     { what: 'the site to be quiet', timeoutMs: 90_000 },
   );
+  const store = join(cluster.site.device.dir, 'towline', 'store.db-wal');
+  const log = readWalCommits(store);
   await delay(60_000);
+  const commits = commitsBetween(log, readWalCommits(store));
+  t.ok(commits <= 1, `${commits} transactions in a minute, at most 1`);
   const bytes = (await tunnelBytes(cluster)) - before;
   t.comment(`${bytes} bytes in a minute`);
   t.ok(bytes > 0, 'it says that it is alive');

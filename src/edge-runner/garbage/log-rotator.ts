@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import type { Logger } from 'pino';
+import { systemCodeOf } from '../join/errors.ts';
 import { isMissing } from '../logs/log-error.ts';
 import { listRotatedLogs } from '../logs/log-files.ts';
 
@@ -64,7 +65,7 @@ export class LogRotator {
     const kept = rotated.slice(Math.max(0, rotated.length - (maxFiles - 2)));
     for (const old of rotated) {
       if (!kept.includes(old)) await rm(old.path, { force: true });
-      else if (!old.compressed) await compress(old.path, signal);
+      else if (!old.compressed) await this.#compressOrDrop(old.path, signal);
     }
     const target = `${logPath}.${stamp(nowMs())}`;
     // Twice within a second: the next look has another name for it.
@@ -75,6 +76,21 @@ export class LogRotator {
     } catch (error) {
       await rename(target, logPath);
       throw error;
+    }
+  }
+
+  /** On a full disk an old log makes room for the newest lines. */
+  async #compressOrDrop(path: string, signal: AbortSignal): Promise<void> {
+    try {
+      await compress(path, signal);
+    } catch (error) {
+      if (systemCodeOf(error) !== 'ENOSPC') throw error;
+      await rm(path, { force: true });
+      const fields = { err: error, file: path };
+      this.#options.log.warn(
+        fields,
+        'an old container log was removed: the disk is too full to pack it',
+      );
     }
   }
 }

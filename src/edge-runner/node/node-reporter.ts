@@ -1,7 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { Logger } from 'pino';
 import type { NodeReport } from '../../protocol/report.ts';
 import type { CriClient } from '../cri/cri-client.ts';
 import { CriError } from '../cri/cri-error.ts';
+import { diskFault } from '../host/disk-fault.ts';
 import type { HostFacts } from '../host/host-facts.ts';
 import { nodeCapacity } from '../host/node-capacity.ts';
 import { readFilesystemUsage } from '../host/pressure.ts';
@@ -10,12 +12,18 @@ import { allocatableOf, type Reservation } from './allocatable.ts';
 interface NodeReporterOptions {
   cri: CriClient;
   facts: HostFacts;
-  /** Folder on the file system whose size is the node's ephemeral storage. */
+  /**
+   * Folder on the file system whose size is the node's ephemeral storage. While that is read-only the
+   * node is not ready: it can neither keep what is desired nor make a pod's volumes.
+   */
   stateDir: string;
   runnerVersion: string;
   reservation: Reservation;
   onChange: () => void;
+  log: Pick<Logger, 'error' | 'info'>;
 }
+
+type Condition = NodeReport['conditions'][number];
 
 /** A runtime that takes longer to say how it is isn't well. */
 const statusTimeoutMs = 10_000;
@@ -26,6 +34,7 @@ export class NodeReporter {
   #pressure: NodeReport['conditions'] = [];
   #report: NodeReport;
   #runtime: NodeReport['conditions'];
+  #diskProblem: string | undefined;
   #isShuttingDown = false;
 
   private constructor(options: NodeReporterOptions, report: NodeReport) {
@@ -41,7 +50,7 @@ export class NodeReporter {
     const disk = await readFilesystemUsage(options.stateDir);
     const capacity = nodeCapacity(facts, disk);
     const allocatable = allocatableOf(capacity, options.reservation);
-    return new NodeReporter(options, {
+    const reporter = new NodeReporter(options, {
       ...{ capacity, allocatable },
       nodeInfo: {
         machineID: facts.machineId,
@@ -58,6 +67,9 @@ export class NodeReporter {
       hostname: facts.hostname,
       runnerVersion: options.runnerVersion,
     });
+    reporter.#lookAtDisk();
+    reporter.#report = { ...reporter.#report, conditions: reporter.#conditions };
+    return reporter;
   }
 
   get report(): NodeReport {
@@ -70,9 +82,10 @@ export class NodeReporter {
     this.#update();
   }
 
-  /** Looks at the runtime again and tells when something is different. */
+  /** Looks at the runtime and the disk again and tells when something is different. */
   async refresh(): Promise<void> {
     this.#runtime = await runtimeConditions(this.#options.cri);
+    this.#lookAtDisk();
     this.#update();
   }
 
@@ -82,17 +95,41 @@ export class NodeReporter {
     this.#update();
   }
 
+  #lookAtDisk(): void {
+    const { stateDir, log } = this.#options;
+    const fault = diskFault(stateDir);
+    const problem = fault && `${stateDir} ${fault}`;
+    if (fault !== undefined && this.#diskProblem === undefined) {
+      log.error({ stateDir }, `the state directory ${fault}: pods run on, none is taken`);
+    } else if (fault === undefined && this.#diskProblem !== undefined) {
+      log.info({ stateDir }, 'the state directory can be written again');
+    }
+    this.#diskProblem = problem;
+  }
+
+  /** A kubelet joins its reasons with commas too. */
+  #judged(condition: Condition): Condition {
+    if (condition.type !== 'Ready' || this.#diskProblem === undefined) return condition;
+    const others = condition.status === 'True' ? [] : [condition.message];
+    const message = [...others, this.#diskProblem].join(', ');
+    return { ...condition, status: 'False', reason: 'KubeletNotReady', message };
+  }
+
   #update(): void {
-    const seen = [...this.#pressure, ...this.#runtime];
-    const conditions = this.#isShuttingDown ? seen.map(asShuttingDown) : seen;
+    const conditions = this.#conditions;
     if (isDeepStrictEqual(conditions, this.#report.conditions)) return;
     this.#report = { ...this.#report, conditions };
     this.#options.onChange();
   }
+
+  get #conditions(): Condition[] {
+    const seen = [...this.#pressure, ...this.#runtime].map((condition) => this.#judged(condition));
+    return this.#isShuttingDown ? seen.map(asShuttingDown) : seen;
+  }
 }
 
 /** In a kubelet's words. */
-function asShuttingDown(condition: NodeReport['conditions'][number]): typeof condition {
+function asShuttingDown(condition: Condition): Condition {
   if (condition.type !== 'Ready') return condition;
   const message = 'node is shutting down';
   return { ...condition, status: 'False', reason: 'KubeletNotReady', message };

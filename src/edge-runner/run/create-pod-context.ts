@@ -19,7 +19,6 @@ import { ServiceAccountTokens, type RequestToken } from '../pod/service-account-
 import type { Outbox } from '../report/outbox.ts';
 import type { EdgeStore } from '../store/edge-store.ts';
 import { LinuxMounter } from '../volumes/linux-mounter.ts';
-import { ensureMemoryDir } from '../volumes/memory-dir.ts';
 import { PodFiles } from '../volumes/pod-files.ts';
 import { PodVolumes } from '../volumes/pod-volumes.ts';
 
@@ -44,11 +43,10 @@ export interface PodContextOptions {
   clock: Clock;
 }
 
-/** Constructs what the workers of all pods share. @throws CriError, HostError, VolumeError */
+/** Constructs what the workers of all pods share; `memoryDir` is there. @throws CriError, HostError */
 export async function createPodContext(options: PodContextOptions): Promise<PodContext> {
   const { cri, store, outbox, node, log, clock } = options;
   const mount = new LinuxMounter();
-  await ensureMemoryDir(options.memoryDir, mount);
   const driver = await readCgroupDriver(cri);
   const nowMs = (): number => clock.wallMs();
   const pulled = new PulledImages(store);

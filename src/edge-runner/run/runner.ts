@@ -5,6 +5,7 @@ import { ContainerdEvents } from '../containerd/containerd-events.ts';
 import { ContainerdTasks } from '../containerd/containerd-tasks.ts';
 import { CriClient } from '../cri/cri-client.ts';
 import { GrpcChannel } from '../cri/grpc-channel.ts';
+import { RunnerError } from '../errors.ts';
 import { readHostFacts } from '../host/host-facts.ts';
 import { spareMemory } from '../host/spare-memory.ts';
 import { loadIdentity } from '../join/identity-dir.ts';
@@ -16,15 +17,18 @@ import { PodManager } from '../pod/pod-manager.ts';
 import { logChecks } from '../preflight/log-checks.ts';
 import { Outbox } from '../report/outbox.ts';
 import { ReportClient } from '../report/report-client.ts';
-import { openStore, setAside } from '../store/open-store.ts';
+import type { EdgeStore } from '../store/edge-store.ts';
+import { setAside } from '../store/open-store.ts';
 import { AesSealer } from '../store/sealer.ts';
-import type { SqliteStore } from '../store/sqlite-store.ts';
+import { openOrStandIn } from '../store/stand-in-store.ts';
 import { DeviceKeySource, storePurpose } from '../store/store-key.ts';
 import { StaticPods } from '../static-pods/static-pods.ts';
 import { StreamServer } from '../streams/stream-server.ts';
 import { DesiredState } from '../sync/desired-state.ts';
 import { SyncClient } from '../sync/sync-client.ts';
 import { runnerVersion } from '../version.ts';
+import { LinuxMounter } from '../volumes/linux-mounter.ts';
+import { ensureMemoryDir } from '../volumes/memory-dir.ts';
 import { privateMode } from '../volumes/pod-layout.ts';
 import { checkRuntime } from './check-runtime.ts';
 import { CloudContact } from './cloud-contact.ts';
@@ -95,14 +99,16 @@ async function serve(
   await ensureFolder('--memory-dir', options.memoryDir, privateMode);
   const storeFile = join(options.stateDir, storeName);
   const key = new DeviceKeySource(identity.privateKey).derive(storePurpose);
-  const store = openStore(storeFile, {
-    ...{ log, sealer: new AesSealer(key) },
-    onDamage: (error) => {
-      damage.abort(error);
-    },
+  await ensureMemoryDir(options.memoryDir, new LinuxMounter());
+  const end = (error: RunnerError): void => {
+    damage.abort(error);
+  };
+  const store = openOrStandIn(storeFile, {
+    ...{ log, sealer: new AesSealer(key), onDamage: end, onReplaced: end },
+    copyFile: join(options.memoryDir, 'store-copy.db'),
   });
   closers.push(() => {
-    closeStore(store, storeFile, damage.signal.aborted, log);
+    closeStore(store, storeFile, isDamage(damage.signal.reason), log);
   });
   const outbox = new Outbox(store, log);
   closers.push(() => {
@@ -120,7 +126,7 @@ async function serve(
   const facts = await readHostFacts();
   await ensurePodNetwork({ ...options, cri, facts, log }, signal);
   const node = await NodeReporter.create({
-    ...{ cri, facts, runnerVersion, stateDir: options.stateDir },
+    ...{ cri, facts, runnerVersion, stateDir: options.stateDir, log },
     reservation: {
       system: options.upkeep.systemReserved,
       thresholds: options.upkeep.evictionHard,
@@ -234,7 +240,11 @@ async function serve(
   await pods.stopped();
 }
 
-function closeStore(store: SqliteStore, file: string, isDamaged: boolean, log: Logger): void {
+function isDamage(reason: unknown): boolean {
+  return reason instanceof RunnerError && reason.code === 'STORE_DAMAGED';
+}
+
+function closeStore(store: EdgeStore, file: string, isDamaged: boolean, log: Logger): void {
   store.close();
   if (isDamaged) setAside(file);
   log.info({ storeTransactions: store.transactions }, 'the store is closed');

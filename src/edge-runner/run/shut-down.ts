@@ -16,6 +16,8 @@ interface ShutDownOptions {
   pods: Pick<PodManager, 'drain'>;
   node: Pick<NodeReporter, 'shutDown'>;
   log: Logger;
+  /** systemd's word for it, unless a test has another. */
+  isMachineGoingDown?: () => Promise<boolean>;
 }
 
 /**
@@ -27,9 +29,10 @@ export async function shutDownWhenAsked(
   signal: AbortSignal,
 ): Promise<void> {
   const { asked, stop, drain, grace, pods, node, log } = options;
+  const goesDown = options.isMachineGoingDown ?? isMachineGoingDown;
   const either = AbortSignal.any([asked, signal]);
   if (!either.aborted) await once(either, 'abort');
-  if (!signal.aborted && (drain || (await isMachineGoingDown()))) {
+  if (!signal.aborted && (drain || (await goesDown()))) {
     node.shutDown();
     const left = await pods.drain(grace);
     if (left > 0) log.warn({ pods: left }, 'pods had not ended when their time was over');

@@ -8,6 +8,7 @@ import {
   rmSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import type { Logger } from 'pino';
 import { RunnerError } from '../errors.ts';
 import { systemCodeOf } from '../join/errors.ts';
@@ -29,8 +30,17 @@ export function openStore(
   { log, ...options }: SqliteFileOptions & { log: Pick<Logger, 'error'> },
 ): SqliteStore {
   makePrivate(file);
+  let isOpen = false;
+  const onDamage = (error: RunnerError): void => {
+    if (isOpen) options.onDamage?.(error);
+  };
+  const open = (): SqliteStore => {
+    const store = new SqliteStore(file, { ...options, onDamage });
+    isOpen = true;
+    return store;
+  };
   try {
-    return new SqliteStore(file, options);
+    return open();
   } catch (error) {
     if (!(error instanceof RunnerError) || error.code !== 'STORE_DAMAGED') throw error;
     const keptAs = setAside(file);
@@ -39,7 +49,24 @@ export function openStore(
       'the store could not be read: a new one is begun, running pods stay up, and the provider sends everything again',
     );
     makePrivate(file);
-    return new SqliteStore(file, options);
+    return open();
+  }
+}
+
+/**
+ * Whether a runner has it open; changes nothing, so that it works on a read-only disk too.
+ * @throws RunnerError `ALREADY_RUNNING`
+ */
+export function refuseIfUsed(file: string): void {
+  if (!existsSync(file)) return;
+  const database = new DatabaseSync(file, { readOnly: true });
+  try {
+    database.prepare('PRAGMA schema_version').all();
+  } catch (cause) {
+    const error = openingError(file, cause);
+    if (error.code === 'ALREADY_RUNNING') throw error;
+  } finally {
+    database.close();
   }
 }
 

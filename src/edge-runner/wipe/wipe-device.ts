@@ -20,6 +20,7 @@ import { DesiredState } from '../sync/desired-state.ts';
 import { RunnerError } from '../errors.ts';
 import { maxParallelPulls } from '../limits.ts';
 import { LinuxMounter } from '../volumes/linux-mounter.ts';
+import { ensureMemoryDir } from '../volumes/memory-dir.ts';
 import { tearDown } from '../volumes/pod-teardown.ts';
 
 export interface WipeOptions {
@@ -108,6 +109,7 @@ async function endSite(
   const store = new SqliteStore(':memory:', { sealer: new AesSealer(randomBytes(32)) });
   const outbox = new Outbox(store, log);
   try {
+    await ensureMemoryDir(options.memoryDir, new LinuxMounter());
     const context = await createPodContext({
       ...{ ...options, store, outbox, objects: new DesiredState(store), clock: systemClock },
       requestToken: () => Promise.reject(new RunnerError('CLOUD_UNREACHABLE', 'not connected')),

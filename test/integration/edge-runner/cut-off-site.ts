@@ -5,9 +5,11 @@ import { pino } from 'pino';
 import type { CommandOptions, CommandResult } from '../../../hack/lab/command.ts';
 import type { Device } from '../../../hack/lab/device.ts';
 import type { BackgroundProcess } from '../../../hack/lab/process.ts';
+import { chosenRunner } from '../../../hack/lab/runner-program.ts';
 import { ControlClient, controlSocket } from '../../../src/edge-runner/control/control-client.ts';
 import { LabError } from '../../../hack/lab/lab-error.ts';
 import { waitFor } from '../../../hack/lab/wait.ts';
+import type { Identity } from '../../../src/edge-runner/join/identity.ts';
 import { IdentityDraft } from '../../../src/edge-runner/join/identity-dir.ts';
 import { tokenKey } from '../../../src/edge-runner/pod/service-account-tokens.ts';
 import { openStore } from '../../../src/edge-runner/store/open-store.ts';
@@ -17,8 +19,6 @@ import { DeviceKeySource, storePurpose } from '../../../src/edge-runner/store/st
 import type { Pod, ServiceAccountTokenProjection } from '../../../src/kube/api.ts';
 import type { DesiredObject } from '../../../src/protocol/sync.ts';
 import { CertificateAuthority, createCa } from '../../../src/provider/pki/authority.ts';
-
-const program = join(import.meta.dirname, '../../../src/edge-runner/main.ts');
 
 /** A device that has joined a site whose cloud nobody can reach: the runner as it is shipped, and a store. */
 export class CutOffSite {
@@ -33,10 +33,16 @@ export class CutOffSite {
     this.#privateKey = privateKey;
   }
 
-  static async create(device: Device, name = 'berlin'): Promise<CutOffSite> {
+  /** `join` makes the identity in a state directory; else it is one that no provider knows. */
+  static async create(
+    device: Device,
+    name = 'berlin',
+    join?: (stateDir: string) => Promise<Identity>,
+  ): Promise<CutOffSite> {
     const site = new CutOffSite(device, name);
     await mkdir(site.stateDir, { recursive: true });
-    await site.join('acme');
+    if (join === undefined) await site.join('acme');
+    else site.#privateKey = (await join(site.stateDir)).privateKey;
     return site;
   }
 
@@ -104,12 +110,13 @@ export class CutOffSite {
 
   /** Starts the runner by another program, `faketime` for example. */
   async startBy(by: readonly string[], flags: readonly string[] = []): Promise<void> {
-    const [command, ...before] = [...by, process.execPath];
+    const program = chosenRunner();
+    const [command, ...before] = [...by, program.command];
     this.#runner = await this.device.exec({
       name: this.#name,
-      command: command ?? process.execPath,
+      command,
       args: [
-        ...[...before, program, 'run', '--state-dir', this.stateDir],
+        ...[...before, ...program.args, 'run', '--state-dir', this.stateDir],
         ...['--memory-dir', this.memoryDir, '--containerd', this.device.socket],
         ...['--log-dir', join(this.device.dir, 'pod-logs')],
         ...['--cgroup-root', this.device.cgroupRoot, ...flags],
@@ -120,8 +127,9 @@ export class CutOffSite {
   /** `towline-runner …` on the device. */
   cli(args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
     const [command = '', ...rest] = args;
-    const words = [program, command, '--memory-dir', this.memoryDir, ...rest];
-    return this.device.run(process.execPath, words, { timeoutMs: 30_000, ...options });
+    const program = chosenRunner();
+    const words = [...program.args, command, '--memory-dir', this.memoryDir, ...rest];
+    return this.device.run(program.command, words, { timeoutMs: 30_000, ...options });
   }
 
   /** What `towline-runner pods -o json` shows. */

@@ -23,6 +23,8 @@ import { openStore } from '../../../src/edge-runner/store/open-store.ts';
 import { AesSealer } from '../../../src/edge-runner/store/sealer.ts';
 import type { SqliteStore } from '../../../src/edge-runner/store/sqlite-store.ts';
 import { DesiredState } from '../../../src/edge-runner/sync/desired-state.ts';
+import { LinuxMounter } from '../../../src/edge-runner/volumes/linux-mounter.ts';
+import { ensureMemoryDir } from '../../../src/edge-runner/volumes/memory-dir.ts';
 import type { Pod, PodSpec, PodStatus } from '../../../src/kube/api.ts';
 import { objectVersion } from '../../../src/protocol/digest.ts';
 import type { DesiredObject } from '../../../src/protocol/sync.ts';
@@ -72,6 +74,8 @@ export class Engine {
     await mkdir(stateDir, { recursive: true });
     const channel = new GrpcChannel({ socketPath: device.socket });
     const cri = new CriClient(channel);
+    const memoryDir = join(device.dir, 'memory');
+    await ensureMemoryDir(memoryDir, new LinuxMounter());
     const log = pino({ level: process.env['TOWLINE_TEST_LOG'] ?? 'silent' });
     await checkRuntime(cri, log);
     const sealer = new AesSealer(Buffer.alloc(32, 1));
@@ -80,13 +84,13 @@ export class Engine {
     const state = new DesiredState(store);
     const facts = await readHostFacts();
     const node = await NodeReporter.create({
-      ...{ cri, facts, stateDir, runnerVersion: 'test' },
+      ...{ cri, facts, stateDir, runnerVersion: 'test', log },
       reservation: { system: {}, thresholds: [] },
       onChange: () => undefined,
     });
     const context = await createPodContext({
       ...{ stateDir, cri, tasks: new ContainerdTasks(channel), store, outbox, objects: state },
-      memoryDir: join(device.dir, 'memory'),
+      memoryDir,
       logRoot: join(device.dir, 'pod-logs'),
       cgroupRoot: device.cgroupRoot,
       allowedUnsafeSysctls: ['net.core.*'],

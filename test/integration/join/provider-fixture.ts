@@ -88,6 +88,8 @@ export interface FixtureOptions {
   nowMs?: () => number;
   timeouts?: TunnelServerOptions['timeouts'];
   port?: number;
+  /** Where it listens; loopback by default. */
+  host?: string;
   siteLifetimeMs?: number;
   onTunnel?: OnTunnel;
 }
@@ -105,7 +107,8 @@ export async function startProvider(options: FixtureOptions = {}): Promise<Provi
   const log = pino({ enabled: false });
   const tunnels: ProviderFixture['tunnels'] = [];
   const notReady: ProviderFixture['notReady'] = { reason: undefined };
-  const names = options.names ?? ['127.0.0.1', 'localhost'];
+  const host = options.host ?? '127.0.0.1';
+  const names = options.names ?? [host, 'localhost'];
   const certificate = new ServingCertificate({ authority, names, nowMs });
   const server = new TunnelServer({
     ...(options.timeouts === undefined ? {} : { timeouts: options.timeouts }),
@@ -122,14 +125,14 @@ export async function startProvider(options: FixtureOptions = {}): Promise<Provi
     notReady: () => notReady.reason,
     log,
   });
-  const { port } = await server.listen({ host: '127.0.0.1', port: options.port ?? 0 });
+  const { port } = await server.listen({ host, port: options.port ?? 0 });
   return {
     sites,
     authority,
     caPair: keyPair,
     certificate,
     port,
-    url: `wss://127.0.0.1:${port}`,
+    url: `wss://${host}:${port}`,
     tunnels,
     notReady,
     close: () => server.close(),

@@ -20,12 +20,19 @@ interface Opened {
   store: SqliteStore;
   /** What was logged. */
   lines: unknown[][];
+  /** Whether the file was told to be of no use any more. */
+  ended: () => boolean;
 }
 
 function open(file: string, seed = 1): Opened {
   const lines: unknown[][] = [];
+  let ended = false;
+  const onDamage = (): void => {
+    ended = true;
+  };
   const log = { error: (...line: unknown[]): unknown => lines.push(line) };
-  return { store: openStore(file, { sealer: makeSealer(seed), log }), lines };
+  const store = openStore(file, { sealer: makeSealer(seed), onDamage, log });
+  return { store, lines, ended: () => ended };
 }
 
 /** A store that holds a Secret, a status, an event and a token with the canary in them. */
@@ -121,7 +128,8 @@ for (const [what, damage] of Object.entries(damages)) {
     const file = temporaryFile(t);
     fill(file);
     damage(file);
-    const { store, lines } = open(file);
+    const { store, lines, ended } = open(file);
+    t.notOk(ended(), 'the runner that opens it goes on');
     t.match(lines, [[{ err: { code: 'STORE_DAMAGED' }, keptAs: `${file}.damaged-1` }, /new/]]);
     t.same(store.objects(), []);
     t.notOk(store.isComplete(), 'it has heard nothing yet');

@@ -1,0 +1,192 @@
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { busyboxImage } from '../../hack/lab/images.ts';
+import { createLab } from '../../hack/lab/lab.ts';
+import { ensurePackages } from '../../hack/lab/packages.ts';
+import { sweepLabs } from '../../hack/lab/remove-lab.ts';
+import { waitFor } from '../../hack/lab/wait.ts';
+import type { ConfigMap, Pod } from '../../src/kube/api.ts';
+import { CutOffSite, isReady } from '../integration/edge-runner/cut-off-site.ts';
+import { makePod } from '../integration/edge-runner/engine.ts';
+import { SmallCloud } from '../integration/edge-runner/small-cloud.ts';
+import { linesWith, SmallDisk } from '../integration/edge-runner/small-disk.ts';
+
+const progress = (line: string): void => {
+  t.comment(line);
+};
+
+t.setTimeout(280_000);
+await ensurePackages(progress);
+await ensurePackages(progress, [
+  { paths: ['mkfs.ext4', 'fsck.ext4'], debianPackage: 'e2fsprogs' },
+  { paths: ['findmnt'], debianPackage: 'util-linux' },
+]);
+await sweepLabs({ progress });
+const lab = await createLab({ name: `bad-disk-${process.pid}`, progress });
+t.teardown(() => lab.stop());
+const device = await lab.startDevice({ name: 'd' });
+const cloud = await SmallCloud.start(lab.hostAddress);
+const disk = await SmallDisk.create(join(device.dir, 'berlin'), 64);
+const logs = await SmallDisk.create(join(device.dir, 'pod-logs'), 16);
+t.teardown(async () => {
+  await site.stop();
+  await cloud.close();
+});
+const site = await CutOffSite.create(device, 'berlin', (dir) => cloud.join('berlin', dir));
+const flags = ['--eviction-pressure-transition-period', '1s', '--container-log-max-size', '100Ki'];
+
+const nodeName = 'berlin.acme';
+const said = (text: string): Promise<string[]> => linesWith(site.runner.logFile, text);
+
+/** A pod that no pressure evicts; it writes a line ten times a second. */
+function ticking(name: string, spec: Partial<Pod['spec']> = {}): Pod {
+  return makePod(name, {
+    ...{ nodeName, priority: 2_000_001_000, enableServiceLinks: false },
+    containers: [
+      {
+        ...{ name: 'main', image: busyboxImage },
+        command: ['sh', '-c', 'i=0; while :; do echo tick $((i+=1)); usleep 100000; done'],
+        volumeMounts: (spec.volumes ?? []).map(({ name }) => ({ name, mountPath: `/${name}` })),
+      },
+    ],
+    ...spec,
+  });
+}
+
+/** Ready in the cloud's eyes, each with the container that it has. */
+function readyPods(...names: string[]): Promise<Map<string, string>> {
+  return waitFor(
+    () => {
+      const found = names.map((name) => cloud.statuses.get(name));
+      const ready = found.every((report) => report !== undefined && isReady(asPod(report)));
+      return ready && new Map(found.map((report) => [report?.name ?? '', containerOf(report)]));
+    },
+    {
+      ...{ what: `${names.join(' and ')} to be ready`, timeoutMs: 90_000 },
+      explain: () => JSON.stringify([...cloud.statuses.values()]) + site.runner.logTail(),
+    },
+  );
+}
+
+function asPod(report: { status: object }): Pod {
+  return report as Pod;
+}
+
+function containerOf(report: { status: object } | undefined): string {
+  return report === undefined
+    ? ''
+    : (asPod(report).status?.containerStatuses?.[0]?.containerID ?? '');
+}
+
+async function until(what: string, condition: () => unknown, timeoutMs = 60_000): Promise<void> {
+  const explain = (): string => JSON.stringify(cloud.node?.conditions) + site.runner.logTail();
+  await waitFor(async () => (await condition()) === true, { what, timeoutMs, explain });
+}
+
+async function untilSaid(text: string, before: readonly string[] = []): Promise<void> {
+  await until(`the log to say "${text}"`, async () => (await said(text)).length > before.length);
+}
+
+const condition = (type: string, status: string) => (): boolean =>
+  cloud.condition(type)?.status === status;
+
+/** The same process, and the same containers. */
+function same(t: Test, pid: number, before: Map<string, string>, after: Map<string, string>): void {
+  t.equal(site.runner.pid, pid);
+  t.ok(site.runner.isRunning(), 'the runner was not restarted');
+  for (const [name, id] of before) t.equal(after.get(name), id, `${name} was not restarted`);
+}
+
+void t.test('a disk that is full while pods come: they come when there is room', async (t) => {
+  cloud.pods.set(ticking('first'));
+  await site.start(...flags);
+  const { pid } = site.runner;
+  const before = await readyPods('first');
+  await disk.fill();
+  const text = 'x'.repeat(700_000);
+  const config: ConfigMap = {
+    metadata: { name: 'big', namespace: 'berlin', uid: 'b' },
+    data: { text },
+  };
+  cloud.configMaps.set(config);
+  cloud.pods.set(ticking('second', { volumes: [{ name: 'big', configMap: { name: 'big' } }] }));
+  await untilSaid('an exchange with the provider failed');
+  t.match(
+    (await said('an exchange with the provider failed'))[0],
+    /full; check that the disk has room/,
+  );
+  await until('the node to say that its disk is full', condition('DiskPressure', 'True'));
+  t.equal(cloud.condition('Ready')?.status, 'True', 'and it is ready all the same');
+  t.notOk(cloud.statuses.has('second'));
+  await disk.relieve();
+  same(t, pid, before, await readyPods('first', 'second'));
+  await until('the pressure to be over', condition('DiskPressure', 'False'));
+  const { stdout } = await site.cli(['exec', 'second', '--', 'wc', '-c', '/big/text']);
+  t.match(stdout, /^700000 /);
+});
+
+void t.test(
+  'a full disk of logs: containers run on, and write again when there is room',
+  async (t) => {
+    const { pid } = site.runner;
+    const before = await readyPods('first', 'second');
+    const newest = async (): Promise<number> => {
+      const { stdout } = await site.cli(['logs', 'first', '--tail', '1']);
+      return Number(/\d+/.exec(stdout)?.[0] ?? 0);
+    };
+    await logs.fill();
+    let last = -1;
+    await until('nothing more to be written', async () => last === (last = await newest()));
+    await logs.relieve();
+    await until('newer lines to be written', async () => (await newest()) > last + 20);
+    same(t, pid, before, await readyPods('first', 'second'));
+  },
+);
+
+void t.test('a disk that is read-only at the start: pods run on by what it holds', async (t) => {
+  const before = await readyPods('first', 'second');
+  await site.stop();
+  await disk.remount('ro');
+  await site.start(...flags);
+  const { pid } = site.runner;
+  await until('the node to say so', condition('Ready', 'False'));
+  t.match(cloud.condition('Ready'), {
+    reason: 'KubeletNotReady',
+    message: /berlin is on a read-only file system$/,
+  });
+  t.equal((await said('the store can not be written')).length, 1);
+  same(t, pid, before, await readyPods('first', 'second'));
+  t.equal((await site.cli(['pods'])).code, 0);
+  cloud.pods.set(ticking('third'));
+  await untilSaid('an exchange with the provider failed');
+  await site.cli(['exec', 'first', '--', 'kill', '-9', '1']);
+  await disk.remount('rw');
+  const after = await readyPods('first', 'second', 'third');
+  await until('the node to be ready', condition('Ready', 'True'));
+  same(t, pid, new Map([['second', before.get('second') ?? '']]), after);
+  t.equal((await said('the store can be written again')).length, 1);
+});
+
+void t.test(
+  'a disk that turns read-only: pods run on, and after a reboot all is there',
+  async (t) => {
+    const { pid } = site.runner;
+    const before = await readyPods('first', 'second', 'third');
+    const failures = await said('an exchange with the provider failed');
+    await disk.fail();
+    await until('the node to say so', condition('Ready', 'False'));
+    t.equal((await said('on a read-only file system: pods run on')).length, 2);
+    cloud.pods.set(ticking('fourth'));
+    await untilSaid('an exchange with the provider failed', failures);
+    same(t, pid, before, await readyPods('first', 'second', 'third'));
+    // It unmounts all that is the device's.
+    await device.reboot();
+    await disk.repair();
+    await Promise.all([disk.mount(), logs.mount()]);
+    cloud.statuses.clear();
+    await site.start(...flags);
+    await readyPods('first', 'second', 'third', 'fourth');
+    await until('the node to be ready', condition('Ready', 'True'));
+    t.equal((await said('a new one is begun')).length, 0, 'the store is whole');
+  },
+);
