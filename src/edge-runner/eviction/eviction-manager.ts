@@ -14,9 +14,12 @@ import type { Observations } from './observe-signals.ts';
 import type { StarvedResource } from './pod-consumption.ts';
 import {
   crossedThresholds,
+  dueThresholds,
+  nextCrossedSince,
   nextPressure,
   pressureConditions,
   pressureOf,
+  type CrossedSince,
   type CrossedThreshold,
   type PressureState,
 } from './pressure.ts';
@@ -32,6 +35,8 @@ export interface EvictablePod extends KnownPod {
 
 export interface EvictionManagerOptions {
   thresholds: readonly Threshold[];
+  /** The longest grace of a pod that goes for a soft threshold; its own when undefined. */
+  maxPodGraceSeconds: number | undefined;
   transitionMs: number;
   observe: () => Promise<Observations>;
   pods: () => readonly EvictablePod[];
@@ -51,6 +56,7 @@ export class EvictionManager {
   readonly #options: EvictionManagerOptions;
   readonly #counts = new Map<string, number>();
   #state: PressureState = new Map();
+  #since: CrossedSince = new Map();
   #last: { pod: EvictablePod; atMs: number } | undefined;
 
   constructor(options: EvictionManagerOptions) {
@@ -67,13 +73,18 @@ export class EvictionManager {
     return admissionUnderPressure(pod, this.#state);
   }
 
-  /** Looks at the device and says how it is. @throws HostError */
+  /**
+   * Looks at the device and says how it is. Returns for what a pod must go now; a soft threshold means
+   * pressure before that. @throws HostError
+   */
   async look(): Promise<CrossedThreshold[]> {
-    const { observe, thresholds, transitionMs, nowMs, onConditions } = this.#options;
-    const crossed = crossedThresholds(thresholds, await observe());
-    this.#state = nextPressure(this.#state, crossed, { nowMs: nowMs(), transitionMs });
+    const { observe, thresholds, transitionMs, onConditions } = this.#options;
+    const crossed = crossedThresholds(thresholds, await observe(), this.#since);
+    const nowMs = this.#options.nowMs();
+    this.#since = nextCrossedSince(this.#since, crossed, nowMs);
+    this.#state = nextPressure(this.#state, crossed, { nowMs, transitionMs });
     onConditions(pressureConditions(this.#state));
-    return crossed;
+    return dueThresholds(crossed, this.#since, nowMs);
   }
 
   /** Looks, and where something runs out frees it: first without ending a pod, then one pod. @throws HostError, CriError */
@@ -99,7 +110,7 @@ export class EvictionManager {
       const message = exceededLimit(usage.pod, storage);
       const victim = limited.find(({ pod }) => pod.metadata.uid === usage.pod.metadata.uid);
       if (message === undefined || victim === undefined) continue;
-      this.#evict(victim, message, 'ephemeral-storage.limit');
+      this.#evict(victim, message, 'ephemeral-storage.limit', evictionGraceSeconds);
     }
   }
 
@@ -121,17 +132,19 @@ export class EvictionManager {
       );
       return;
     }
-    this.#evict(victim, evictionMessage(crossed, worst, resource), crossed.threshold.signal);
+    const { graceMs, signal: why } = crossed.threshold;
+    const grace = graceMs === undefined ? evictionGraceSeconds : this.#options.maxPodGraceSeconds;
+    this.#evict(victim, evictionMessage(crossed, worst, resource), why, grace);
   }
 
-  #evict(victim: EvictablePod, message: string, why: string): void {
+  #evict(victim: EvictablePod, message: string, why: string, grace: number | undefined): void {
     const { name, namespace } = victim.pod.metadata;
     this.#options.log.warn({ pod: name, namespace, why }, 'a pod is evicted');
     this.#counts.set(why, (this.#counts.get(why) ?? 0) + 1);
     this.#last = { pod: victim, atMs: this.#options.nowMs() };
     victim.evict({
-      ...{ reason: 'Evicted', message, graceSeconds: evictionGraceSeconds },
-      disruption: 'TerminationByKubelet',
+      ...{ reason: 'Evicted', message, disruption: 'TerminationByKubelet' },
+      ...(grace === undefined ? {} : { graceSeconds: grace }),
     });
   }
 

@@ -1,6 +1,6 @@
 import type { NodeReport } from '../../protocol/report.ts';
 import type { Observation, Observations } from './observe-signals.ts';
-import { limitOf, type Signal, type Threshold } from './thresholds.ts';
+import { limitOf, resolvedAt, type Signal, type Threshold } from './thresholds.ts';
 
 export type PressureType = 'MemoryPressure' | 'DiskPressure' | 'PIDPressure';
 
@@ -19,18 +19,49 @@ export function pressureOf(signal: Signal): PressureType {
   return signal === 'pid.available' ? 'PIDPressure' : 'DiskPressure';
 }
 
-/** Memory first, as a kubelet: it runs out fastest. A filesystem without inodes to count has no threshold for them. */
+/** Since when each threshold has been crossed without a break. */
+export type CrossedSince = ReadonlyMap<Threshold, number>;
+
+/**
+ * Memory first, as a kubelet: it runs out fastest. A filesystem without inodes to count has no threshold
+ * for them. Those in `before` are crossed until their minimum reclaim is free, too.
+ * Source: kubelet, pkg/kubelet/eviction/helpers.go, thresholdsMet.
+ */
 export function crossedThresholds(
   thresholds: readonly Threshold[],
   observations: Observations,
+  before: CrossedSince = new Map(),
 ): CrossedThreshold[] {
   return thresholds
     .map((threshold) => ({ threshold, observation: observations[threshold.signal] }))
-    .filter(
-      ({ threshold, observation: { available, capacity } }) =>
-        capacity > 0 && available < limitOf(threshold, capacity),
-    )
-    .sort((a, b) => order(a.threshold.signal) - order(b.threshold.signal));
+    .filter(({ threshold, observation: { available, capacity } }) => {
+      const wanted = before.has(threshold) ? resolvedAt : limitOf;
+      return capacity > 0 && available < wanted(threshold, capacity);
+    })
+    .sort((a, b) => order(a.threshold) - order(b.threshold));
+}
+
+/** Forgets the moment of those that are crossed no longer. */
+export function nextCrossedSince(
+  before: CrossedSince,
+  crossed: readonly CrossedThreshold[],
+  nowMs: number,
+): CrossedSince {
+  return new Map(crossed.map(({ threshold }) => [threshold, before.get(threshold) ?? nowMs]));
+}
+
+/**
+ * Those for which a pod must go now: hard ones at once, soft ones after their grace.
+ * Source: kubelet, pkg/kubelet/eviction/helpers.go, thresholdsMetGracePeriod.
+ */
+export function dueThresholds(
+  crossed: readonly CrossedThreshold[],
+  since: CrossedSince,
+  nowMs: number,
+): CrossedThreshold[] {
+  return crossed.filter(({ threshold }) => {
+    return nowMs - (since.get(threshold) ?? nowMs) >= (threshold.graceMs ?? 0);
+  });
 }
 
 /** Pressure lasts until none was seen for the transition period, lest it comes and goes with every pod. */
@@ -70,6 +101,7 @@ const conditionTexts = [
   },
 ] as const;
 
-function order(signal: Signal): number {
-  return signal === 'memory.available' ? 0 : 1;
+/** Of one resource the hard threshold comes first, for it leaves less time. */
+function order({ signal, graceMs }: Threshold): number {
+  return (signal === 'memory.available' ? 0 : 2) + (graceMs === undefined ? 0 : 1);
 }

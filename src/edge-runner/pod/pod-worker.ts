@@ -2,6 +2,7 @@ import type { Pod, PodStatus } from '../../kube/api.ts';
 import type { Misfit } from '../../kube/node-fit.ts';
 import { ActiveDeadline, deadlineExceeded } from './active-deadline.ts';
 import { ContainerEnds } from './container-ends.ts';
+import { Discard } from './discard.ts';
 import { podAddresses } from './container-starter.ts';
 import type { ProbeCount } from '../probes/probe-counts.ts';
 import type { PodEvents } from './event-recorder.ts';
@@ -45,6 +46,7 @@ export class PodWorker {
   readonly #ending: PodEnding;
   readonly #health: PodHealth;
   readonly #halt = new Halt();
+  readonly #discard = new Discard();
   /** Of whatever brings the pod up; aborted when it is to end, or the runner ends. */
   readonly #bringUp = new AbortController();
   #pod: Pod;
@@ -157,6 +159,18 @@ export class PodWorker {
     return this.#halt.stopped;
   }
 
+  /**
+   * Gives up containers and logs, where the pod has ended; its status stays. Resolves when that is done,
+   * or the signal aborts, or there is nothing to give up.
+   */
+  async discard(signal: AbortSignal): Promise<void> {
+    const { sandboxes, containers } = this.#observed;
+    if (this.#life.kind !== 'ended' || sandboxes.length + containers.length === 0) return;
+    const done = this.#discard.want(signal);
+    this.#wakeUp.wake();
+    await done;
+  }
+
   /** ConfigMaps or Secrets that the pod may use have changed; `secrets` names the latter. */
   objectsChanged(secrets: ReadonlySet<string>): void {
     const { imagePullSecrets = [] } = this.#pod.spec;
@@ -203,6 +217,7 @@ export class PodWorker {
       this.#ends.endAll();
       this.#health.stop();
       this.#halt.tellStopped();
+      this.#discard.tellDone();
     }
     if (!signal.aborted) this.#context.forget(this.#pod.metadata.uid ?? '');
   }
@@ -265,12 +280,16 @@ export class PodWorker {
     this.#status.publish({ pod, observed, waiting: new Map(), problems: new Map() });
   }
 
-  /** A pod that has ended keeps nothing but its status and, for `kubectl logs`, its containers. */
+  /** A pod that has ended keeps nothing but its status and, for `kubectl logs`, mostly its containers. */
   async #rest(rejection: PodRejection | undefined, signal: AbortSignal): Promise<undefined> {
     if (this.#ending.isNeeded(this.#observed)) await this.#stop(signal);
     this.#ending.publish(this.#pod, this.#observed, rejection, 'now');
     await this.#ending.cleanUp(this.#pod);
     this.#context.placed.release(this.#pod.metadata.uid ?? '');
+    if (!this.#discard.isWanted) return;
+    await this.#ending.remove(this.#pod, this.#observed);
+    await this.#observe();
+    this.#discard.tellDone();
   }
 
   /** Stops the pod for good, cleans up, and reports it gone. */

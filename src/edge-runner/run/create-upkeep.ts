@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { CriClient } from '../cri/cri-client.ts';
 import { EvictionManager } from '../eviction/eviction-manager.ts';
+import { reclaimTimeoutMs } from '../eviction/limits.ts';
 import { observeSignals } from '../eviction/observe-signals.ts';
 import { ImageCollector } from '../garbage/image-collector.ts';
 import { minImageAgeMs } from '../garbage/limits.ts';
@@ -11,6 +12,7 @@ import type { NodeReporter } from '../node/node-reporter.ts';
 import type { Clock } from '../pod/clock.ts';
 import type { PodCgroupTree } from '../pod/pod-context.ts';
 import type { PodManager } from '../pod/pod-manager.ts';
+import type { PodWorker } from '../pod/pod-worker.ts';
 import type { PulledImages } from '../pod/pulled-images.ts';
 import { imageFilesystem, UsageCollector } from '../stats/usage-collector.ts';
 import { DiskMeter } from '../stats/volume-usage.ts';
@@ -62,17 +64,28 @@ export async function createUpkeep(parts: UpkeepParts): Promise<Upkeep> {
       ...{ nowMs: () => clock.wallMs(), log },
     }),
     eviction: new EvictionManager({
-      ...{ thresholds: upkeep.evictionHard, transitionMs: upkeep.pressureTransitionMs },
+      thresholds: [...upkeep.evictionHard, ...upkeep.evictionSoft],
+      maxPodGraceSeconds: upkeep.evictionMaxPodGraceSeconds,
+      transitionMs: upkeep.pressureTransitionMs,
       observe: () => observeSignals({ stateDir, imagePath }),
       pods: () => pods.list(),
       measure: (known) => usage.measure(known),
-      reclaimDisk: (signal) => images.removeUnused(signal),
+      reclaimDisk: async (signal) => {
+        await discardEnded(pods.list(), signal);
+        await images.removeUnused(signal);
+      },
       onConditions: (conditions) => {
         node.setPressure(conditions);
       },
       ...{ meter, nowMs, log },
     }),
   };
+}
+
+/** Containers go before images, for they hold images. */
+async function discardEnded(pods: readonly PodWorker[], signal: AbortSignal): Promise<void> {
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(reclaimTimeoutMs)]);
+  await Promise.all(pods.map((pod) => pod.discard(limit)));
 }
 
 /** Where the runtime says that its images are, unless that can't be examined from here. */

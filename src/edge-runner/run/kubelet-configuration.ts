@@ -1,6 +1,6 @@
 import { formatDuration } from '../../kube/duration.ts';
 import { formatBytes } from '../../kube/quantity.ts';
-import { formatLimit } from '../eviction/thresholds.ts';
+import { formatAmount, type Threshold } from '../eviction/thresholds.ts';
 import { minImageAgeMs } from '../garbage/limits.ts';
 import type { RunOptions } from './run-options.ts';
 
@@ -24,9 +24,16 @@ export function kubeletConfiguration(options: RunOptions): object {
     imageGCHighThresholdPercent: upkeep.images.highPercent,
     imageGCLowThresholdPercent: upkeep.images.lowPercent,
     imageMinimumGCAge: formatDuration(minImageAgeMs),
-    evictionHard: Object.fromEntries(
-      upkeep.evictionHard.map((each) => [each.signal, formatLimit(each, formatBytes)]),
+    evictionHard: bySignal(upkeep.evictionHard, limitText),
+    evictionSoft: bySignal(upkeep.evictionSoft, limitText),
+    evictionSoftGracePeriod: bySignal(upkeep.evictionSoft, ({ graceMs = 0 }) => {
+      return formatDuration(graceMs);
+    }),
+    evictionMinimumReclaim: bySignal(
+      [...upkeep.evictionHard, ...upkeep.evictionSoft],
+      ({ minReclaim }) => minReclaim && formatAmount(minReclaim, formatBytes),
     ),
+    evictionMaxPodGracePeriod: upkeep.evictionMaxPodGraceSeconds ?? -1,
     evictionPressureTransitionPeriod: formatDuration(upkeep.pressureTransitionMs),
     systemReserved: upkeep.systemReserved,
     ...(options.staticPodDir === undefined ? {} : { staticPodPath: options.staticPodDir }),
@@ -34,4 +41,20 @@ export function kubeletConfiguration(options: RunOptions): object {
     enableSystemLogHandler: true,
     enableDebuggingHandlers: true,
   };
+}
+
+function limitText({ limit }: Threshold): string {
+  return formatAmount(limit, formatBytes);
+}
+
+function bySignal(
+  thresholds: readonly Threshold[],
+  text: (threshold: Threshold) => string | undefined,
+): Record<string, string> {
+  const texts: Record<string, string> = {};
+  for (const threshold of thresholds) {
+    const value = text(threshold);
+    if (value !== undefined) texts[threshold.signal] = value;
+  }
+  return texts;
 }

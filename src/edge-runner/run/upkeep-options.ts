@@ -3,8 +3,9 @@ import { parseQuantity, quantityToBytes } from '../../kube/quantity.ts';
 import { KubeRuleError } from '../../kube/kube-rule-error.ts';
 import { RunnerError } from '../errors.ts';
 import { maxParallelPulls } from '../limits.ts';
-import { pressureTransitionMs } from '../eviction/limits.ts';
-import { defaultEvictionHard, parseThresholds, type Threshold } from '../eviction/thresholds.ts';
+import { maxPodGraceLimitSeconds, pressureTransitionMs } from '../eviction/limits.ts';
+import { parseEviction, type EvictionThresholds } from '../eviction/eviction-options.ts';
+import { defaultEvictionHard, type Threshold } from '../eviction/thresholds.ts';
 import { imageHighPercent, imageLowPercent, maxLogBytes, maxLogFiles } from '../garbage/limits.ts';
 
 /** How the device is kept from filling up; names and defaults are a kubelet's. */
@@ -13,6 +14,9 @@ export interface UpkeepOptions {
   logMaxFiles: number;
   images: { highPercent: number; lowPercent: number; maxParallelPulls: number };
   evictionHard: readonly Threshold[];
+  evictionSoft: readonly Threshold[];
+  /** The longest grace of a pod that goes for a soft threshold; its own when undefined. */
+  evictionMaxPodGraceSeconds: number | undefined;
   pressureTransitionMs: number;
   /** Quantities of cpu, memory and ephemeral-storage. */
   systemReserved: Readonly<Record<string, string>>;
@@ -27,6 +31,13 @@ How the device is kept in order, as a kubelet's options of these names:
   --image-gc-low-threshold PERCENT     until it is only so full (default ${imageLowPercent})
   --eviction-hard THRESHOLDS           pods are evicted when less is left; '' for never (default
                                        ${defaultEvictionHard})
+  --eviction-soft THRESHOLDS           the same, but only after a grace (default none)
+  --eviction-soft-grace-period GRACES  how long each of these must last: memory.available=1m30s
+  --eviction-max-pod-grace-period SECONDS
+                                       how long a pod that goes for a soft threshold may take to end; -1
+                                       for its own grace (default 0)
+  --eviction-minimum-reclaim AMOUNTS   how much more than a threshold is freed once it was crossed:
+                                       nodefs.available=500Mi (default none)
   --eviction-pressure-transition-period DURATION
                                        how long pressure is reported after it was seen (default 5m)
   --system-reserved QUANTITIES         kept from pods: cpu=100m,memory=64Mi,ephemeral-storage=1Gi (default none)
@@ -39,6 +50,10 @@ export const upkeepOptionTypes = {
   'image-gc-high-threshold': { type: 'string' },
   'image-gc-low-threshold': { type: 'string' },
   'eviction-hard': { type: 'string' },
+  'eviction-soft': { type: 'string' },
+  'eviction-soft-grace-period': { type: 'string' },
+  'eviction-max-pod-grace-period': { type: 'string' },
+  'eviction-minimum-reclaim': { type: 'string' },
   'eviction-pressure-transition-period': { type: 'string' },
   'system-reserved': { type: 'string' },
 } as const;
@@ -52,6 +67,7 @@ export function parseUpkeepOptions(values: Values): UpkeepOptions {
     return text === undefined ? fallback : wholeNumber(flag, text, bounds);
   };
   const logSize = values['container-log-max-size'];
+  const { hard, soft } = eviction(values);
   const options = {
     logMaxBytes: logSize === undefined ? maxLogBytes : bytes('container-log-max-size', logSize),
     logMaxFiles: number('container-log-max-files', maxLogFiles, [2, 1000]),
@@ -60,7 +76,8 @@ export function parseUpkeepOptions(values: Values): UpkeepOptions {
       lowPercent: number('image-gc-low-threshold', imageLowPercent, [0, 100]),
       maxParallelPulls: number('max-parallel-image-pulls', maxParallelPulls, [1, 100]),
     },
-    evictionHard: thresholds(values['eviction-hard'] ?? defaultEvictionHard),
+    ...{ evictionHard: hard, evictionSoft: soft },
+    evictionMaxPodGraceSeconds: maxPodGrace(values['eviction-max-pod-grace-period'] ?? '0'),
     pressureTransitionMs: transition(values['eviction-pressure-transition-period']),
     systemReserved: reserved(values['system-reserved'] ?? ''),
   };
@@ -73,10 +90,20 @@ export function parseUpkeepOptions(values: Values): UpkeepOptions {
   return options;
 }
 
-function thresholds(text: string): Threshold[] {
-  const parsed = parseThresholds(text);
+function eviction(values: Values): EvictionThresholds {
+  const parsed = parseEviction({
+    hard: values['eviction-hard'] ?? defaultEvictionHard,
+    soft: values['eviction-soft'] ?? '',
+    softGracePeriod: values['eviction-soft-grace-period'] ?? '',
+    minimumReclaim: values['eviction-minimum-reclaim'] ?? '',
+  });
   if (typeof parsed !== 'string') return parsed;
-  throw usage(`--eviction-hard: ${parsed}`);
+  throw usage(parsed);
+}
+
+function maxPodGrace(text: string): number | undefined {
+  if (/^-\d+$/.test(text)) return undefined;
+  return wholeNumber('eviction-max-pod-grace-period', text, [0, maxPodGraceLimitSeconds]);
 }
 
 function transition(text: string | undefined): number {

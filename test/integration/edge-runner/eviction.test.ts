@@ -36,12 +36,18 @@ t.teardown(async () => {
 });
 
 /** The part of the runner that evicts, with thresholds of the test. */
-async function managerWith(thresholds: readonly Threshold[]): Promise<EvictionManager> {
+async function managerWith(
+  thresholds: readonly Threshold[],
+  maxPodGraceSeconds?: number,
+): Promise<EvictionManager> {
   const upkeep = await createUpkeep({
     options: {
       stateDir: join(device.dir, 'towline'),
       memoryDir: join(device.dir, 'memory'),
-      upkeep: { ...parseUpkeepOptions({}), evictionHard: thresholds, pressureTransitionMs: 0 },
+      upkeep: {
+        ...{ ...parseUpkeepOptions({}), evictionHard: thresholds, pressureTransitionMs: 0 },
+        evictionMaxPodGraceSeconds: maxPodGraceSeconds,
+      },
     },
     node: { setPressure: (now) => (conditions = now) },
     cgroups: engine.context.cgroups,
@@ -77,15 +83,17 @@ await t.test('out of memory, the pod that uses most beyond its request goes', as
   const modest = await run('modest', 'sleep 1000');
   const critical = await run('critical', hold, { ...spec, priority: 2_000_000_000 }, mount);
   const hungry = await run('hungry', hold, spec, mount);
+  let taken: (number | undefined)[] = [];
   await waitFor(
     async () => {
       const { stats } = await engine.cri.listContainerStats();
-      const large = stats.filter(
-        ({ memory }) => (memory?.workingSetBytes?.value ?? 0) > 30_000_000,
-      );
-      return large.length === 2;
+      taken = stats.map(({ memory }) => memory?.workingSetBytes?.value);
+      return taken.filter((bytes = 0) => bytes > 30_000_000).length === 2;
     },
-    { what: 'the memory to be taken', timeoutMs: 30_000 },
+    {
+      ...{ what: 'the memory to be taken', timeoutMs: 30_000 },
+      explain: () => taken.join(', '),
+    },
   );
   const manager = await managerWith([{ signal: 'memory.available', limit: { percent: 99.99 } }]);
   await manager.relieve(signal);
@@ -157,6 +165,37 @@ await t.test('a pod that exceeds its own limits on storage goes, another stays',
   await manager.relieve(signal);
   t.match(conditions, [{ status: 'False' }, { status: 'False' }, { status: 'False' }]);
   for (const pod of [large, small, layer]) engine.remove(pod);
+});
+
+await t.test('what an ended pod has left goes when the disk is full; then pods do', async (t) => {
+  const ended = makePod('ended', {
+    restartPolicy: 'Never',
+    containers: [{ name: 'main', image: busyboxImage, command: ['sh', '-c', 'echo a; exit 3'] }],
+  });
+  engine.put(asDesired('Pod', ended));
+  const before = await engine.until(ended, 'Failed', ({ phase }) => phase === 'Failed');
+  const polite = await run('polite', "trap 'sleep 3; exit 7' TERM; sleep 1000 & wait", {
+    terminationGracePeriodSeconds: 20,
+  });
+  const left = async (): Promise<number> => {
+    const labelSelector = { 'io.kubernetes.pod.uid': ended.metadata.uid ?? '' };
+    const { containers } = await engine.cri.listContainers({ filter: { labelSelector } });
+    const { items } = await engine.cri.listPodSandbox({ filter: { labelSelector } });
+    return containers.length + items.length;
+  };
+  t.equal(await left(), 2);
+  const soft = { signal: 'nodefs.available', limit: { percent: 99.99 }, graceMs: 600_000 } as const;
+  const patient = await managerWith([soft]);
+  await patient.relieve(signal);
+  t.match(conditions, [{}, { type: 'DiskPressure', status: 'True' }], 'pressure before the grace');
+  t.equal(await left(), 2, 'but nothing goes');
+  await (await managerWith([{ ...soft, graceMs: 0 }])).relieve(signal);
+  t.equal(await left(), 0);
+  t.same(engine.status(ended), before, 'what it was stays known');
+  const status = await engine.until(polite, 'evicted', ({ phase }) => phase === 'Failed');
+  t.match(status.message, /^The node was low on resource: ephemeral-storage\. /);
+  t.match(status.containerStatuses, [{ state: { terminated: { exitCode: 7 } } }], 'its own grace');
+  for (const pod of [ended, polite]) engine.remove(pod);
 });
 
 await t.test('a critical pod that doesn’t fit takes the place of a lesser one', async (t) => {

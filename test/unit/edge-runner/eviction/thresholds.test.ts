@@ -1,7 +1,10 @@
 import t from 'tap';
 import { signalsOf } from '../../../../src/edge-runner/eviction/observe-signals.ts';
+import { parseEviction } from '../../../../src/edge-runner/eviction/eviction-options.ts';
 import {
   crossedThresholds,
+  dueThresholds,
+  nextCrossedSince,
   nextPressure,
   pressureConditions,
 } from '../../../../src/edge-runner/eviction/pressure.ts';
@@ -9,6 +12,7 @@ import {
   defaultEvictionHard,
   limitOf,
   parseThresholds,
+  resolvedAt,
   type Threshold,
 } from '../../../../src/edge-runner/eviction/thresholds.ts';
 import { admissionUnderPressure } from '../../../../src/edge-runner/eviction/admission.ts';
@@ -61,6 +65,86 @@ void t.test('what is crossed comes with memory first', (t) => {
     ['memory.available', 'pid.available', 'nodefs.available'],
     'a filesystem without inodes to count never lacks them',
   );
+  t.end();
+});
+
+void t.test('a soft threshold needs a grace, and each may have a minimum reclaim', (t) => {
+  const texts = {
+    hard: 'memory.available<100Mi',
+    soft: 'memory.available<300Mi,nodefs.available<20%',
+    softGracePeriod: 'memory.available=1m30s, nodefs.available=0',
+    minimumReclaim: 'memory.available=50Mi,nodefs.available=5%,imagefs.available=2Gi',
+  };
+  const minReclaim = { count: 50 * mebibyte };
+  t.same(parseEviction(texts), {
+    hard: [{ signal: 'memory.available', limit: { count: 100 * mebibyte }, minReclaim }],
+    soft: [
+      {
+        ...{ signal: 'memory.available', limit: { count: 300 * mebibyte } },
+        ...{ graceMs: 90_000, minReclaim },
+      },
+      {
+        ...{ signal: 'nodefs.available', limit: { percent: 20 } },
+        ...{ graceMs: 0, minReclaim: { percent: 5 } },
+      },
+    ],
+  });
+  for (const [wrong, flag] of [
+    [{ softGracePeriod: 'memory.available=1m' }, 'eviction-soft'],
+    [{ softGracePeriod: `${texts.softGracePeriod},memory.available=1m` }, 'eviction-soft-grace'],
+    [{ softGracePeriod: 'memory.available=-1s,nodefs.available=1s' }, 'eviction-soft-grace'],
+    [{ softGracePeriod: 'memory.available=soon,nodefs.available=1s' }, 'eviction-soft-grace'],
+    [{ minimumReclaim: 'memory=1Gi' }, 'eviction-minimum-reclaim'],
+    [{ minimumReclaim: 'memory.available=0' }, 'eviction-minimum-reclaim'],
+    [{ soft: 'disk<1' }, 'eviction-soft'],
+    [{ hard: 'disk<1' }, 'eviction-hard'],
+  ] as const) {
+    t.match(parseEviction({ ...texts, ...wrong }), new RegExp(`^--${flag}`), JSON.stringify(wrong));
+  }
+  t.end();
+});
+
+void t.test('a soft threshold asks for a pod only after its grace without a break', (t) => {
+  const [hard] = parsed('memory.available<100Mi');
+  const [bare] = parsed('memory.available<600Mi');
+  if (hard === undefined || bare === undefined) throw new TypeError('no thresholds');
+  const soft = { ...bare, graceMs: 90_000 };
+  const low = { ...fine, memory: { ...fine.memory, availableBytes: 50 * mebibyte } };
+  const high = { ...fine, memory: { ...fine.memory, availableBytes: 900 * mebibyte } };
+  const due = (
+    facts: typeof fine,
+    since: Parameters<typeof dueThresholds>[1],
+    nowMs: number,
+  ): [Threshold[], typeof since] => {
+    const crossed = crossedThresholds([soft, hard], signalsOf(facts), since);
+    const next = nextCrossedSince(since, crossed, nowMs);
+    return [dueThresholds(crossed, next, nowMs).map(({ threshold }) => threshold), next];
+  };
+  const [first, since] = due(fine, new Map(), 1000);
+  t.same(first, []);
+  t.same(due(fine, since, 90_999)[0], []);
+  t.same(due(fine, since, 91_000)[0], [soft]);
+  t.same(due(low, since, 91_000)[0], [hard, soft], 'the hard one first');
+  t.same(due(low, since, 90_000)[0], [hard]);
+  const [, broken] = due(high, since, 80_000);
+  t.same(due(fine, broken, 91_000)[0], [], 'begins anew');
+  t.end();
+});
+
+void t.test('what was crossed stays so until the minimum reclaim is free, too', (t) => {
+  const [bare] = parsed('nodefs.available<40%');
+  if (bare === undefined) throw new TypeError('no threshold');
+  const disk = { ...bare, minReclaim: { percent: 15 } };
+  t.equal(resolvedAt(disk, 1000), 550);
+  const crossed = (availableBytes: number, before: readonly Threshold[]): number => {
+    const facts = { ...fine, nodeFs: { ...fine.nodeFs, availableBytes } };
+    const since = new Map(before.map((each) => [each, 0]));
+    return crossedThresholds([disk], signalsOf(facts), since).length;
+  };
+  t.equal(crossed(500, []), 0);
+  t.equal(crossed(399, []), 1);
+  t.equal(crossed(549, [disk]), 1);
+  t.equal(crossed(550, [disk]), 0);
   t.end();
 });
 
