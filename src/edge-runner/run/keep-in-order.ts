@@ -3,7 +3,9 @@ import type { CriClient } from '../cri/cri-client.ts';
 import { pressureIntervalMs, storageIntervalMs } from '../eviction/limits.ts';
 import { imageIntervalMs, logCheckIntervalMs, orphanIntervalMs } from '../garbage/limits.ts';
 import { removeOrphanLogs } from '../garbage/orphan-logs.ts';
+import type { ObservedContainer } from '../pod/observed.ts';
 import type { PodManager } from '../pod/pod-manager.ts';
+import type { PodWorker } from '../pod/pod-worker.ts';
 import type { Upkeep } from './create-upkeep.ts';
 import type { DesiredPods } from './desired-pods.ts';
 import { every } from './every.ts';
@@ -29,7 +31,12 @@ export async function keepInOrder(order: Order, signal: AbortSignal): Promise<vo
   await Promise.all([
     every(pressureIntervalMs, 'relieving the device', () => eviction.relieve(signal), until),
     every(storageIntervalMs, 'measuring pods', () => eviction.enforceLimits(signal), until),
-    every(logCheckIntervalMs, 'rotating logs', () => logs.rotate(logging(pods), signal), until),
+    every(
+      logCheckIntervalMs,
+      'rotating logs',
+      () => logs.rotate(loggingContainers(pods.list()), signal),
+      until,
+    ),
     every(orphanIntervalMs, 'removing leftovers', () => removeLeftovers(order), until),
     every(relistIntervalMs, 'looking at all pods', () => wakeAll(pods), until),
     every(imageIntervalMs, 'removing images', () => images.collect(signal), until),
@@ -41,9 +48,11 @@ function wakeAll(pods: PodManager): Promise<void> {
   return Promise.resolve();
 }
 
-function logging(pods: PodManager): { id: string; logPath: string }[] {
+/** Those whose logs may grow: all that run, init containers and ephemeral ones among them. */
+export function loggingContainers(
+  pods: readonly Pick<PodWorker, 'observed'>[],
+): ObservedContainer[] {
   return pods
-    .list()
     .flatMap(({ observed }) => observed.containers)
     .filter(({ state, logPath }) => state === 'running' && logPath !== '');
 }

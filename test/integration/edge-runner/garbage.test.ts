@@ -9,6 +9,8 @@ import { sweepLabs } from '../../../hack/lab/remove-lab.ts';
 import { waitFor } from '../../../hack/lab/wait.ts';
 import { ImageCollector } from '../../../src/edge-runner/garbage/image-collector.ts';
 import { LogRotator } from '../../../src/edge-runner/garbage/log-rotator.ts';
+import { loggingContainers } from '../../../src/edge-runner/run/keep-in-order.ts';
+import type { Container } from '../../../src/kube/api.ts';
 import { neededImages } from '../../../src/edge-runner/garbage/needed-images.ts';
 import { removeOrphanLogs } from '../../../src/edge-runner/garbage/orphan-logs.ts';
 import { readContainerLog } from '../../../src/edge-runner/logs/read-container-log.ts';
@@ -34,22 +36,27 @@ t.teardown(async () => {
   await lab.stop();
 });
 
-await t.test('a log is rotated while the container writes, and not a line is lost', async (t) => {
-  const script =
-    'i=0; while [ $i -lt 3000 ]; do echo line $i; i=$((i+1)); usleep 500; done; sleep 1000';
-  const containers = [{ name: 'main', image: busyboxImage, command: ['sh', '-c', script] }];
-  const pod = makePod('chatty', { containers });
+await t.test('logs are rotated while containers write, and not a line is lost', async (t) => {
+  const counts = { first: 1000, main: 3000 };
+  const writer = (name: keyof typeof counts, then: string): Container => {
+    const script = `i=0; while [ $i -lt ${counts[name]} ]; do echo line $i; i=$((i+1)); usleep 500; done`;
+    return { name, image: busyboxImage, command: ['sh', '-c', `${script}; ${then}`] };
+  };
+  const pod = makePod('chatty', {
+    initContainers: [writer('first', 'exit 0')],
+    containers: [writer('main', 'sleep 1000')],
+  });
   engine.put(asDesired('Pod', pod));
-  await engine.until(pod, 'Running', ({ phase }) => phase === 'Running');
-  const running = (): { id: string; logPath: string }[] =>
-    pods.list().flatMap(({ observed }) => observed.containers);
   let nowMs = Date.parse('2026-01-01T00:00:00Z');
   const rotator = new LogRotator({
     reopen: (containerId) => cri.reopenContainerLog({ containerId }),
     ...{ maxBytes: 20_000, maxFiles: 20, nowMs: () => (nowMs += 1000), log },
   });
-  const logPath = running()[0]?.logPath ?? '';
-  const lines = async (): Promise<string[]> => {
+  const logPathOf = (name: string): string | undefined => {
+    const containers = pods.list().flatMap(({ observed }) => observed.containers);
+    return containers.find((container) => container.name === name)?.logPath;
+  };
+  const lines = async (logPath: string): Promise<string[]> => {
     const chunks: Buffer[] = [];
     for await (const chunk of readContainerLog(
       logPath,
@@ -60,20 +67,24 @@ await t.test('a log is rotated while the container writes, and not a line is los
     }
     return Buffer.concat(chunks).toString().trim().split('\n');
   };
-  const all = await waitFor(
-    async () => {
-      await rotator.rotate(running(), signal);
-      const now = await lines();
-      return now.length >= 3000 && now;
-    },
-    { what: 'all lines to be written', timeoutMs: 60_000, intervalMs: 200 },
-  );
-  t.same(
-    all,
-    Array.from({ length: 3000 }, (_, index) => `line ${index}`),
-  );
-  const files = await readdir(join(logPath, '..'));
-  t.ok(files.filter((name) => name.endsWith('.gz')).length >= 2, files.join(' '));
+  let logPath = '';
+  for (const [name, count] of Object.entries(counts)) {
+    const all = await waitFor(
+      async () => {
+        await rotator.rotate(loggingContainers(pods.list()), signal);
+        logPath = logPathOf(name) ?? '';
+        const now = logPath === '' ? [] : await lines(logPath);
+        return now.length >= count && now;
+      },
+      { what: `all lines of ${name} to be written`, timeoutMs: 60_000, intervalMs: 200 },
+    );
+    t.same(
+      all,
+      Array.from({ length: count }, (_, index) => `line ${index}`),
+    );
+    const files = await readdir(join(logPath, '..'));
+    t.ok(files.filter((each) => each.endsWith('.gz')).length >= 1, files.join(' '));
+  }
   engine.remove(pod);
   await waitFor(() => gone(pod.metadata.uid ?? ''), { what: 'the pod to go', timeoutMs: 20_000 });
   await waitFor(async () => (await readdir(join(device.dir, 'pod-logs'))).length === 0, {
