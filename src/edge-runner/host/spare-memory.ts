@@ -1,65 +1,72 @@
-import { readFileSync, readlinkSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readlinkSync, readSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { filePages, pagemapEntryBytes, pageBytes } from './file-pages.ts';
+import { cleanRanges, type MemoryRange, writableRanges } from './memory-ranges.ts';
 
 /** When what only starting needed has been used for the last time. */
-const firstAfterMs = 15_000;
-const intervalMs = 3_600_000;
+const firstAfterMs = [15_000, 30_000];
+/** Often enough that what came back for one rare need doesn't stay, and rare enough to cost nothing. */
+const intervalMs = 600_000;
 
-/** MADV_DONTNEED of madvise(2). */
+/** madvise(2): the mapping is emptied, and filled from its file again as it is used. */
 const dontNeed = 4;
+/** madvise(2), since Linux 5.4: taken away as under memory pressure, which loses nothing. */
+const pageOut = 21;
+
+type Madvise = (address: bigint, bytes: bigint, advice: number) => number;
 
 /** What Bun has beside Node's API, as far as it is used here. */
 interface ForeignFunctions {
   dlopen(
     library: string,
     functions: { madvise: { args: readonly ['u64', 'u64', 'i32']; returns: 'i32' } },
-  ): { symbols: { madvise(address: bigint, bytes: bigint, advice: number): number } };
+  ): { symbols: { madvise: Madvise } };
 }
 
 declare const Bun: { gc(now: boolean): void };
 
 /**
- * Soon after the start and then every hour gives memory back that the process holds for no use:
- * garbage, and pages of its own executable, most of which only starting needed. They stay in the
- * page cache as long as nobody else wants the room, and come back as they are used. Does nothing on
- * Node, which has no way to do so. Never rejects; ends when the signal aborts.
+ * Soon after the start and then every ten minutes gives memory back that the process holds for no
+ * use: garbage, and pages of its own executable and of libraries, most of which only starting needed.
+ * They come back as they are used. Does nothing on Node, which has no way to do so. Never rejects;
+ * ends when the signal aborts.
  */
 export async function spareMemory(signal: AbortSignal): Promise<void> {
   const foreign = process.getBuiltinModule('bun:ffi') as ForeignFunctions | undefined;
   if (foreign === undefined) return;
-  for (let delayMs = firstAfterMs; !signal.aborted; delayMs = intervalMs) {
-    await delay(delayMs, undefined, { signal }).catch(() => undefined);
+  for (let n = 0; !signal.aborted; n += 1) {
+    await delay(firstAfterMs[n] ?? intervalMs, undefined, { signal }).catch(() => undefined);
     if (signal.aborted) return;
     Bun.gc(true);
-    releaseExecutable(foreign);
+    releasePages(foreign);
   }
 }
 
-function releaseExecutable(foreign: ForeignFunctions): void {
+function releasePages(foreign: ForeignFunctions): void {
   try {
-    const { symbols } = foreign.dlopen('libc.so.6', {
+    const { madvise } = foreign.dlopen('libc.so.6', {
       madvise: { args: ['u64', 'u64', 'i32'], returns: 'i32' },
-    });
+    }).symbols;
     const map = readFileSync('/proc/self/smaps', 'utf8');
-    for (const { start, end } of cleanRanges(map, readlinkSync('/proc/self/exe'))) {
-      symbols.madvise(start, end - start, dontNeed);
+    for (const { start, end } of cleanRanges(map)) madvise(start, end - start, dontNeed);
+    // The program's own code lies where it could be written to, beside what is written to.
+    for (const range of writableRanges(map, readlinkSync('/proc/self/exe'))) {
+      for (const { start, end } of filePages(range, readPagemap(range))) {
+        madvise(start, end - start, pageOut);
+      }
     }
   } catch {
     // Another libc, or no /proc: then it keeps what it has.
   }
 }
 
-/**
- * Ranges of a process, from its smaps (proc_pid_smaps(5)), that are mapped from a file, can't be
- * written to and never were, so that the file still has every page of them.
- */
-export function cleanRanges(smaps: string, file: string): { start: bigint; end: bigint }[] {
-  const ranges: { start: bigint; end: bigint }[] = [];
-  for (const mapping of smaps.split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m)) {
-    const head = /^([0-9a-f]+)-([0-9a-f]+) r-[x-]p \S+ \S+ \S+ +(.*)$/m.exec(mapping);
-    const untouched = /^Anonymous: +0 kB$/m.test(mapping);
-    if (head === null || head[3] !== file || !untouched) continue;
-    ranges.push({ start: BigInt(`0x${head[1]}`), end: BigInt(`0x${head[2]}`) });
+function readPagemap({ start, end }: MemoryRange): Buffer {
+  const entries = Buffer.alloc(Number((end - start) / pageBytes) * pagemapEntryBytes);
+  const file = openSync('/proc/self/pagemap', 'r');
+  try {
+    const at = (start / pageBytes) * BigInt(pagemapEntryBytes);
+    return entries.subarray(0, readSync(file, entries, 0, entries.length, at));
+  } finally {
+    closeSync(file);
   }
-  return ranges;
 }
