@@ -292,6 +292,11 @@ export interface NfsVolumeSource {
   readOnly?: boolean;
 }
 
+export interface ImageVolumeSource {
+  reference?: string;
+  pullPolicy?: 'Always' | 'IfNotPresent' | 'Never';
+}
+
 export interface HostPathVolumeSource {
   path: string;
   type?: string;
@@ -339,6 +344,7 @@ export interface Volume {
   nfs?: NfsVolumeSource;
   persistentVolumeClaim?: ClaimVolumeSource;
   ephemeral?: object;
+  image?: ImageVolumeSource;
 }
 
 export interface Condition {

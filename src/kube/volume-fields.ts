@@ -50,6 +50,7 @@ export const volumeRule: FieldRule = fields(
     nfs: fields({ server: text, path: text, readOnly: flag }, ['server', 'path']),
     persistentVolumeClaim: fields({ claimName: text, readOnly: flag }, ['claimName']),
     ephemeral: fields({ volumeClaimTemplate: anything }),
+    image: fields({ reference: text, pullPolicy: oneOf('Always', 'IfNotPresent', 'Never') }),
   },
   ['name'],
 );

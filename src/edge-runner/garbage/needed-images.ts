@@ -15,6 +15,8 @@ export function neededImages(pods: Iterable<ImageUser>): Set<string> {
   for (const { pod, isDesired, status } of pods) {
     if (!isDesired || hasEnded(status)) continue;
     for (const { image } of containersOf(pod)) if (image !== undefined) names.add(image);
+    for (const { image } of pod.spec.volumes ?? [])
+      if (image?.reference) names.add(image.reference);
   }
   return names;
 }

@@ -5,13 +5,10 @@ import { podHostname } from '../../kube/hostname.ts';
 import { hostsFileContent } from '../../kube/hosts-file.ts';
 import { KubeRuleError } from '../../kube/kube-rule-error.ts';
 import { serviceVariables } from '../../kube/service-env.ts';
-import { withSubPath } from '../../kube/sub-path.ts';
 import type { Mount } from '../cri/container-messages.ts';
 import { CriError, isRuntimeGone } from '../cri/cri-error.ts';
 import type { InputOf } from '../cri/proto-message.ts';
-import { VolumeError } from '../volumes/volume-error.ts';
 import { containerConfig } from './container-config.ts';
-import { mountMode } from './mount-mode.ts';
 import type { PodEvents } from './event-recorder.ts';
 import { newestContainer, type ObservedPod, type ObservedSandbox } from './observed.ts';
 import { fieldContext, type PodContext } from './pod-context.ts';
@@ -19,6 +16,7 @@ import type { PodHealth } from './pod-health.ts';
 import { PodProblem, type PodProblemReason } from './pod-problem.ts';
 import { stopContainer } from './pod-stopper.ts';
 import { sandboxConfigOf } from './sandbox-starter.ts';
+import { volumeMounts } from './volume-mounts.ts';
 
 export interface StartRequest {
   pod: Pod;
@@ -40,11 +38,15 @@ export interface StartRequest {
 export async function startContainer(context: PodContext, request: StartRequest): Promise<void> {
   const { pod, container, attempt, sandbox, events, signal } = request;
   const targetId = targetOf(request);
-  const image = await context.images.ensure({ ...request, secrets: pullSecrets(context, request) });
+  const secrets = pullSecrets(context, request);
+  const image = await context.images.ensure({ ...request, secrets });
   signal.throwIfAborted();
   const { env, command, args } = environment(context, request);
   const terminationMessageFile = await context.files.createTerminationLog(pod, container.name);
-  const mounts = await containerMounts(context, request, env, terminationMessageFile);
+  const mounts = [
+    ...(await volumeMounts(context, { ...request, secrets }, env)),
+    ...(await ownMounts(context, request, terminationMessageFile)),
+  ];
   const config = byTheRules(() =>
     containerConfig(pod, container, {
       ...{ site: context.site, attempt, image, command, args, env, mounts },
@@ -148,35 +150,20 @@ function byTheRules<T>(apply: () => T): T {
   }
 }
 
-async function containerMounts(
+/** What every container has besides its volumes. */
+async function ownMounts(
   context: PodContext,
-  { pod, container, sandbox, signal }: StartRequest,
-  env: { name: string; value: string }[],
+  { pod, container, sandbox }: StartRequest,
   terminationMessageFile: string,
 ): Promise<InputOf<typeof Mount>[]> {
-  const mounts: InputOf<typeof Mount>[] = [];
-  try {
-    for (const mount of container.volumeMounts ?? []) {
-      const resolved = withSubPath(mount, env);
-      const mode = mountMode(mount, context.recursiveReadOnly(pod.spec.runtimeClassName));
-      const source = await context.volumes.mountFor(pod, container, resolved, signal);
-      mounts.push({
-        containerPath: mount.mountPath,
-        hostPath: source.hostPath,
-        readonly: source.readOnly,
-        ...mode,
-      });
-    }
-  } catch (error) {
-    if (!(error instanceof VolumeError) && !(error instanceof KubeRuleError)) throw error;
-    throw new PodProblem('CreateContainerConfigError', error.message, { cause: error });
-  }
-  if (!mounts.some(({ containerPath }) => containerPath === '/etc/hosts')) {
-    mounts.push({ containerPath: '/etc/hosts', hostPath: await hostsFile(context, pod, sandbox) });
-  }
   const messagePath = container.terminationMessagePath ?? '/dev/termination-log';
-  mounts.push({ containerPath: messagePath, hostPath: terminationMessageFile });
-  return mounts;
+  const message = { containerPath: messagePath, hostPath: terminationMessageFile };
+  const taken = container.volumeMounts?.some(({ mountPath }) => mountPath === '/etc/hosts');
+  if (taken === true) return [message];
+  return [
+    { containerPath: '/etc/hosts', hostPath: await hostsFile(context, pod, sandbox) },
+    message,
+  ];
 }
 
 function hostsFile(context: PodContext, pod: Pod, sandbox: ObservedSandbox): Promise<string> {

@@ -9,7 +9,7 @@ export type VolumeKind = OwnKind | (typeof elsewhere)[number];
 type OwnKind = 'emptyDir' | 'configMap' | 'secret' | 'downwardAPI' | 'projected';
 
 /** Kinds whose files lie somewhere else. */
-const elsewhere = ['hostPath', 'nfs', 'persistentVolumeClaim', 'ephemeral'] as const;
+const elsewhere = ['hostPath', 'nfs', 'persistentVolumeClaim', 'ephemeral', 'image'] as const;
 
 /** A kubelet's names of the folders, and whether the contents must never reach a disk. */
 const folders: Record<OwnKind, { name: string; inMemory: boolean }> = {

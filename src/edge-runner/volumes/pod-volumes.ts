@@ -44,7 +44,7 @@ export class PodVolumes {
 
   /**
    * Sets up all volumes of a pod; those that are there are kept, and their contents brought up to date.
-   * @returns where each volume is on the device.
+   * @returns where each volume is on the device; '' for what the runtime mounts.
    * @throws VolumeError for the first volume that can't be had; the others are set up nevertheless.
    */
   prepare(
@@ -143,6 +143,8 @@ export class PodVolumes {
       case 'local':
       case 'nfs':
         return this.#mountBacking(pod, backing, sources, signal);
+      case 'image':
+        return;
       case 'emptyDir':
         return this.#makeEmptyDir(pod, volume, sources, signal);
       case 'contents':
@@ -196,6 +198,8 @@ export class PodVolumes {
   #pathOf(pod: Pod, volume: Volume): string {
     const backing = this.#backing(pod, volume);
     switch (backing.kind) {
+      case 'image':
+        return '';
       case 'hostPath':
         return backing.path;
       case 'local':

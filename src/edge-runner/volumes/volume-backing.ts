@@ -16,6 +16,8 @@ export type VolumeBacking = {
   exclusive?: boolean;
 } & (
   | { kind: 'emptyDir' | 'contents' }
+  /** Mounted by the runtime. */
+  | { kind: 'image' }
   | { kind: 'hostPath'; path: string; type: string }
   | { kind: 'local'; path: string; options: string[] }
   /** `source`: as mount(8) takes it. */
@@ -45,6 +47,7 @@ export function ownBacking(volume: Volume): VolumeBacking {
   if (nfs) {
     return { name, readOnly: nfs.readOnly === true, ...nfsFrom(nfs, []) };
   }
+  if (volume.image) return { name, readOnly: true, kind: 'image' };
   const isEmptyDir = volumeKind(volume) === 'emptyDir';
   return { name, readOnly: !isEmptyDir, kind: isEmptyDir ? 'emptyDir' : 'contents' };
 }

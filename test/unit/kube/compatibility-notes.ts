@@ -32,6 +32,7 @@ export const everyValue = new Set([
   'spec.volumes[].downwardAPI.items[].fieldRef.apiVersion',
   'spec.volumes[].emptyDir.medium',
   'spec.volumes[].hostPath.type',
+  'spec.volumes[].image.pullPolicy',
   'spec.volumes[].projected.sources[].downwardAPI.items[].fieldRef.apiVersion',
 ]);
 
@@ -59,6 +60,8 @@ export const partlyNotes: Partial<Record<string, string>> = {
   'spec.volumes[].persistentVolumeClaim':
     'with a PersistentVolume of kind `hostPath`, `local` (a folder) or `nfs`',
   'spec.volumes[].ephemeral': 'as `persistentVolumeClaim`',
+  'spec.volumes[].image':
+    'with a runtime that can mount images, as containerd 2.1; an older one refuses the container',
   'spec.volumes[].nfs': 'where the device has `mount.nfs`',
   'spec.volumes[].emptyDir.medium': 'on disk and `Memory`, not huge pages',
 };
@@ -70,7 +73,6 @@ export const noReasons: [pattern: RegExp, reason: string][] = [
   [/claims\[\]$|\.resourceClaims\[\]$/i, 'there is no dynamic resource allocation at a site'],
   [/\.volumeDevices\[\]$/, 'there are no block volumes at a site'],
   [/\.(clusterTrustBundle|podCertificate)$/, 'certificates are not projected yet'],
-  [/\.image$/, 'images are not mounted as volumes yet'],
   [/\.(csi|flexVolume)$/, 'there are no storage drivers at a site'],
   [
     /\.(gitRepo|flocker|glusterfs|quobyte|storageos|scaleIO|photonPersistentDisk)$/,

@@ -42,17 +42,27 @@ void t.test('what was not used for longest goes first, and never what is needed 
   t.end();
 });
 
-void t.test('pods need the images of all their containers until they have ended', (t) => {
-  const pod = makePod({ initContainers: [{ name: 'init', image: 'init:1' }], containers: [web] });
-  const other = makePod({ containers: [{ name: 'x', image: 'x:1' }] });
-  const users = [
-    { pod, isDesired: true, status: undefined },
-    { pod: other, isDesired: true, status: { phase: 'Failed' as const } },
-    { pod: other, isDesired: false, status: undefined },
-  ];
-  t.same([...neededImages(users)].sort(), ['init:1', 'web:1']);
-  t.end();
-});
+void t.test(
+  'pods need the images of all their containers and volumes until they have ended',
+  (t) => {
+    const pod = makePod({
+      initContainers: [{ name: 'init', image: 'init:1' }],
+      containers: [web],
+      volumes: [
+        { name: 'v', image: { reference: 'data:1' } },
+        { name: 'e', emptyDir: {} },
+      ],
+    });
+    const other = makePod({ containers: [{ name: 'x', image: 'x:1' }] });
+    const users = [
+      { pod, isDesired: true, status: undefined },
+      { pod: other, isDesired: true, status: { phase: 'Failed' as const } },
+      { pod: other, isDesired: false, status: undefined },
+    ];
+    t.same([...neededImages(users)].sort(), ['data:1', 'init:1', 'web:1']);
+    t.end();
+  },
+);
 
 /** A runtime with images of 100 bytes each, on a disk of 1000. */
 class Runtime {
