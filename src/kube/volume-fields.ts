@@ -24,6 +24,16 @@ const projectionRule = fields({
   configMap: fields({ name: text, items, optional: flag }),
   secret: fields({ name: text, items, optional: flag }),
   downwardAPI: fields({ items: downwardItems }),
+  clusterTrustBundle: fields(
+    {
+      ...{ name: text, signerName: text, optional: flag, path: text },
+      labelSelector: fields({
+        matchLabels: anything,
+        matchExpressions: listOf(fields({ key: text, operator: text, values: listOf(text) })),
+      }),
+    },
+    ['path'],
+  ),
   serviceAccountToken: fields({ audience: text, expirationSeconds: number, path: text }, ['path']),
 });
 

@@ -25,10 +25,11 @@ export const firstKinds = [
 
 /**
  * Kinds of objects that a site can hold. The provider makes some: `ServiceLinks` of Services, a
- * `VolumeClaim` of a PersistentVolumeClaim and the volume that it is bound to. A new kind is sent
+ * `VolumeClaim` of a PersistentVolumeClaim and the volume that it is bound to, `TrustAnchors` of
+ * ClusterTrustBundles. A new kind is sent
  * only to runners that name it in their head.
  */
-export const desiredKinds = [...firstKinds, 'VolumeClaim'] as const;
+export const desiredKinds = [...firstKinds, 'VolumeClaim', 'TrustAnchors'] as const;
 export type DesiredKind = (typeof desiredKinds)[number];
 
 /** Any kind: what one end doesn't know it leaves as it is, and the rest goes on. */

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type {
+  ClusterTrustBundle,
   ConfigMap,
   Node,
   PersistentVolume,
@@ -12,7 +13,7 @@ import { type Site, siteLabel } from '../kube/site.ts';
 import { ProviderError } from './errors.ts';
 import { Informer } from './kube-client/informer.ts';
 import type { KubeClient } from './kube-client/kube-client.ts';
-import { resources } from './kube-client/resource-type.ts';
+import { type ResourceType, resources } from './kube-client/resource-type.ts';
 import type { Runnable } from './lifecycle.ts';
 import { acceptPod, withoutManagedFields } from './pod/check-pod.ts';
 
@@ -21,6 +22,8 @@ export interface ClusterCachesOptions {
   /** Told of a pod that came in a form that can't be used. */
   onRejectedPod: (pod: unknown, problem: string) => void;
   log: Logger;
+  /** As the API server serves ClusterTrustBundles; undefined where there are none to be had. */
+  trustBundles?: ResourceType | undefined;
 }
 
 /** The provider's view of the cluster: one watch per kind, however many sites there are. */
@@ -35,8 +38,9 @@ export class ClusterCaches implements Runnable {
   readonly runtimeClasses: Informer<RuntimeClass>;
   readonly claims: Informer<PersistentVolumeClaim>;
   readonly volumes: Informer<PersistentVolume>;
+  readonly trustBundles: Informer<ClusterTrustBundle> | undefined;
 
-  constructor({ client, onRejectedPod, log }: ClusterCachesOptions) {
+  constructor({ client, onRejectedPod, log, trustBundles: type }: ClusterCachesOptions) {
     const transform = withoutManagedFields;
     this.sites = new Informer<Site>({ client, log, type: resources.sites, transform });
     this.nodes = new Informer<Node>({
@@ -71,6 +75,7 @@ export class ClusterCaches implements Runnable {
     });
     this.claims = new Informer({ client, log, type: resources.persistentVolumeClaims, transform });
     this.volumes = new Informer({ client, log, type: resources.persistentVolumes, transform });
+    this.trustBundles = type && new Informer({ client, log, type, transform });
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -98,6 +103,9 @@ export class ClusterCaches implements Runnable {
 
   #all(): { run(signal: AbortSignal): Promise<void>; synced: Promise<void> }[] {
     const { sites, nodes, pods, configMaps, services, runtimeClasses, claims, volumes } = this;
-    return [sites, nodes, pods, configMaps, services, runtimeClasses, claims, volumes];
+    return [
+      ...[sites, nodes, pods, configMaps, services, runtimeClasses, claims, volumes],
+      ...(this.trustBundles === undefined ? [] : [this.trustBundles]),
+    ];
   }
 }

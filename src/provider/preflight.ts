@@ -131,8 +131,9 @@ interface AccessReview {
   status?: { allowed?: boolean };
 }
 
-async function isAllowed(
-  client: KubeClient,
+/** Whether the provider's user may do something. @throws KubeApiError */
+export async function isAllowed(
+  client: Pick<KubeClient, 'create'>,
   { type, subresource, namespace, name, verb }: Permission & { verb: string },
   signal: AbortSignal,
 ): Promise<boolean> {

@@ -7,6 +7,7 @@ import { caRequestAnnotation } from '../kube/ca-roll.ts';
 import { nodeNameOf } from '../kube/site.ts';
 import { acceptTunnel } from '../tunnel/accept.ts';
 import { ClusterCaches } from './cluster-caches.ts';
+import { discoverTrustBundles } from './discover-trust-bundles.ts';
 import { KubeJoinSites } from './join/kube-join-sites.ts';
 import { providerInfoName, publishProviderInfo } from './join/provider-info.ts';
 import { SiteJoin } from './join/site-join.ts';
@@ -85,7 +86,7 @@ export class Provider {
 
     const events = new EventWriter({ client, log: this.#log });
     const recorder = new EventRecorder({ writer: events, log: this.#log });
-    const { caches, pods } = await this.#cache(client, recorder);
+    const { caches, pods } = await this.#cache(client, recorder, signal);
     const sites = new SiteDirectory(caches.sites);
     const registry = new SiteRegistry({ graceMs: this.#options.disconnectGraceMs, log: this.#log });
 
@@ -157,9 +158,11 @@ export class Provider {
   async #cache(
     client: KubeClient,
     recorder: EventRecorder,
+    signal: AbortSignal,
   ): Promise<{ caches: ClusterCaches; pods: PodIndex }> {
+    const trustBundles = await discoverTrustBundles(client, { log: this.#log, signal });
     const caches: ClusterCaches = new ClusterCaches({
-      client,
+      ...{ client, trustBundles },
       log: this.#log,
       onRejectedPod: (object, problem) => {
         const pod = object as Partial<Pod> | null;

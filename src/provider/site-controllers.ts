@@ -4,6 +4,7 @@ import { ClaimSource } from './desired/claim-source.ts';
 import { ConfigMapSource } from './desired/config-map-source.ts';
 import { nodeSource, runtimeClassSource } from './desired/named-sources.ts';
 import { SecretSource } from './desired/secret-source.ts';
+import { trustAnchorsSource } from './desired/trust-anchors-source.ts';
 import { serviceLinks } from './desired/service-links.ts';
 import { KubeJoinSites } from './join/kube-join-sites.ts';
 import type { KubeClient } from './kube-client/kube-client.ts';
@@ -96,6 +97,7 @@ export class SiteControllers implements Runnable {
         ServiceLinks: serviceLinks(options.caches.services),
         RuntimeClass: runtimeClassSource(options.caches.runtimeClasses),
         Node: nodeSource(options.caches.nodes),
+        TrustAnchors: trustAnchorsSource(options.caches.trustBundles),
         VolumeClaim: new ClaimSource({
           claims: options.caches.claims,
           volumes: options.caches.volumes,

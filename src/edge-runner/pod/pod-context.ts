@@ -29,6 +29,8 @@ export interface ObjectSource {
   configMap(namespace: string, name: string): ConfigMap | undefined;
   secret(namespace: string, name: string): Secret | undefined;
   volumeClaim(namespace: string, name: string): VolumeClaim | undefined;
+  /** Certificates of ClusterTrustBundles, by `trustAnchorsName`. */
+  trustAnchors(name: string): string | undefined;
   /** What environments say of the Services of a namespace, or of one of them. */
   serviceLinks(namespace: string, name: string): readonly ServiceLink[];
   runtimeClass(name: string): RuntimeClass | undefined;
@@ -118,6 +120,7 @@ export function volumeSources(context: PodContext): VolumeSources {
   return {
     configMap: (namespace, name) => context.objects.configMap(namespace, name),
     secret: (namespace, name) => context.objects.secret(namespace, name),
+    trustAnchors: (name) => context.objects.trustAnchors(name),
     claim: (namespace, name) => context.objects.volumeClaim(namespace, name),
     nodeTraits: () => {
       const labels = context.objects.nodeLabels();

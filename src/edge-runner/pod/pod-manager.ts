@@ -111,7 +111,7 @@ export class PodManager {
       }
     }
     // The others are read when a pod comes or a container starts.
-    const waitedFor = ['ConfigMap', 'Secret', 'RuntimeClass', 'VolumeClaim'];
+    const waitedFor = ['ConfigMap', 'Secret', 'RuntimeClass', 'VolumeClaim', 'TrustAnchors'];
     const objects = changed.filter(({ kind }) => waitedFor.includes(kind));
     if (objects.length > 0) this.#tellOfObjects(objects);
   }
@@ -243,8 +243,7 @@ export class PodManager {
   #tellOfObjects(changed: readonly ChangedObject[]): void {
     for (const { worker } of this.#entries.values()) {
       const near = changed.filter(
-        ({ namespace, kind }) =>
-          kind === 'RuntimeClass' || namespace === worker.pod.metadata.namespace,
+        ({ namespace }) => namespace === '' || namespace === worker.pod.metadata.namespace,
       );
       const secrets = near.filter(({ kind }) => kind === 'Secret').map(({ name }) => name);
       if (near.length > 0) worker.objectsChanged(new Set(secrets));

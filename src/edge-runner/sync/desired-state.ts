@@ -117,6 +117,12 @@ export class DesiredState {
     return found?.object;
   }
 
+  /** Certificates of ClusterTrustBundles, by `trustAnchorsName`. */
+  trustAnchors(name: string): string | undefined {
+    const found = this.#objects.get(keyOf({ kind: 'TrustAnchors', namespace: '', name }));
+    return found?.object['certificates'] as string | undefined;
+  }
+
   /** What environments say of Services. */
   serviceLinks(namespace: string, name: string): readonly ServiceLink[] {
     const found = this.#objects.get(keyOf({ kind: 'ServiceLinks', namespace, name }));

@@ -1,5 +1,6 @@
 import { isAbsolute } from 'node:path';
 import type {
+  ClusterTrustBundleProjection,
   ConfigMap,
   DownwardApiFile,
   KeyToPath,
@@ -13,6 +14,7 @@ import type {
 import { podFieldValue, type FieldContext } from '../../kube/field-path.ts';
 import type { NodeTraits } from '../../kube/node-affinity.ts';
 import { resourceFieldValue } from '../../kube/resource-field.ts';
+import { trustAnchorsName } from '../../kube/trust-anchors.ts';
 import { maxVolumePathLength } from './limits.ts';
 import { VolumeError } from './volume-error.ts';
 
@@ -30,6 +32,8 @@ export type Payload = Map<string, PayloadFile>;
 export interface VolumeSources {
   configMap(namespace: string, name: string): ConfigMap | undefined;
   secret(namespace: string, name: string): Secret | undefined;
+  /** Certificates by `trustAnchorsName`, in PEM. */
+  trustAnchors(name: string): string | undefined;
   claim(namespace: string, name: string): VolumeClaim | undefined;
   /** The node as PersistentVolumes select it; undefined where its labels aren't known. */
   nodeTraits(): NodeTraits | undefined;
@@ -86,7 +90,7 @@ function defaultModeOf({ configMap, secret, downwardAPI, projected }: Volume): n
 }
 
 async function project(request: Request, projection: VolumeProjection): Promise<Files> {
-  const { configMap, secret, downwardAPI, serviceAccountToken } = projection;
+  const { configMap, secret, downwardAPI, serviceAccountToken, clusterTrustBundle } = projection;
   const namespace = request.pod.metadata.namespace ?? '';
   if (configMap) {
     const object = request.sources.configMap(namespace, configMap.name ?? '');
@@ -97,6 +101,7 @@ async function project(request: Request, projection: VolumeProjection): Promise<
     return keyFiles(request, 'secret', secret, object && secretData(object));
   }
   if (downwardAPI) return downwardFiles(request, downwardAPI.items ?? []);
+  if (clusterTrustBundle) return [trustFile(request, clusterTrustBundle)];
   return serviceAccountToken ? [await tokenFile(request, serviceAccountToken)] : [];
 }
 
@@ -155,16 +160,40 @@ function downwardFiles({ pod, sources, defaultMode }: Request, items: DownwardAp
   });
 }
 
-/** Only for the pod's own user or group, where the pod says which that is. */
 async function tokenFile(
-  { pod, sources, defaultMode }: Request,
+  request: Request,
   projection: ServiceAccountTokenProjection,
 ): Promise<[string, PayloadFile]> {
-  const { token } = await sources.token(pod, projection);
+  const { token } = await request.sources.token(request.pod, projection);
+  return [projection.path, ownFile(request, token)];
+}
+
+function trustFile(
+  request: Request,
+  projection: ClusterTrustBundleProjection,
+): [string, PayloadFile] {
+  const { name, optional, path } = projection;
+  const query = trustAnchorsName(projection);
+  const found = query === undefined ? undefined : request.sources.trustAnchors(query);
+  if (found !== undefined || (query !== undefined && optional === true)) {
+    return [path, ownFile(request, found ?? '')];
+  }
+  throw new VolumeError(
+    'SETUP_FAILED',
+    query === undefined
+      ? 'ClusterTrustBundle projection requires either name or signerName to be set'
+      : name
+        ? `while getting ClusterTrustBundle: clustertrustbundle.certificates.k8s.io ${JSON.stringify(name)} not found`
+        : 'combination of signerName and labelSelector matched zero ClusterTrustBundles',
+  );
+}
+
+/** A file only for the pod's own user or group, where the pod says which that is. */
+function ownFile({ pod, defaultMode }: Request, text: string): PayloadFile {
   const uid = onlyUser(pod);
   const narrow = uid !== undefined || pod.spec.securityContext?.fsGroup !== undefined;
-  const file = { data: Buffer.from(token), mode: narrow ? 0o600 : defaultMode };
-  return [projection.path, uid === undefined ? file : { ...file, uid }];
+  const file = { data: Buffer.from(text), mode: narrow ? 0o600 : defaultMode };
+  return uid === undefined ? file : { ...file, uid };
 }
 
 /** The user that all containers run as, if the spec says so. Source: kubelet, FsUserFrom. */

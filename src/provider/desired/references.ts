@@ -1,6 +1,7 @@
 import type { Container, Pod, Volume } from '../../kube/api.ts';
 import { claimNameOf } from '../../kube/claim-name.ts';
 import { asksForLabels } from '../../kube/node-affinity.ts';
+import { trustAnchorsName } from '../../kube/trust-anchors.ts';
 import type { DesiredKind } from '../../protocol/sync.ts';
 
 /** An object that a pod needs. `namespace` is '' where the kind has none. */
@@ -33,6 +34,7 @@ export function referencesOf(pod: Pod): Reference[] {
     if (name === undefined || name === '') continue;
     references.set(`${kind}/${name}`, { kind, namespace, name });
   }
+  const anchors = new Set((pod.spec.volumes ?? []).flatMap(trustAnchorsOf));
   const { enableServiceLinks, runtimeClassName, nodeName } = pod.spec;
   const kind = 'ServiceLinks' as const;
   // The volume of a claim may say on which nodes it can be used.
@@ -41,6 +43,7 @@ export function referencesOf(pod: Pod): Reference[] {
     ...references.values(),
     { kind, ...masterService },
     ...(enableServiceLinks === false ? [] : [{ kind, namespace, name: allServices }]),
+    ...Array.from(anchors, (name) => ({ kind: 'TrustAnchors' as const, namespace: '', name })),
     ...(runtimeClassName
       ? [{ kind: 'RuntimeClass' as const, namespace: '', name: runtimeClassName }]
       : []),
@@ -57,6 +60,12 @@ interface Named {
 
 function named(kind: Named['kind'], name: string | null | undefined): Named {
   return { kind, name: name ?? undefined };
+}
+
+function trustAnchorsOf({ projected }: Volume): string[] {
+  return (projected?.sources ?? [])
+    .map(({ clusterTrustBundle }) => clusterTrustBundle && trustAnchorsName(clusterTrustBundle))
+    .filter((name) => name !== undefined);
 }
 
 function ofVolume(volume: Volume): Named[] {

@@ -121,6 +121,16 @@ function mountAnnotations(
   return options === undefined ? undefined : { [mountOptionsAnnotation]: options };
 }
 
+/** Certificates of ClusterTrustBundles, as a projection asks for them. It is no object of the cluster. */
+export function sentTrustAnchors(name: string, certificates: string): DesiredObject {
+  const metadata = { name, uid: name };
+  return desiredObject(
+    'TrustAnchors',
+    { metadata },
+    { kind: 'TrustAnchors', metadata, certificates },
+  );
+}
+
 /** What environments say of some Services of a namespace. It is no object of the cluster. */
 export function sentServiceLinks(
   namespace: string,

@@ -43,6 +43,12 @@ export const resources = {
     plural: 'certificatesigningrequests',
     namespaced: false,
   },
+  clusterTrustBundles: {
+    group: 'certificates.k8s.io',
+    version: 'v1beta1',
+    plural: 'clustertrustbundles',
+    namespaced: false,
+  },
   tokenReviews: {
     group: 'authentication.k8s.io',
     version: 'v1',

@@ -60,6 +60,8 @@ export const partlyNotes: Partial<Record<string, string>> = {
   'spec.volumes[].persistentVolumeClaim':
     'with a PersistentVolume of kind `hostPath`, `local` (a folder) or `nfs`',
   'spec.volumes[].ephemeral': 'as `persistentVolumeClaim`',
+  'spec.volumes[].projected.sources[].clusterTrustBundle':
+    'where the API serves them and the provider may read them, `manifests/trust-bundles.yaml`',
   'spec.volumes[].image':
     'with a runtime that can mount images, as containerd 2.1; an older one refuses the container',
   'spec.volumes[].nfs': 'where the device has `mount.nfs`',
@@ -72,7 +74,7 @@ export const noReasons: [pattern: RegExp, reason: string][] = [
   [/\.fileKeyRef$/, 'variables are not read from files yet'],
   [/claims\[\]$|\.resourceClaims\[\]$/i, 'there is no dynamic resource allocation at a site'],
   [/\.volumeDevices\[\]$/, 'there are no block volumes at a site'],
-  [/\.(clusterTrustBundle|podCertificate)$/, 'certificates are not projected yet'],
+  [/\.podCertificate$/, 'certificates for pods are not made yet'],
   [/\.(csi|flexVolume)$/, 'there are no storage drivers at a site'],
   [
     /\.(gitRepo|flocker|glusterfs|quobyte|storageos|scaleIO|photonPersistentDisk)$/,

@@ -296,10 +296,10 @@ const neglected: [parts: Parameters<typeof storedPod>[0], path: string][] = [
   [
     {
       spec: {
-        volumes: [{ name: 'a', projected: { sources: [{ clusterTrustBundle: { path: 'x' } }] } }],
+        volumes: [{ name: 'a', projected: { sources: [{ podCertificate: { path: 'x' } }] } }],
       },
     },
-    'spec.volumes[0].projected.sources[0].clusterTrustBundle',
+    'spec.volumes[0].projected.sources[0].podCertificate',
   ],
   [
     { metadata: { annotations: { 'kubernetes.io/egress-bandwidth': '1M' } } },

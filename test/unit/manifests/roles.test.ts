@@ -22,7 +22,7 @@ const roles = globSync('manifests/*.yaml', { cwd: root })
   .map((document) => document.toJS() as Role)
   .filter(({ kind }) => kind === 'Role' || kind === 'ClusterRole');
 const ofProvider = roles.filter(({ metadata }) =>
-  /^towline-provider(-kubelet-serving)?$/.test(metadata.name),
+  /^towline-provider(-kubelet-serving|-trust-bundles)?$/.test(metadata.name),
 );
 
 void t.test('the provider reads Secrets by name, and writes its own alone', (t) => {

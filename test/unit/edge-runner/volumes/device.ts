@@ -19,6 +19,8 @@ export interface Device {
   volumes: PodVolumes;
   objects: Map<string, ConfigMap | Secret>;
   claims: Map<string, VolumeClaim>;
+  /** Certificates by `trustAnchorsName`. */
+  anchors: Map<string, string>;
   /** Labels of the node; undefined: not known. */
   node: { labels: Record<string, string> | undefined };
   warnings: [reason: string, message: string][];
@@ -40,10 +42,12 @@ export async function makeDevice(t: Test): Promise<Device> {
   const claims = new Map<string, VolumeClaim>();
   const node: Device['node'] = { labels: undefined };
   const warnings: Device['warnings'] = [];
+  const anchors = new Map<string, string>();
   const token = { token: 'token-1' };
   const sources: VolumeSources = {
     configMap: (namespace, name) => objects.get(`configmap/${namespace}/${name}`),
     secret: (namespace, name) => objects.get(`secret/${namespace}/${name}`),
+    trustAnchors: (name) => anchors.get(name),
     claim: (namespace, name) => claims.get(`${namespace}/${name}`),
     nodeTraits: () => node.labels && { name: 'barn.farm', labels: node.labels },
     warn: (_, reason, message) => warnings.push([reason, message]),
@@ -56,7 +60,19 @@ export async function makeDevice(t: Test): Promise<Device> {
     }),
   };
   const volumes = new PodVolumes({ ...paths, mount, log: { warn: () => undefined } });
-  return { root, ...paths, mount, volumes, objects, claims, node, warnings, sources, token };
+  return {
+    root,
+    ...paths,
+    mount,
+    volumes,
+    objects,
+    claims,
+    anchors,
+    node,
+    warnings,
+    sources,
+    token,
+  };
 }
 
 /** A volume's source with the volume's name. */

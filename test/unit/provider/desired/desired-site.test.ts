@@ -28,7 +28,7 @@ function scene(
     sources: {
       ...{ ConfigMap: configMaps, Secret: secrets },
       ...{ ServiceLinks: emptySource, RuntimeClass: emptySource, Node: emptySource },
-      VolumeClaim: emptySource,
+      ...{ VolumeClaim: emptySource, TrustAnchors: emptySource },
     },
     kinds: new Set(kinds),
     onChange: () => (changes += 1),

@@ -73,6 +73,22 @@ void t.test('claims come with the labels that their volumes may ask for', (t) =>
   t.end();
 });
 
+void t.test('what projections ask of trust bundles is asked once', (t) => {
+  const byName = { clusterTrustBundle: { path: 'a', name: 'roots' } };
+  const bySigner = { clusterTrustBundle: { path: 'b', signerName: 's', labelSelector: {} } };
+  const sources = [byName, bySigner, { clusterTrustBundle: { path: 'c' } }];
+  const volumes = [
+    { name: '1', projected: { sources } },
+    { name: '2', projected: { sources: [byName] } },
+  ];
+  t.same(names(podOf('a', { volumes })), [
+    ...always,
+    'TrustAnchors//{"name":"roots"}',
+    'TrustAnchors//{"signerName":"s","labelSelector":{}}',
+  ]);
+  t.end();
+});
+
 void t.test('what every pod needs, and what it needs only where it asks for it', (t) => {
   t.same(names(podOf('a')), always);
   t.same(names(podOf('a', { enableServiceLinks: false })), ['ServiceLinks/default/kubernetes']);
