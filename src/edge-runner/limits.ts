@@ -22,3 +22,13 @@ export const maxParallelPulls = 2;
 
 /** Most Secrets of one repository that are remembered to have pulled an image (kubelet: 100). */
 export const maxPullSecrets = 100;
+
+/** How many sandboxes are made at a time: at least the first, and the second for each CPU. */
+export const minParallelStarts = 4;
+export const startsPerCpu = 2;
+
+/** How long a pod that begins may keep the others waiting, in ms. */
+export const startTurnMs = 5_000;
+
+/** How long pods that come together wait for each other, to begin in the order of their priority, in ms. */
+export const startGatherMs = 250;

@@ -1,8 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { busyboxImage } from '../../hack/lab/images.ts';
+import { busyboxImage, describeImage } from '../../hack/lab/images.ts';
 import { createLab } from '../../hack/lab/lab.ts';
 import { ensurePackages } from '../../hack/lab/packages.ts';
+import { registryRequirements, startRegistry } from '../../hack/lab/registry.ts';
 import { sweepLabs } from '../../hack/lab/remove-lab.ts';
 import { waitFor } from '../../hack/lab/wait.ts';
 import type { ConfigMap, Pod } from '../../src/kube/api.ts';
@@ -18,6 +20,7 @@ const progress = (line: string): void => {
 t.setTimeout(280_000);
 await ensurePackages(progress);
 await ensurePackages(progress, [
+  ...registryRequirements,
   { paths: ['mkfs.ext4', 'fsck.ext4'], debianPackage: 'e2fsprogs' },
   { paths: ['findmnt'], debianPackage: 'util-linux' },
 ]);
@@ -29,14 +32,15 @@ const cloud = await SmallCloud.start(lab.hostAddress);
 const disk = await SmallDisk.create(join(device.dir, 'berlin'), 64);
 const logs = await SmallDisk.create(join(device.dir, 'pod-logs'), 16);
 t.teardown(async () => {
-  await site.stop();
+  await current.stop();
   await cloud.close();
 });
 const site = await CutOffSite.create(device, 'berlin', (dir) => cloud.join('berlin', dir));
+let current = site;
 const flags = ['--eviction-pressure-transition-period', '1s', '--container-log-max-size', '100Ki'];
 
 const nodeName = 'berlin.acme';
-const said = (text: string): Promise<string[]> => linesWith(site.runner.logFile, text);
+const said = (text: string): Promise<string[]> => linesWith(current.runner.logFile, text);
 
 /** A pod that no pressure evicts; it writes a line ten times a second. */
 function ticking(name: string, spec: Partial<Pod['spec']> = {}): Pod {
@@ -63,7 +67,7 @@ function readyPods(...names: string[]): Promise<Map<string, string>> {
     },
     {
       ...{ what: `${names.join(' and ')} to be ready`, timeoutMs: 90_000 },
-      explain: () => JSON.stringify([...cloud.statuses.values()]) + site.runner.logTail(),
+      explain: () => JSON.stringify([...cloud.statuses.values()]) + current.runner.logTail(),
     },
   );
 }
@@ -79,7 +83,7 @@ function containerOf(report: { status: object } | undefined): string {
 }
 
 async function until(what: string, condition: () => unknown, timeoutMs = 60_000): Promise<void> {
-  const explain = (): string => JSON.stringify(cloud.node?.conditions) + site.runner.logTail();
+  const explain = (): string => JSON.stringify(cloud.node?.conditions) + current.runner.logTail();
   await waitFor(async () => (await condition()) === true, { what, timeoutMs, explain });
 }
 
@@ -92,8 +96,8 @@ const condition = (type: string, status: string) => (): boolean =>
 
 /** The same process, and the same containers. */
 function same(t: Test, pid: number, before: Map<string, string>, after: Map<string, string>): void {
-  t.equal(site.runner.pid, pid);
-  t.ok(site.runner.isRunning(), 'the runner was not restarted');
+  t.equal(current.runner.pid, pid);
+  t.ok(current.runner.isRunning(), 'the runner was not restarted');
   for (const [name, id] of before) t.equal(after.get(name), id, `${name} was not restarted`);
 }
 
@@ -190,3 +194,36 @@ void t.test(
     t.equal((await said('a new one is begun')).length, 0, 'the store is whole');
   },
 );
+
+void t.test('a disk that is full while an image comes: it comes when there is room', async (t) => {
+  await site.stop();
+  const images = await SmallDisk.create(join(lab.dir, 'e', 'root'), 128);
+  const far = await lab.startDevice({ name: 'e' });
+  const registry = await startRegistry(lab, { name: 'registry' });
+  await registry.openTo(far);
+  const filling = {
+    kind: 'file',
+    path: 'filling',
+    content: randomBytes(20 * 1024 * 1024),
+  } as const;
+  const parts = await describeImage({ name: 'large', members: [filling] }, { progress });
+  const image = await registry.publish('team/large:1', parts);
+  current = await CutOffSite.create(far, 'paris', (dir) => cloud.join('paris', dir));
+  const nodeName = 'paris.acme';
+  cloud.pods.set(ticking('kept', { nodeName }));
+  await current.start(...flags);
+  const { pid } = current.runner;
+  const before = await readyPods('kept');
+  await images.fill();
+  const containers = [{ name: 'main', image, command: ['sleep', '100000'] }];
+  cloud.pods.set(ticking('large', { nodeName, containers }));
+  await until('the pod to say why it waits', () => {
+    const report = cloud.statuses.get('large');
+    const [main] = (report && asPod(report).status?.containerStatuses) ?? [];
+    return main?.state.waiting?.message?.includes('no space left on device');
+  });
+  await until('the node to say that its disk is full', condition('DiskPressure', 'True'));
+  await images.relieve();
+  same(t, pid, before, await readyPods('kept', 'large'));
+  await until('the pressure to be over', condition('DiskPressure', 'False'));
+});

@@ -13,6 +13,7 @@ import type { CriObserver } from './cri-observer.ts';
 import type { EventRecorder } from './event-recorder.ts';
 import type { ImagePuller } from './image-puller.ts';
 import type { PlacedPods } from './placed-pods.ts';
+import type { StartTurns } from './start-turns.ts';
 import type { PulledImages } from './pulled-images.ts';
 
 /** What the device is to its pods. */
@@ -91,6 +92,7 @@ export interface PodContext {
   placed: PlacedPods;
   /** Whether the handler of a RuntimeClass can make mounts below a read-only one so too. */
   recursiveReadOnly: (runtimeClassName: string | undefined) => boolean;
+  starts: StartTurns;
   clusterDns: ClusterDns;
   /** The device's own `/etc/resolv.conf` and `/etc/hosts`. */
   resolvConf: () => string;

@@ -4,6 +4,7 @@ import { isCritical } from '../../kube/priority.ts';
 import { drainPods, type ShutdownGrace } from './drain-pods.ts';
 import type { PodContext } from './pod-context.ts';
 import { formProblem, hasUsableIdentity } from './pod-form.ts';
+import { byRank } from './pod-rank.ts';
 import { hasEnded } from './pod-status.ts';
 import { PodWorker } from './pod-worker.ts';
 import type { RuntimePod } from './runtime.ts';
@@ -102,6 +103,8 @@ export class PodManager {
       worker.remove();
       placed.release(uid);
     }
+    const fresh = [...this.#desired.keys()].filter((uid) => !this.#entries.has(uid));
+    this.#options.context.starts.gather(fresh.length);
     for (const [uid, pod] of this.#desired) {
       const entry = this.#entries.get(uid);
       if (entry === undefined) this.#start(uid, pod, false);
@@ -261,25 +264,4 @@ function orphanPod({ uid, namespace, name, graceSeconds }: RuntimePod): Pod {
     metadata: { uid, namespace, name },
     spec: { containers: [], terminationGracePeriodSeconds: graceSeconds },
   };
-}
-
-/**
- * Critical pods begin first and get their places first, then those of higher priority, then, as in a
- * kubelet, those that were made first.
- */
-function byRank(a: Pod, b: Pod): number {
-  return (
-    compare(rankOf(b), rankOf(a)) ||
-    (a.metadata.creationTimestamp ?? '').localeCompare(b.metadata.creationTimestamp ?? '')
-  );
-}
-
-/** A pod that can't be read begins last. */
-function rankOf(pod: Pod): number {
-  if (formProblem(pod) !== undefined) return -Infinity;
-  return isCritical(pod) ? Infinity : (pod.spec.priority ?? 0);
-}
-
-function compare(a: number, b: number): number {
-  return a === b ? 0 : a < b ? -1 : 1;
 }

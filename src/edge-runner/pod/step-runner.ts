@@ -14,6 +14,7 @@ import { resizeKey, sandboxKey, type PodStep } from './pod-plan.ts';
 import { containerNamed, containersOf } from './pod-containers.ts';
 import type { PodContext } from './pod-context.ts';
 import type { PodHealth } from './pod-health.ts';
+import { rankOf } from './pod-rank.ts';
 import { PodProblem } from './pod-problem.ts';
 import { removeContainer, removeSandbox, stopContainer, stopPod } from './pod-stopper.ts';
 import { startSandbox } from './sandbox-starter.ts';
@@ -87,6 +88,11 @@ export class StepRunner {
   }
 
   async #createSandbox(step: Step<'create-sandbox'>, scene: Scene): Promise<void> {
+    const { pod, signal } = scene;
+    await this.#context.starts.run(rankOf(pod), signal, () => this.#bringUp(step, scene));
+  }
+
+  async #bringUp(step: Step<'create-sandbox'>, scene: Scene): Promise<void> {
     const { pod, events, signal } = scene;
     if (step.replaces) await this.#clearAway(scene);
     const [volumes, sandbox] = await Promise.allSettled([

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { ClusterDns } from '../../kube/dns.ts';
@@ -6,12 +7,14 @@ import { quantityToMilliCpu } from '../../kube/quantity.ts';
 import type { CriClient } from '../cri/cri-client.ts';
 import { hasAppArmor } from '../host/app-armor.ts';
 import { readCgroupFacts } from '../host/cgroups.ts';
+import { minParallelStarts, startGatherMs, startsPerCpu, startTurnMs } from '../limits.ts';
 import { readCgroupDriver } from '../node/cgroup-driver.ts';
 import { PodCgroups } from '../node/pod-cgroups.ts';
 import type { Clock } from '../pod/clock.ts';
 import { CriObserver } from '../pod/cri-observer.ts';
 import { EventRecorder } from '../pod/event-recorder.ts';
 import { ImagePuller } from '../pod/image-puller.ts';
+import { StartTurns } from '../pod/start-turns.ts';
 import type { NodeFacts, ObjectSource, PodContext, TaskSignals } from '../pod/pod-context.ts';
 import { PulledImages } from '../pod/pulled-images.ts';
 import { PlacedPods, type NodeRules } from '../pod/placed-pods.ts';
@@ -78,6 +81,10 @@ export async function createPodContext(options: PodContextOptions): Promise<PodC
       },
     }),
     observer: new CriObserver(cri, clock),
+    starts: new StartTurns({
+      count: Math.max(minParallelStarts, startsPerCpu * availableParallelism()),
+      ...{ turnMs: startTurnMs, gatherMs: startGatherMs },
+    }),
     pulled,
     images: new ImagePuller({
       ...{ cri, pulled, maxParallelPulls: options.maxParallelPulls },

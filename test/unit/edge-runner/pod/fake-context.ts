@@ -3,6 +3,7 @@ import { CriObserver } from '../../../../src/edge-runner/pod/cri-observer.ts';
 import { EventRecorder } from '../../../../src/edge-runner/pod/event-recorder.ts';
 import { ImagePuller } from '../../../../src/edge-runner/pod/image-puller.ts';
 import { PulledImages } from '../../../../src/edge-runner/pod/pulled-images.ts';
+import { StartTurns } from '../../../../src/edge-runner/pod/start-turns.ts';
 import { PlacedPods } from '../../../../src/edge-runner/pod/placed-pods.ts';
 import type { PodContext } from '../../../../src/edge-runner/pod/pod-context.ts';
 import type { EventReport, PodReport } from '../../../../src/protocol/report.ts';
@@ -87,6 +88,7 @@ export class FakeContext {
         ...{ memoryBytes: 1e9, allocatable: {} },
       },
       seccompRoot: '/nowhere/seccomp',
+      starts: new StartTurns({ count: Infinity, turnMs: 60_000, gatherMs: 0 }),
       placed: new PlacedPods({
         ...{ admission: () => undefined, allocatable: {}, allowedUnsafeSysctls: [] },
         ...{ hasAppArmor: false, hasStrictGroups: false, node: () => undefined },
