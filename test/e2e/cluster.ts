@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import t, { type Test } from 'tap';
 import type { CommandOptions } from '../../hack/lab/command.ts';
 import type { ControlPlane } from '../../hack/lab/control-plane.ts';
-import { findControlPlanes } from '../../hack/lab/control-planes.ts';
+import { type ControlPlaneBinaries, findControlPlanes } from '../../hack/lab/control-planes.ts';
 import { kubectl, kubectlChecked } from '../../hack/lab/kubectl.ts';
 import { createLab, type Lab } from '../../hack/lab/lab.ts';
 import { ensurePackages } from '../../hack/lab/packages.ts';
@@ -67,6 +67,7 @@ export async function onEveryControlPlane(
       const plane = await lab.startControlPlane({
         binaries,
         extraFlags: {
+          'kube-apiserver': apiServerFlags(binaries),
           'kube-controller-manager': [
             '--node-monitor-grace-period=16s',
             '--node-monitor-period=1s',
@@ -84,6 +85,15 @@ export async function onEveryControlPlane(
       await test(t, new LabCluster({ lab, plane, towline, site, namespace }));
     });
   }
+}
+
+/** Kubernetes has them switched off as long as they are beta. */
+function apiServerFlags({ version }: ControlPlaneBinaries): string[] {
+  if (Number(version.split('.')[1]) < 33) return [];
+  return [
+    '--feature-gates=ClusterTrustBundle=true,ClusterTrustBundleProjection=true',
+    '--runtime-config=certificates.k8s.io/v1beta1/clustertrustbundles=true',
+  ];
 }
 
 class LabCluster implements Cluster {

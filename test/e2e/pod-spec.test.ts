@@ -1,6 +1,7 @@
 import type { Container, ContainerStatus, Pod } from '../../src/kube/api.ts';
 import { isRunning, onEveryControlPlane, shellPod } from './cluster.ts';
 import { persistentVolumes } from './persistent-volumes.ts';
+import { trustBundles } from './trust-bundles.ts';
 
 const image = 'docker.io/library/busybox:1.36';
 
@@ -49,6 +50,8 @@ await onEveryControlPlane(async (t, cluster) => {
   });
 
   await t.test('persistent volumes', (t) => persistentVolumes(t, cluster));
+
+  await t.test('trust bundles', { skip }, (t) => trustBundles(t, cluster));
 
   await t.test('a pod that the device has no room for is rejected', async (t) => {
     const resources = { requests: { cpu: '1000' } };
