@@ -8,6 +8,8 @@ export type ProtocolErrorCode =
   | 'DELTA_TOO_LARGE'
   /** A patch doesn't fit the object that it is for. */
   | 'PATCH_MISMATCH'
+  /** More reports than an honest site has. */
+  | 'TOO_MANY_REPORTS'
   /** The stream ended before a whole message had come. */
   | 'STREAM_ENDED';
 

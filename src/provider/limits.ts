@@ -92,3 +92,9 @@ export const eventWrites = { burst: 200, perSecond: 50 };
 
 /** Pod statuses of all sites together: so many at once, and then so many a second. */
 export const statusWrites = { burst: 500, perSecond: 100 };
+
+/** Whatever one site has written by its reports: so much at once, and then so much a second. */
+export const siteWrites = { burst: 300, perSecond: 20 };
+
+/** Most reports of one site that wait for that. */
+export const maxWaitingSiteWrites = 4_000;

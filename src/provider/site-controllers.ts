@@ -21,6 +21,7 @@ import { TolerationController } from './pod/toleration-controller.ts';
 import type { EventRecorder } from './report/event-recorder.ts';
 import type { EventWriter } from './report/event-writer.ts';
 import { PodStatusController } from './report/pod-status-controller.ts';
+import { SiteWriteRates } from './report/site-write-rates.ts';
 import { SiteReports } from './report/site-reports.ts';
 import { DrainController } from './site/drain-controller.ts';
 import { KeyWatch } from './site/key-watch.ts';
@@ -88,6 +89,10 @@ export class SiteControllers implements Runnable {
         recorder.warn(site, 'InvalidSite', message);
       },
     });
+    const rates = new SiteWriteRates();
+    sites.subscribe((nodeName) => {
+      if (sites.known(nodeName) === undefined) rates.forget(nodeName);
+    });
     const secrets = new SecretSource({ client, log });
     this.streams = new SiteStreams({
       ...{ pods: admitted, log },
@@ -109,6 +114,7 @@ export class SiteControllers implements Runnable {
         new SiteReports({
           ...{ nodeName, client, statuses, nodes, log },
           ...{ pods: admitted, events: options.events },
+          turn: () => rates.turn(nodeName),
           onNodeReport: () => {
             siteStatus.changed(nodeName);
           },

@@ -22,6 +22,8 @@ export interface SiteReportsOptions {
     exists(nodeName: string, signal: AbortSignal): Promise<boolean>;
   };
   onNodeReport: () => void;
+  /** Resolves when this site may have one more thing written. */
+  turn: () => Promise<void>;
   log: Logger;
 }
 
@@ -42,7 +44,8 @@ export class SiteReports implements ReportSink {
   }
 
   async node(report: NodeReport): Promise<void> {
-    const { nodeName, nodes, onNodeReport } = this.#options;
+    const { nodeName, nodes, onNodeReport, turn } = this.#options;
+    await turn();
     const done = nodes.report(nodeName, report);
     onNodeReport();
     await done;
@@ -52,8 +55,9 @@ export class SiteReports implements ReportSink {
     return this.#options.nodes.exists(this.#options.nodeName, signal);
   }
 
-  pod(report: PodReport): Promise<void> {
-    return this.#options.statuses.report(this.#options.nodeName, report);
+  async pod(report: PodReport): Promise<void> {
+    await this.#options.turn();
+    await this.#options.statuses.report(this.#options.nodeName, report);
   }
 
   async event(report: EventReport): Promise<void> {
@@ -63,6 +67,7 @@ export class SiteReports implements ReportSink {
       log.debug({ pod: report.pod, reason: report.reason }, 'event of another pod dropped');
       return;
     }
+    await this.#options.turn();
     await events.write(eventObject(nodeName, report));
   }
 
@@ -73,6 +78,7 @@ export class SiteReports implements ReportSink {
       log.warn({ pod: wish.pod, message: plan.message }, 'token refused');
       return { ...plan, retryable: false };
     }
+    await this.#options.turn();
     try {
       const answer = await client.create<TokenResponse>(resources.serviceAccounts, plan.request, {
         namespace: plan.namespace,
