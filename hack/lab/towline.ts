@@ -33,7 +33,8 @@ export interface TowlineOptions {
 export interface Towline {
   readonly kubeconfig: string;
   readonly provider: BackgroundProcess;
-  startProvider(): Promise<void>;
+  /** With more arguments than those it always has. */
+  startProvider(...args: readonly string[]): Promise<void>;
   stopProvider(): Promise<void>;
   /** SIGKILL. */
   killProvider(): Promise<void>;
@@ -60,7 +61,8 @@ export interface LabSite {
   readonly runner: BackgroundProcess;
   /** Joins the device once more, by another line that towlinectl printed. */
   joinAgain(joinLine: string): Promise<void>;
-  startRunner(): Promise<void>;
+  /** With more arguments than those it always has. */
+  startRunner(...args: readonly string[]): Promise<void>;
   stopRunner(): Promise<void>;
   /** SIGKILL. */
   killRunner(): Promise<void>;
@@ -116,7 +118,7 @@ class LabTowline implements Towline {
     return this.#provider;
   }
 
-  async startProvider(): Promise<void> {
+  async startProvider(...args: readonly string[]): Promise<void> {
     const { lab, nodeAddress = lab.hostAddress, disconnectGrace = '40s' } = this.#options;
     const { siteCertificateLifetime = '720h' } = this.#options;
     const provider = await lab.startProcess({
@@ -129,7 +131,7 @@ class LabTowline implements Towline {
         ...['--node-address', nodeAddress, '--kubelet-listen', nodeAddress],
         ...['--kubelet-ports', '0', '--disconnect-grace', disconnectGrace],
         ...['--site-certificate-lifetime', siteCertificateLifetime],
-        ...(this.#options.providerArgs ?? []),
+        ...[...(this.#options.providerArgs ?? []), ...args],
       ],
     });
     this.#provider = provider;
@@ -250,7 +252,7 @@ class DeviceSite implements LabSite {
     }
   }
 
-  async startRunner(): Promise<void> {
+  async startRunner(...args: readonly string[]): Promise<void> {
     const dir = this.device.dir;
     this.#runner = await this.device.exec({
       name: 'runner',
@@ -260,7 +262,7 @@ class DeviceSite implements LabSite {
         ...['--memory-dir', join(dir, 'memory'), '--containerd', this.device.socket],
         ...['--log-dir', join(dir, 'pod-logs'), '--cgroup-root', this.device.cgroupRoot],
         // How full the machine is must decide nothing.
-        ...['--eviction-hard', '', '--image-gc-high-threshold', '100'],
+        ...['--eviction-hard', '', '--image-gc-high-threshold', '100', ...args],
       ],
     });
   }

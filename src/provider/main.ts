@@ -64,6 +64,12 @@ function parseFlags(argv: string[]): ProviderFlags {
     )
     .option('--trust-domain <name>', "SPIFFE trust domain of the sites' identities", 'towline')
     .option('--site-certificate-lifetime <duration>', "lifetime of the sites' certificates", '720h')
+    .option(
+      '--svid-file <file>',
+      "provider's X.509-SVID by a SPIFFE authority, in place of the own CA",
+    )
+    .option('--svid-key-file <file>', 'its key')
+    .option('--svid-bundle-file <file>', "CAs of the trust domain, which sites' SVIDs are from")
     .option('--log-level <level>', levels.join(', '), 'info')
     .exitOverride()
     .configureOutput({

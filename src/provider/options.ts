@@ -4,6 +4,7 @@ import { dnsLabelForm, isDnsLabel } from '../kube/dns-label.ts';
 import { parseDuration } from '../kube/duration.ts';
 import { ProviderError } from './errors.ts';
 import { maxSiteLifetimeMs, minSiteLifetimeMs } from './pki/lifetimes.ts';
+import type { SvidFileNames } from './pki/svid-files.ts';
 import type { PortRange } from './node/port-allocator.ts';
 
 /** Flags as commander gives them. */
@@ -21,6 +22,9 @@ export interface ProviderFlags {
   drainGrace: string;
   trustDomain: string;
   siteCertificateLifetime: string;
+  svidFile?: string;
+  svidKeyFile?: string;
+  svidBundleFile?: string;
   logLevel: string;
 }
 
@@ -40,6 +44,8 @@ export interface ProviderOptions {
   drainGraceMs: number;
   trustDomain: string;
   siteLifetimeMs: number;
+  /** Where an outside SPIFFE authority keeps the provider's identity; undefined where the own CA issues. */
+  svid: SvidFileNames | undefined;
 }
 
 /** What the options depend on besides the flags. */
@@ -66,6 +72,7 @@ export function providerOptions(flags: ProviderFlags, around: Surroundings): Pro
     drainGraceMs: duration('--drain-grace', flags.drainGrace),
     trustDomain: trustDomain(flags.trustDomain),
     siteLifetimeMs: siteLifetime(flags.siteCertificateLifetime),
+    svid: svidFiles(flags),
   };
 }
 
@@ -74,6 +81,16 @@ export function defaultPublicAddress(options: ProviderOptions, port: number): st
   const { host } = options.listen;
   const reachable = host === '0.0.0.0' || host === '::' ? options.nodeAddress : host;
   return `wss://${isIP(reachable) === 6 ? `[${reachable}]` : reachable}:${port}`;
+}
+
+function svidFiles(flags: ProviderFlags): SvidFileNames | undefined {
+  const { svidFile: certificate, svidKeyFile: privateKey, svidBundleFile: bundle } = flags;
+  if (certificate !== undefined && privateKey !== undefined && bundle !== undefined) {
+    return { certificate, privateKey, bundle };
+  }
+  if (certificate === undefined && privateKey === undefined && bundle === undefined)
+    return undefined;
+  throw invalid('--svid-file', 'goes with --svid-key-file and --svid-bundle-file: give all three');
 }
 
 function issuer(text: string): ProviderOptions['kubeletServing'] {

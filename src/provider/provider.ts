@@ -10,6 +10,7 @@ import { ClusterCaches } from './cluster-caches.ts';
 import { discoverTrustBundles } from './discover-trust-bundles.ts';
 import { KubeJoinSites } from './join/kube-join-sites.ts';
 import { providerInfoName, publishProviderInfo } from './join/provider-info.ts';
+import { NoJoin } from './join/no-join.ts';
 import { SiteJoin } from './join/site-join.ts';
 import { SiteRenewal } from './join/site-renewal.ts';
 import { KubeClient, type ServerVersion } from './kube-client/kube-client.ts';
@@ -26,6 +27,7 @@ import { loadOrCreateCa } from './pki/ca-secret.ts';
 import { ClusterServingCertificate } from './pki/cluster-serving-certificate.ts';
 import { KubeCaSecrets } from './pki/kube-ca-secrets.ts';
 import { ServingCertificate } from './pki/serving-certificate.ts';
+import { SvidFiles } from './pki/svid-files.ts';
 import { ServingSecret } from './pki/serving-secret.ts';
 import { AdmittedPods } from './pod/admitted-pods.ts';
 import { PodIndex } from './pod/pod-index.ts';
@@ -83,6 +85,8 @@ export class Provider {
     });
     const certificate = new ServingCertificate({ authority, names: servingNames(this.#options) });
     this.#begin('certificates', certificate);
+    const svid = await this.#svid();
+    const keys = svid === undefined ? 'joined' : 'any';
 
     const events = new EventWriter({ client, log: this.#log });
     const recorder = new EventRecorder({ writer: events, log: this.#log });
@@ -98,6 +102,7 @@ export class Provider {
       ...{ client, authority, caches, pods, admitted, sites, registry, events, recorder },
       log: this.#log,
       listener: kubelet,
+      keys,
       portRange: this.#options.kubeletPorts,
       servesHostIPs: serverVersion.minor >= hostIPsSince,
       facts: { address: nodeAddress, kubeletVersion: kubeletVersion(serverVersion, version) },
@@ -105,14 +110,16 @@ export class Provider {
     this.#begin('controllers', controllers);
 
     const kubeSites = new KubeJoinSites(client);
+    const joiner = new SiteJoin({
+      ...{ sites: kubeSites, authority, log: this.#log },
+      siteOfToken: (tokenHash) => sites.ofToken(tokenHash),
+    });
+    const renewer = new SiteRenewal({ sites: kubeSites, authority, log: this.#log });
     const tunnels = new TunnelServer({
-      authority,
-      certificate,
-      joiner: new SiteJoin({
-        ...{ sites: kubeSites, authority, log: this.#log },
-        siteOfToken: (tokenHash) => sites.ofToken(tokenHash),
-      }),
-      renewer: new SiteRenewal({ sites: kubeSites, authority, log: this.#log }),
+      ...(svid === undefined
+        ? { authority, certificate, joiner, renewer }
+        : { authority: svid, certificate: svid, joiner: new NoJoin(), renewer: new NoJoin() }),
+      keys,
       sites: {
         cached: ({ tenant, name }) => caches.sites.get(tenant, name),
         read: (site, abort) => kubeSites.read(site, abort),
@@ -138,6 +145,15 @@ export class Provider {
         await publish(abort);
       },
     });
+  }
+
+  /** What an outside SPIFFE authority says who is who, where there is one. */
+  async #svid(): Promise<SvidFiles | undefined> {
+    const { svid: names, trustDomain } = this.#options;
+    if (names === undefined) return undefined;
+    const svid = await SvidFiles.load({ names, trustDomain, log: this.#log });
+    this.#begin('SVID', svid);
+    return svid;
   }
 
   async #probeAddresses(): Promise<void> {

@@ -6,6 +6,7 @@ import { nodeSource, runtimeClassSource } from './desired/named-sources.ts';
 import { SecretSource } from './desired/secret-source.ts';
 import { trustAnchorsSource } from './desired/trust-anchors-source.ts';
 import { serviceLinks } from './desired/service-links.ts';
+import type { KeyPolicy } from './join/site-key.ts';
 import { KubeJoinSites } from './join/kube-join-sites.ts';
 import type { KubeClient } from './kube-client/kube-client.ts';
 import type { Runnable } from './lifecycle.ts';
@@ -46,6 +47,8 @@ export interface SiteControllersOptions {
   listener: PortListener;
   portRange: PortRange;
   facts: Pick<ProviderFacts, 'address' | 'kubeletVersion'>;
+  /** By default the key with which a site joined. */
+  keys?: KeyPolicy;
   /** Whether this API server knows `status.hostIPs` of pods. */
   servesHostIPs: boolean;
   log: Logger;
@@ -134,6 +137,7 @@ export class SiteControllers implements Runnable {
     const kubeSites = new KubeJoinSites(client);
     const keys = new KeyWatch({
       ...{ sites, registry, log },
+      ...(options.keys === undefined ? {} : { keys: options.keys }),
       read: (site, signal) => kubeSites.read(site, signal),
     });
     const drains = new DrainController({ client, sites, pods, registry, log });

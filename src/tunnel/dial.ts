@@ -10,6 +10,7 @@ import { connectTimeoutMs, handshakeTimeoutMs } from './limits.ts';
 import { isDateError, requireTrustedPeer } from './peer-dates.ts';
 import { connectThroughProxy } from './proxy-connect.ts';
 import { proxyFor, type Proxy, type ProxyEnvironment } from './proxy-environment.ts';
+import { spiffeIdIn } from './svid.ts';
 import { Session, type SessionOptions } from './session.ts';
 import {
   abortError,
@@ -28,6 +29,8 @@ export interface TunnelTls {
   readonly ca: string;
   /** Name that the other end's certificate must carry, when it isn't the host of the address. */
   readonly servername?: string;
+  /** SPIFFE ID that it must carry in place of any name. */
+  readonly spiffeId?: string;
   /**
    * It is later than this, ms since 1970, whatever the clock of this machine says. Where it is given, a
    * certificate that only the clock speaks against is taken, unless it ended before this.
@@ -184,13 +187,17 @@ async function secureTo(
   const name = tls.servername === undefined ? sni(address.host) : { servername: tls.servername };
   const minVersion = 'TLSv1.3';
   const secure = await secured(
-    { socket, host: address.host, cert, key, ca, minVersion, rejectUnauthorized: byClock, ...name },
+    {
+      ...{ socket, host: address.host, cert, key, ca, minVersion, rejectUnauthorized: byClock },
+      ...name,
+      ...identityCheck(tls.spiffeId),
+    },
     address.text,
     signal,
   );
   if (byClock) return secure;
-  const { earliestMs = Infinity, servername: host = address.host } = tls;
-  requireTrustedPeer(secure, { ca, host, earliestMs });
+  const { earliestMs = Infinity, servername: host = address.host, spiffeId } = tls;
+  requireTrustedPeer(secure, { ca, host, spiffeId, earliestMs });
   return secure;
 }
 
@@ -224,6 +231,20 @@ function secured(
     socket.off('close', onClose);
     // An error listener stays: between here and the next owner an alert may come.
   });
+}
+
+/** In place of a look at the name: SPIFFE X.509-SVID section 5.2. */
+function identityCheck(
+  spiffeId: string | undefined,
+): Pick<ConnectionOptions, 'checkServerIdentity'> {
+  if (spiffeId === undefined) return {};
+  return {
+    checkServerIdentity: (_host, { subjectaltname }) => {
+      if (spiffeIdIn(subjectaltname) === spiffeId) return undefined;
+      const shown = `it is ${subjectaltname ?? 'without a name'}, not ${spiffeId}`;
+      return new TunnelError('TLS_UNTRUSTED', `its certificate is not the one expected: ${shown}`);
+    },
+  };
 }
 
 /** A server name is sent only for DNS names (RFC 6066, section 3). */

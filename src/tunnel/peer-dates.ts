@@ -1,7 +1,9 @@
-import { X509Certificate } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
-import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
+import { certificatePath, certificatesIn, presentedBy } from './certificate-path.ts';
 import { nodeErrorCode, TunnelError } from './errors.ts';
+import { spiffeIdIn } from './svid.ts';
 
 /** What a peer's certificate is judged by when the clock of this machine can't be. */
 export interface PeerRulesWithoutClock {
@@ -9,15 +11,14 @@ export interface PeerRulesWithoutClock {
   ca: string;
   /** DNS name or IP address that the certificate must carry. */
   host: string;
+  /** SPIFFE ID that it must carry, in place of that. */
+  spiffeId?: string | undefined;
   /** It is later than this, ms since 1970, whatever the clock says. */
   earliestMs: number;
 }
 
 /** `id-kp-serverAuth`, RFC 5280 section 4.2.1.12. */
 const serverAuth = '1.3.6.1.5.5.7.3.1';
-
-/** Longest path from a peer's certificate to a CA that is trusted. */
-const maxPathLength = 4;
 
 /** Whether TLS failed on nothing but the dates of a certificate. */
 export function isDateError(error: unknown): boolean {
@@ -46,53 +47,16 @@ function faultOf(
   others: readonly X509Certificate[],
   rules: PeerRulesWithoutClock,
 ): string | undefined {
-  const path = pathOf(leaf, others, rules);
+  const path = certificatePath(leaf, others, certificatesIn(rules.ca));
   if (path === undefined) return 'it is not by a CA that is trusted here';
   const ended = path.some(({ validToDate }) => validToDate.getTime() < rules.earliestMs);
   if (ended) return 'it ended before a time that has passed for certain';
-  const { host } = rules;
-  const fits = isIP(host) === 0 ? leaf.checkHost(host) : leaf.checkIP(host);
-  if (fits === undefined) return 'it is for another name';
+  if (!isFor(leaf, rules)) return 'it is for another name';
   const isForServers = !leaf.ca && new Set(leaf.keyUsage).has(serverAuth);
   return isForServers ? undefined : 'it is not one for servers';
 }
 
-/** The certificates from the peer's own to the trusted CA. */
-function pathOf(
-  leaf: X509Certificate,
-  others: readonly X509Certificate[],
-  rules: PeerRulesWithoutClock,
-): X509Certificate[] | undefined {
-  const roots = authoritiesOf(rules.ca);
-  const path = [leaf];
-  for (let last = leaf; path.length <= maxPathLength; path.push(last)) {
-    const root = roots.find((candidate) => isIssuer(candidate, last));
-    if (root !== undefined) return [...path, root];
-    const next = others.find((candidate) => !path.includes(candidate) && isIssuer(candidate, last));
-    if (next === undefined) return undefined;
-    last = next;
-  }
-  return undefined;
-}
-
-function isIssuer(candidate: X509Certificate, of: X509Certificate): boolean {
-  return candidate.ca && of.checkIssued(candidate) && of.verify(candidate.publicKey);
-}
-
-function authoritiesOf(pem: string): X509Certificate[] {
-  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
-  return blocks.map((block) => new X509Certificate(block));
-}
-
-/** What the peer presented, its own certificate first. */
-function presentedBy(socket: TLSSocket): X509Certificate[] {
-  const found: X509Certificate[] = [];
-  let next: Partial<DetailedPeerCertificate> | undefined = socket.getPeerCertificate(true);
-  while (next?.raw !== undefined && found.length <= maxPathLength) {
-    const certificate = new X509Certificate(next.raw);
-    if (found.some(({ fingerprint256 }) => fingerprint256 === certificate.fingerprint256)) break;
-    found.push(certificate);
-    next = next.issuerCertificate;
-  }
-  return found;
+function isFor(leaf: X509Certificate, { host, spiffeId }: PeerRulesWithoutClock): boolean {
+  if (spiffeId !== undefined) return spiffeIdIn(leaf.subjectAltName) === spiffeId;
+  return (isIP(host) === 0 ? leaf.checkHost(host) : leaf.checkIP(host)) !== undefined;
 }

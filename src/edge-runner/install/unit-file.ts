@@ -52,6 +52,8 @@ KillMode=process
 TimeoutStopSec=60s
 OOMScoreAdjust=-999
 MemoryMax=${memoryMaxMegabytes}M
+# Keys and Secrets are in the runner's memory.
+LimitCORE=0
 ${stateDirectory === undefined ? '' : `StateDirectory=${stateDirectory}\nStateDirectoryMode=0700\n`}${credentials.map((credential) => `LoadCredential=${quote(credential)}\n`).join('')}
 # No ProtectSystem=, PrivateTmp= and the like: in a mount namespace of its own the runner
 # would mount volumes that containerd does not see.

@@ -8,6 +8,7 @@ import { IdentityDraft, loadIdentity } from './identity-dir.ts';
 
 /** What this device proves its site by, renewed while it runs. */
 export class SiteCredentials {
+  readonly isRenewable = true;
   readonly #dir: string;
   #identity: Identity;
   #stored: Promise<unknown> = Promise.resolve();

@@ -2,10 +2,10 @@ import type { Logger } from 'pino';
 import type { TunnelError } from '../../tunnel/errors.ts';
 import { JoinError } from '../join/errors.ts';
 import { renewSite } from '../join/renew-site.ts';
-import type { SiteCredentials } from '../join/site-credentials.ts';
+import type { LinkCredentials } from './link-credentials.ts';
 
 interface KeyRenewalOptions {
-  credentials: SiteCredentials;
+  credentials: LinkCredentials;
   environment: Record<string, string | undefined>;
   log: Logger;
 }
@@ -32,10 +32,10 @@ export class KeyRenewal {
     const { credentials, environment, log } = this.#options;
     try {
       if (await credentials.reload()) {
-        log.info('this device has joined anew: its new identity is used from now on');
+        log.info('this device has a new identity, which is used from now on');
         return;
       }
-      if (detail.status === forbidden) return;
+      if (detail.status === forbidden || !credentials.isRenewable) return;
       const { identity } = credentials;
       await credentials.install(await renewSite({ identity, environment, signal }));
       log.info("the site's certificate was renewed by its key");

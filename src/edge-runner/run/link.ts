@@ -4,14 +4,14 @@ import { tunnelPath } from '../../protocol/join.ts';
 import { connectTunnel, type LinkState } from '../../tunnel/connect.ts';
 import { trustHeader } from '../../protocol/trust-bundle.ts';
 import type { Session } from '../../tunnel/session.ts';
-import type { SiteCredentials } from '../join/site-credentials.ts';
 import type { ReportClient } from '../report/report-client.ts';
 import type { StreamServer } from '../streams/stream-server.ts';
 import type { SyncClient } from '../sync/sync-client.ts';
 import { KeyRenewal } from './key-renewal.ts';
+import type { LinkCredentials } from './link-credentials.ts';
 
 interface LinkOptions {
-  credentials: SiteCredentials;
+  credentials: LinkCredentials;
   environment: Record<string, string | undefined>;
   sync: Pick<SyncClient, 'run'>;
   report: Pick<ReportClient, 'run'>;
@@ -48,7 +48,8 @@ export class Link {
         return credentials.tls();
       },
       get headers() {
-        return { [trustHeader]: credentials.trustDigest() };
+        const digest = credentials.trustDigest();
+        return digest === undefined ? {} : { [trustHeader]: digest };
       },
       proxyEnvironment: environment,
       signal,

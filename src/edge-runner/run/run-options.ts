@@ -10,6 +10,8 @@ import { parseFlags } from './parse-flags.ts';
 
 export const defaultContainerdSocket = '/run/containerd/containerd.sock';
 export const defaultLogRoot = '/var/log/pods';
+import type { SvidOptions } from '../join/svid-credentials.ts';
+import { parseSvidOptions, svidHelp, svidOptionTypes } from './svid-options.ts';
 import {
   parseUpkeepOptions,
   upkeepHelp,
@@ -36,11 +38,13 @@ export interface RunOptions {
   /** The folder of static pods, if there is one. */
   staticPodDir: string | undefined;
   upkeep: UpkeepOptions;
+  /** The identity by an outside authority; undefined where the device has joined. */
+  svid: SvidOptions | undefined;
 }
 
 export const runHelp = `Usage: towline-runner run [options]
 
-Keeps this device connected and its pods running. The device must have joined a site.
+Keeps this device connected and its pods running. The device must have joined a site, or have an SVID.
 
   --state-dir DIR      identity, store and pod volumes (default /var/lib/towline)
   --memory-dir DIR     secrets and tokens in use, on a tmpfs (default /run/towline)
@@ -68,7 +72,7 @@ Keeps this device connected and its pods running. The device must have joined a 
                        the part of it that is left to critical pods, which end last (default 10s)
   --log-level LEVEL    trace, debug, info, warn, error or fatal (default info)
   -h, --help           show this text
-${upkeepHelp}
+${upkeepHelp}${svidHelp}
 HTTPS_PROXY and NO_PROXY are honoured.
 `;
 
@@ -89,6 +93,7 @@ const optionTypes = {
   'containerd-metrics': { type: 'string' },
   'static-pod-dir': { type: 'string' },
   ...upkeepOptionTypes,
+  ...svidOptionTypes,
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
 
@@ -120,6 +125,7 @@ export function parseRunOptions(argv: readonly string[]): RunOptions | 'help' {
     containerdMetrics: values['containerd-metrics'],
     staticPodDir: values['static-pod-dir'],
     upkeep: parseUpkeepOptions(values),
+    svid: parseSvidOptions(values),
   };
 }
 

@@ -8,8 +8,6 @@ import { GrpcChannel } from '../cri/grpc-channel.ts';
 import { RunnerError } from '../errors.ts';
 import { readHostFacts } from '../host/host-facts.ts';
 import { spareMemory } from '../host/spare-memory.ts';
-import { loadIdentity } from '../join/identity-dir.ts';
-import { SiteCredentials } from '../join/site-credentials.ts';
 import { ensurePodNetwork } from '../network/pod-network.ts';
 import { NodeReporter } from '../node/node-reporter.ts';
 import { systemClock } from '../pod/clock.ts';
@@ -20,6 +18,7 @@ import { ReportClient } from '../report/report-client.ts';
 import type { EdgeStore } from '../store/edge-store.ts';
 import { setAside } from '../store/open-store.ts';
 import { AesSealer } from '../store/sealer.ts';
+import { openKeyFile, storeKeyName } from '../store/key-file.ts';
 import { openOrStandIn } from '../store/stand-in-store.ts';
 import { DeviceKeySource, storePurpose } from '../store/store-key.ts';
 import { StaticPods } from '../static-pods/static-pods.ts';
@@ -40,6 +39,7 @@ import { ensureFolder } from './ensure-folder.ts';
 import { keepInOrder } from './keep-in-order.ts';
 import { informSystemd } from './inform-systemd.ts';
 import { Link } from './link.ts';
+import { openCredentials } from './open-credentials.ts';
 import { openControl } from './open-control.ts';
 import type { RunOptions } from './run-options.ts';
 import { shutDownWhenAsked } from './shut-down.ts';
@@ -89,8 +89,8 @@ async function serve(
 ): Promise<void> {
   const stop = new AbortController();
   const signal = AbortSignal.any([stop.signal, damage.signal]);
-  const identity = await loadIdentity(options.stateDir);
-  const credentials = new SiteCredentials({ identity, dir: options.stateDir });
+  const credentials = await openCredentials(options, log);
+  const { identity } = credentials;
   const channel = new GrpcChannel({ socketPath: options.containerdSocket });
   closers.push(() => channel.close());
   const cri = new CriClient(channel);
@@ -98,7 +98,10 @@ async function serve(
   await ensureFolder('--log-dir', options.logRoot);
   await ensureFolder('--memory-dir', options.memoryDir, privateMode);
   const storeFile = join(options.stateDir, storeName);
-  const key = new DeviceKeySource(identity.privateKey).derive(storePurpose);
+  const keys = credentials.isRenewable
+    ? new DeviceKeySource(identity.privateKey)
+    : await openKeyFile(join(options.stateDir, storeKeyName));
+  const key = keys.derive(storePurpose);
   await ensureMemoryDir(options.memoryDir, new LinuxMounter());
   const end = (error: RunnerError): void => {
     damage.abort(error);

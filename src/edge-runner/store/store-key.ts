@@ -6,7 +6,7 @@ export interface KeySource {
   derive(purpose: string): Uint8Array;
 }
 
-const keyBytes = 32;
+export const keyBytes = 32;
 
 /**
  * Keys from the device's private key: HKDF with SHA-256 (RFC 5869) over its scalar. A renewed

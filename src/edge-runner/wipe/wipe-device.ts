@@ -13,6 +13,7 @@ import { Outbox } from '../report/outbox.ts';
 import { checkRuntime } from '../run/check-runtime.ts';
 import { createPodContext } from '../run/create-pod-context.ts';
 import { storeName } from '../run/runner.ts';
+import { storeKeyName } from '../store/key-file.ts';
 import { lockStore, storeFiles } from '../store/open-store.ts';
 import { AesSealer } from '../store/sealer.ts';
 import { SqliteStore } from '../store/sqlite-store.ts';
@@ -60,6 +61,7 @@ export async function wipeDevice(
     unlock();
   }
   for (const file of storeFiles(store)) await rm(file, { force: true });
+  await rm(join(stateDir, storeKeyName), { force: true });
   tell('store removed');
   if (options.keepIdentity) return;
   await removeIdentity(stateDir);

@@ -6,6 +6,8 @@ export type PkiErrorCode =
   | 'KEY_UNSUPPORTED'
   /** A name that no certificate can carry. */
   | 'NAME_INVALID'
+  /** Certificate, key and bundle of an outside SPIFFE authority can't be used. */
+  | 'SVID_INVALID'
   /** The cluster's signer, or whoever approves for it, said no. */
   | 'SIGNING_REFUSED';
 

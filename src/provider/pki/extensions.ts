@@ -43,16 +43,18 @@ export function caExtensions(uri: string, options: ExtensionOptions): Extension[
       new KeyUsage(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign),
     ),
     ...keyIdentifiers(options),
-    subjectAltName([new GeneralName({ uniformResourceIdentifier: uri })]),
+    uriName(uri),
   ];
 }
 
 /** Extensions of an X.509-SVID for a TLS client (SPIFFE X.509-SVID section 4 and appendix A). */
 export function clientExtensions(uri: string, options: ExtensionOptions): Extension[] {
-  return [
-    ...endExtensions(id_kp_clientAuth, options),
-    subjectAltName([new GeneralName({ uniformResourceIdentifier: uri })]),
-  ];
+  return [...endExtensions(id_kp_clientAuth, options), uriName(uri)];
+}
+
+/** The URI that a certificate is known by. */
+export function uriName(uri: string): Extension {
+  return subjectAltName([new GeneralName({ uniformResourceIdentifier: uri })]);
 }
 
 /** Extensions of a TLS server known by DNS names and IP addresses. */

@@ -25,6 +25,9 @@ export const renewalCheckMs = 60 * 60 * 1000;
 /** How often it is looked whether the old CA is still needed, while the CA is rolled: join tokens end by themselves. */
 export const caRollCheckMs = 60_000;
 
+/** How often the files of an outside SPIFFE authority are read again. */
+export const svidFilesCheckMs = 5_000;
+
 /** How long a site may take to store its new certificate. */
 export const renewalReplyTimeoutMs = 30_000;
 

@@ -1,5 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import { id_kp_clientAuth } from '@peculiar/asn1-x509';
+import type { KeyPolicy } from '../join/site-key.ts';
 import { publicKeyHashOf } from './public-key.ts';
 
 /** A site by its namespace and name. */
@@ -19,22 +20,31 @@ export interface PeerRules {
   authorities: readonly X509Certificate[];
   trustDomain: string;
   nowMs: number;
+  /**
+   * Which key of a site counts: the one that it joined with, or any for which the authority gave a
+   * certificate, as an outside one does, with intermediates and a new key each time.
+   */
+  keys: KeyPolicy;
 }
 
 /**
  * Reads a site's identity out of the certificate that it showed in a TLS handshake, which has
  * proved that it holds the key. Everything else is checked here and doesn't rest on how the
- * listener was configured: issuer and signature, validity, purpose, SPIFFE ID.
+ * listener was configured: issuer and signature, validity, purpose, SPIFFE ID. Only where there may be
+ * intermediates, which Node doesn't tell a server, TLS has checked the path, and `chainFault` is what it
+ * found wrong.
  * Source: SPIFFE X.509-SVID, section 5 (validation).
  */
 export function siteIdentityOf(
   certificate: X509Certificate | undefined,
   rules: PeerRules,
+  chainFault?: string,
 ): PeerVerdict {
   if (certificate === undefined) return refused('no client certificate was shown');
-  if (
-    !rules.authorities.some((ca) => certificate.checkIssued(ca) && certificate.verify(ca.publicKey))
-  ) {
+  if (rules.keys === 'any') {
+    if (chainFault !== undefined)
+      return refused(`the client certificate is not good: ${chainFault}`);
+  } else if (!isByOne(rules.authorities, certificate)) {
     return refused('the client certificate is not from the CA of this provider', true);
   }
   if (rules.nowMs < certificate.validFromDate.getTime()) {
@@ -62,6 +72,10 @@ export function claimedSiteOf(
 ): SiteId | undefined {
   if (certificate === undefined || !isForClients(certificate)) return undefined;
   return parseSiteUri(certificate.subjectAltName, trustDomain);
+}
+
+function isByOne(authorities: readonly X509Certificate[], certificate: X509Certificate): boolean {
+  return authorities.some((ca) => certificate.checkIssued(ca) && certificate.verify(ca.publicKey));
 }
 
 function isForClients(certificate: X509Certificate): boolean {

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Site } from '../../kube/site.ts';
-import { judgeKey, type KeyVerdict } from '../join/site-key.ts';
+import { judgeKey, type KeyPolicy, type KeyVerdict } from '../join/site-key.ts';
 import { maxNodeWrites } from '../limits.ts';
 import type { SiteId } from '../pki/site-identity.ts';
 import { ReconcileQueue } from '../reconcile/reconcile-queue.ts';
@@ -12,6 +12,8 @@ export interface KeyWatchOptions {
   /** A Site as the cluster has it now. */
   read: (site: SiteId, signal: AbortSignal) => Promise<Site | undefined>;
   registry: Pick<SiteRegistry, 'get'>;
+  /** By default the key that joined. */
+  keys?: KeyPolicy;
   log: Logger;
 }
 
@@ -45,9 +47,9 @@ export class KeyWatch {
     const session = this.#options.registry.get(nodeName);
     if (session?.peer === undefined) return;
     const { site, publicKeyHash } = session.peer;
-    const { sites, read } = this.#options;
-    if (judgeKey(sites.get(nodeName), publicKeyHash) === 'known') return;
-    const verdict = judgeKey(await read(site, signal), publicKeyHash);
+    const { sites, read, keys } = this.#options;
+    if (judgeKey(sites.get(nodeName), publicKeyHash, keys) === 'known') return;
+    const verdict = judgeKey(await read(site, signal), publicKeyHash, keys);
     if (verdict === 'known') return;
     this.#options.log.info({ node: nodeName, verdict }, 'connection of the site is ended');
     session.dismiss(`site ${site.tenant}/${site.name} ${reasons[verdict]}`);

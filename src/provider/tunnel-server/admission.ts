@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Site } from '../../kube/site.ts';
-import { judgeKey } from '../join/site-key.ts';
+import { judgeKey, type KeyPolicy } from '../join/site-key.ts';
 import { siteIdentityOf, type PeerRules, type SiteId } from '../pki/site-identity.ts';
 
 /** Sites as a cache has them, and as the cluster has them now. */
@@ -25,28 +25,35 @@ export async function admit(
   rules: PeerRules,
   sites: TunnelSites,
   signal?: AbortSignal,
+  chainFault?: string,
 ): Promise<Admission> {
-  const peer = siteIdentityOf(certificate, rules);
+  const peer = siteIdentityOf(certificate, rules, chainFault);
   if (!peer.ok) {
     const advice = peer.renewable
       ? 'it is renewed by the key with which the site joined'
       : 'join this device again';
     return { ok: false, status: 401, reason: `${peer.reason}: ${advice}` };
   }
-  const cached = judgeSite(sites.cached(peer.site), peer.site, peer.publicKeyHash);
+  const judge = (site: Site | undefined): Admission =>
+    judgeSite(site, peer.site, peer.publicKeyHash, rules.keys);
+  const cached = judge(sites.cached(peer.site));
   if (cached.ok) return cached;
   try {
-    const site = await sites.read(peer.site, signal);
-    return judgeSite(site, peer.site, peer.publicKeyHash);
+    return judge(await sites.read(peer.site, signal));
   } catch {
     const reason = 'the provider cannot reach its cluster at the moment: it is worth another try';
     return { ok: false, status: 503, reason };
   }
 }
 
-function judgeSite(site: Site | undefined, id: SiteId, publicKeyHash: string): Admission {
+function judgeSite(
+  site: Site | undefined,
+  id: SiteId,
+  publicKeyHash: string,
+  keys: KeyPolicy,
+): Admission {
   const name = `site ${id.tenant}/${id.name}`;
-  switch (judgeKey(site, publicKeyHash)) {
+  switch (judgeKey(site, publicKeyHash, keys)) {
     case 'known':
       return { ok: true, site: id, publicKeyHash };
     case 'absent':

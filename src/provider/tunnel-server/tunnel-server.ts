@@ -6,7 +6,8 @@ import { fastify, type FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { systemClock, type Clock } from '../../tunnel/clock.ts';
 import { JoinRefusedError } from '../join/errors.ts';
-import type { CertificateAuthority } from '../pki/authority.ts';
+import type { KeyPolicy } from '../join/site-key.ts';
+import type { CertificateAuthority, KeyPairPem } from '../pki/authority.ts';
 import type { ServingCertificate } from '../pki/serving-certificate.ts';
 import type { TunnelSites } from './admission.ts';
 import { TunnelServerError } from './errors.ts';
@@ -23,8 +24,11 @@ import { addRenewRoute, type Renewer } from './renew-route.ts';
 import { TunnelUpgrades, type OnTunnel } from './tunnel-upgrades.ts';
 
 export interface TunnelServerOptions {
-  authority: CertificateAuthority;
-  certificate: ServingCertificate;
+  /** The CAs that sites' certificates are from. */
+  authority: Pick<CertificateAuthority, 'trusted' | 'trustPem' | 'trustDomain'>;
+  certificate: Pick<ServingCertificate, 'attach'> & { readonly current: KeyPairPem };
+  /** By default the key with which a site joined. */
+  keys?: KeyPolicy;
   joiner: Joiner;
   renewer: Renewer;
   sites: TunnelSites;
@@ -60,6 +64,7 @@ export class TunnelServer {
         authorities: authority.trusted,
         trustDomain: authority.trustDomain,
         nowMs: nowMs(),
+        keys: options.keys ?? 'joined',
       }),
     });
     this.#app.server.on('upgrade', (request, socket, head) => {
@@ -132,7 +137,7 @@ function serverOptions(options: TunnelServerOptions): TlsOptions & Record<string
 }
 
 /** Without tickets no session is resumed, so that every connection proves its certificate anew. */
-function contextOptions(authority: CertificateAuthority): SecureContextOptions {
+function contextOptions(authority: TunnelServerOptions['authority']): SecureContextOptions {
   return {
     ca: authority.trustPem,
     minVersion: 'TLSv1.3',

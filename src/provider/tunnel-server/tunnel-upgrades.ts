@@ -55,7 +55,8 @@ export class TunnelUpgrades {
     }
     const certificate = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
     const signal = AbortSignal.timeout(decisionTimeoutMs);
-    const admission = await admit(certificate, this.#rules(), this.#sites, signal);
+    const rules = this.#rules();
+    const admission = await admit(certificate, rules, this.#sites, signal, chainFault(socket));
     if (!admission.ok) {
       this.#log.info({ from: request.socket.remoteAddress, ...admission }, 'tunnel refused');
       rejectUpgrade(socket, admission.status, admission.reason);
@@ -63,7 +64,9 @@ export class TunnelUpgrades {
     }
     if (socket.destroyed || certificate === undefined) return;
     const header = request.headers[trustHeader];
-    const trustDigest = typeof header === 'string' ? header : undefined;
+    // Whoever has its certificate from elsewhere is given none here.
+    const isOurs = rules.keys === 'joined';
+    const trustDigest = isOurs && typeof header === 'string' ? header : undefined;
     this.#webSockets.handleUpgrade(request, socket, head, (ws) => {
       const { site, publicKeyHash } = admission;
       this.#onTunnel({ site, certificate, publicKeyHash, trustDigest }, ws);
@@ -75,4 +78,12 @@ export class TunnelUpgrades {
     for (const ws of this.#webSockets.clients) ws.terminate();
     this.#webSockets.close();
   }
+}
+
+/** What TLS found wrong with the client's certificates. */
+function chainFault(socket: Duplex): string | undefined {
+  if (!(socket instanceof TLSSocket)) return 'there is no TLS';
+  if (socket.authorized) return undefined;
+  const { authorizationError: error } = socket as { authorizationError: Error | string | null };
+  return error instanceof Error ? error.message : (error ?? 'unknown');
 }

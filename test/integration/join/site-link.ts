@@ -7,6 +7,7 @@ import { joinSite } from '../../../src/edge-runner/join/join-site.ts';
 import { parseProviderAddresses } from '../../../src/edge-runner/join/provider-address.ts';
 import { SiteCredentials } from '../../../src/edge-runner/join/site-credentials.ts';
 import type { PodManager } from '../../../src/edge-runner/pod/pod-manager.ts';
+import type { LinkCredentials } from '../../../src/edge-runner/run/link-credentials.ts';
 import { Link } from '../../../src/edge-runner/run/link.ts';
 import type { NodeEndpoints } from '../../../src/edge-runner/stats/node-endpoints.ts';
 import { StreamServer } from '../../../src/edge-runner/streams/stream-server.ts';
@@ -117,12 +118,22 @@ export async function startDevice(
   dir: string,
   options: { random?: () => number } = {},
 ): Promise<Device> {
+  const identity = await loadIdentity(dir);
+  return keepLinked(t, () => new SiteCredentials({ identity, dir }), options);
+}
+
+/** The same with any credentials, which log with the rest. */
+export function keepLinked(
+  t: Test,
+  credentialsOf: (log: Logger) => LinkCredentials,
+  options: { random?: () => number } = {},
+): Device {
   const lines: Device['lines'] = [];
   const log: Logger = pino(
     { base: null },
     { write: (line: string) => lines.push(JSON.parse(line) as Device['lines'][number]) },
   );
-  const credentials = new SiteCredentials({ identity: await loadIdentity(dir), dir });
+  const credentials = credentialsOf(log);
   // Only streams about the site itself come here.
   const nothing: unknown = undefined;
   const streams = new StreamServer({

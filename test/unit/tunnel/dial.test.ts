@@ -1,9 +1,13 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer as createHttpsServer } from 'node:https';
 import { connect, createServer, type AddressInfo, type Server } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import t, { type Test } from 'tap';
+import { CertificateAuthority, createCa } from '../../../src/provider/pki/authority.ts';
+import { serverExtensions, uriName } from '../../../src/provider/pki/extensions.ts';
+import { Issuer } from '../../../src/provider/pki/issuer.ts';
 import { dialTunnel, type DialOptions } from '../../../src/tunnel/dial.ts';
 import { TunnelError } from '../../../src/tunnel/errors.ts';
 import type { TunnelStream } from '../../../src/tunnel/stream.ts';
@@ -195,4 +199,43 @@ void t.test('an HTTP proxy is used, with a user and password', async (t) => {
   const direct = await dialTunnel(through('', '10.0.0.0/8,127.0.0.0/8'));
   direct.session.close();
   t.equal(seen.length, 2, 'NO_PROXY went around it');
+});
+
+void t.test('an end that is known by its SPIFFE ID needs no name', async (t) => {
+  const trustDomain = 'example.org';
+  const keyPair = createCa({ trustDomain, nowMs: Date.now() });
+  const authority = new CertificateAuthority({ keyPair, trustDomain });
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  const spiffeId = 'spiffe://example.org/provider';
+  const leaf = new Issuer(keyPair).issue({
+    subject: { organization: 'Towline', commonName: 'svid' },
+    ...{ publicKey, nowMs: Date.now(), lifetimeMs: 60_000 },
+    extensions: [
+      ...serverExtensions(['another.example'], {
+        publicKey,
+        issuerPublicKey: authority.certificate.publicKey,
+      }).slice(0, -1),
+      uriName(spiffeId),
+    ],
+  });
+  const serving = {
+    ...certificates,
+    ca: authority.certificatePem,
+    serverCert: leaf.toString(),
+    serverKey: key,
+  };
+  const provider = await startTunnelServer(serving, { onStream: echo });
+  t.teardown(() => provider.stop());
+  const site = { tenant: 'tenant', name: 'site' };
+  const tls = { cert: authority.issueSite(site, publicKey), key, ca: authority.certificatePem };
+  const { session } = await dialTunnel(options([provider.address], { tls: { ...tls, spiffeId } }));
+  t.ok(session.isOpen);
+  session.close();
+  const other = { ...tls, spiffeId: 'spiffe://example.org/other' };
+  const error = await failure(dialTunnel(options([provider.address], { tls: other })));
+  t.equal(error.code, 'TLS_UNTRUSTED');
+  t.match(await failure(dialTunnel(options([provider.address], { tls }))), {
+    code: 'TLS_UNTRUSTED',
+  });
 });

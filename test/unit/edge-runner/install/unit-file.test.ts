@@ -31,6 +31,7 @@ void t.test('a notifying service with a watchdog, which containers outlive', (t)
     Restart: 'always',
     KillMode: 'process',
     MemoryMax: '256M',
+    LimitCORE: '0',
     StateDirectory: 'towline',
     NoNewPrivileges: 'yes',
     ExecStart: '/bin/true run',
