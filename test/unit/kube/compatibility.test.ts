@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 import t from 'tap';
 import { specRows, statusRows } from './compatibility-table.ts';
+import { upstreamSuite } from './compatibility-suite.ts';
 import { everyValue, partlyNotes, statusFields, type Row } from './compatibility-notes.ts';
 
 const page = join(import.meta.dirname, '../../../docs/compatibility.md');
@@ -30,7 +31,8 @@ and all others have no meaning for a node.
 
 ## What a site reports
 
-${table(statusRows())}`;
+${table(statusRows())}
+${upstreamSuite}`;
 }
 
 function table(rows: Row[]): string {
