@@ -54,6 +54,9 @@ export const minRetryDelayMs = 200;
 /** Longest delay between two attempts of the same write, in ms. */
 export const maxRetryDelayMs = 30_000;
 
+/** The same, while nobody answers. */
+export const maxUnreachableDelayMs = 4_000;
+
 /** How long after a change of a pod its tolerations are looked at, while its site is connected, in ms. */
 export const tolerationSweepMs = 30_000;
 

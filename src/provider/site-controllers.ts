@@ -9,6 +9,7 @@ import { serviceLinks } from './desired/service-links.ts';
 import type { KeyPolicy } from './join/site-key.ts';
 import { KubeJoinSites } from './join/kube-join-sites.ts';
 import type { KubeClient } from './kube-client/kube-client.ts';
+import { OwnWrites } from './kube-client/own-writes.ts';
 import type { Runnable } from './lifecycle.ts';
 import { LeaseKeeper } from './node/lease-keeper.ts';
 import { NodeController } from './node/node-controller.ts';
@@ -75,6 +76,7 @@ export class SiteControllers implements Runnable {
     renewWhenNeeded(options, leases);
     const statuses = new PodStatusController({
       ...{ client, pods, registry, isSiteNode, log },
+      writes: new OwnWrites(options.caches.pods),
       hostIP: options.facts.address,
       servesHostIPs: options.servesHostIPs,
       refusalOf: (pod) => admitted.refusalOf(pod),

@@ -14,8 +14,8 @@ interface Entry {
   /** Resolved by the next read that starts after they asked. */
   waiters: (() => void)[];
   forbiddenLogged: boolean;
-  /** How often in a row it wasn't there. */
-  absences: number;
+  /** How often in a row it wasn't there, or wasn't to be read. */
+  misses: number;
 }
 
 export interface SecretSourceOptions {
@@ -26,7 +26,8 @@ export interface SecretSourceOptions {
 
 /**
  * Secrets by name: read when somebody needs them, and again every minute while somebody does, sooner
- * at first when there is none, for a pod may wait for it.
+ * at first when there is none or it may not be read, for a pod may wait for it, and an API server that
+ * has just started forbids everything until it has read who may do what.
  * Never listed or watched, so that the provider's role needs only `get`, and holds none that no
  * connected site uses.
  */
@@ -58,7 +59,7 @@ export class SecretSource implements ObjectSource {
         listeners: new Set(),
         waiters: [],
         forbiddenLogged: false,
-        absences: 0,
+        misses: 0,
       };
       this.#entries.set(key, entry);
     }
@@ -92,8 +93,9 @@ export class SecretSource implements ObjectSource {
     const waiters = entry.waiters.splice(0);
     try {
       const known = await this.#get(key, entry, signal);
-      const changed = !isSame(entry.known, known);
-      entry.known = known;
+      const changed = known !== undefined && !isSame(entry.known, known);
+      entry.misses = known?.kind === 'present' ? 0 : entry.misses + 1;
+      entry.known = known ?? entry.known;
       if (changed) for (const listener of [...entry.listeners]) listener();
       this.#queue.addAfter(key, this.#nextReadMs(entry));
     } finally {
@@ -103,12 +105,12 @@ export class SecretSource implements ObjectSource {
 
   #nextReadMs(entry: Entry): number {
     const refreshMs = this.#options.refreshMs ?? secretRefreshMs;
-    entry.absences = entry.known.kind === 'absent' ? entry.absences + 1 : 0;
-    if (entry.absences === 0) return refreshMs;
-    return Math.min(missingSecretRetryMs * 2 ** (entry.absences - 1), refreshMs);
+    if (entry.misses === 0) return refreshMs;
+    return Math.min(missingSecretRetryMs * 2 ** (entry.misses - 1), refreshMs);
   }
 
-  async #get(key: string, entry: Entry, signal: AbortSignal): Promise<Known> {
+  /** What the API server says of it; `undefined` when it may not be read. */
+  async #get(key: string, entry: Entry, signal: AbortSignal): Promise<Known | undefined> {
     const [namespace = '', name = ''] = key.split('/');
     try {
       const secret = await this.#options.client.get<Secret>(
@@ -124,7 +126,7 @@ export class SecretSource implements ObjectSource {
         this.#options.log.warn({ namespace, name }, 'may not read a Secret that a pod names');
       }
       entry.forbiddenLogged = true;
-      return entry.known;
+      return undefined;
     }
   }
 }

@@ -8,6 +8,7 @@ import {
   informerBackOff,
   maxWatchFailures,
   minWatchMs,
+  unreachableBackOff,
   watchTimeoutSeconds,
 } from './limits.ts';
 import { type ChangeListener, keyOf, ObjectCache } from './object-cache.ts';
@@ -30,6 +31,8 @@ export interface InformerOptions<T> {
 
 export interface InformerTiming {
   backOff: { baseMs: number; capMs: number };
+  /** While nobody answers at all. */
+  unreachableBackOff: { baseMs: number; capMs: number };
   /** Longest silence of a watch that has brought a bookmark. */
   bookmarkSilenceMs: number;
   watchTimeoutSeconds: { min: number; max: number };
@@ -39,6 +42,7 @@ export interface InformerTiming {
 
 const defaultTiming: InformerTiming = {
   backOff: informerBackOff,
+  unreachableBackOff,
   bookmarkSilenceMs,
   watchTimeoutSeconds,
   minWatchMs,
@@ -53,7 +57,9 @@ class MalformedObjectError extends Error {
  * A cache of one kind of objects that follows the API server: a list, then a watch, for as long as
  * it runs. Nothing ends it but its signal: a broken or silent watch is resumed where it was, with
  * back-off; when the server has forgotten that place, the objects are listed again, and listeners
- * are told the difference. An object that is malformed is logged and left out (the version before
+ * are told the difference. So they are when the server was away: its store may have been restored
+ * from a backup meanwhile, and a watch that begins at a version which that store has yet to reach
+ * would say nothing, and no error, until it has. An object that is malformed is logged and left out (the version before
  * it stays), and harms no other.
  */
 export class Informer<T extends KubernetesObject> {
@@ -66,7 +72,12 @@ export class Informer<T extends KubernetesObject> {
   readonly #cache: ObjectCache<T>;
   readonly #syncedResolvers = Promise.withResolvers<undefined>();
   #resourceVersion: string | undefined;
+  #lists = 0;
+  /** The server has taken the watch that was asked for last. */
+  #isOpen = false;
+  /** In a row, of one kind: nobody answers, or somebody does and says no. */
   #failures = 0;
+  #unreachable = false;
   #lastHeardAt = performance.now();
 
   constructor(options: InformerOptions<T>) {
@@ -110,6 +121,11 @@ export class Informer<T extends KubernetesObject> {
     return this.#cache.subscribe(listener);
   }
 
+  /** How often all objects were listed; what was known of versions before the last list says nothing now. */
+  get lists(): number {
+    return this.#lists;
+  }
+
   /** Milliseconds since the last word from the server: an event, a bookmark or a list. */
   get ageMs(): number {
     return performance.now() - this.#lastHeardAt;
@@ -120,9 +136,10 @@ export class Informer<T extends KubernetesObject> {
     const selection = { namespace, labelSelector, fieldSelector, signal };
     const { items, resourceVersion } = await client.list<T>(type, selection);
     this.#heard();
+    this.#lists += 1;
     const keys = new Set<string>();
     for (const item of items) {
-      this.#set(item);
+      this.#set(item, 'list');
       if (isObject(item)) keys.add(keyOf(item));
     }
     this.#cache.keepOnly(keys);
@@ -133,6 +150,7 @@ export class Informer<T extends KubernetesObject> {
   async #watch(resourceVersion: string, signal: AbortSignal): Promise<void> {
     const { client, type, namespace, labelSelector, fieldSelector } = this.#options;
     const startedAt = performance.now();
+    this.#isOpen = false;
     const events = client.watch<T>(type, {
       namespace,
       labelSelector,
@@ -140,6 +158,9 @@ export class Informer<T extends KubernetesObject> {
       resourceVersion,
       timeoutSeconds: randomBetween(this.#timing.watchTimeoutSeconds),
       bookmarkSilenceMs: this.#timing.bookmarkSilenceMs,
+      onOpen: () => {
+        this.#isOpen = true;
+      },
       signal,
     });
     let heard = false;
@@ -159,13 +180,13 @@ export class Informer<T extends KubernetesObject> {
     if (typeof resourceVersion === 'string') this.#resourceVersion = resourceVersion;
   }
 
-  #set(object: T): void {
+  #set(object: T, from: 'list' | 'watch' = 'watch'): void {
     try {
       if (!isObject(object)) throw new MalformedObjectError('it has no metadata.name');
       if (this.#options.type.namespaced && typeof object.metadata.namespace !== 'string') {
         throw new MalformedObjectError('it has no metadata.namespace');
       }
-      this.#cache.set(this.#options.transform?.(object) ?? object);
+      this.#cache.set(this.#options.transform?.(object) ?? object, from);
     } catch (error) {
       this.#reject(
         object,
@@ -186,14 +207,24 @@ export class Informer<T extends KubernetesObject> {
 
   /** Waits before the next try, and forgets the place in the watch when it is of no use any more. */
   async #recover(error: unknown, signal: AbortSignal): Promise<void> {
-    this.#failures += 1;
+    const unreachable = isKubeApiError(error, 'UNREACHABLE');
+    // A server that answers again is not one that has refused as often as nobody was there.
+    this.#failures = unreachable === this.#unreachable ? this.#failures + 1 : 1;
+    this.#unreachable = unreachable;
     const expired = isKubeApiError(error, 'GONE');
-    const useless = this.#failures >= maxWatchFailures && !isKubeApiError(error, 'UNREACHABLE');
-    if (expired || useless) this.#resourceVersion = undefined;
-    const waitMs = Math.round(fullJitterMs(this.#failures, this.#timing.backOff));
+    if (expired || this.#isPlaceDoubtful(error)) this.#resourceVersion = undefined;
+    const { backOff, unreachableBackOff } = this.#timing;
+    const bounds = unreachable ? unreachableBackOff : backOff;
+    const waitMs = Math.round(fullJitterMs(this.#failures, bounds));
     const level = expired || error === undefined ? 'info' : 'warn';
     this.#log[level]({ err: error, waitMs, failures: this.#failures }, 'watch interrupted');
     await pause(waitMs, signal);
+  }
+
+  /** A server that is merely busy gets no list on top. */
+  #isPlaceDoubtful(error: unknown): boolean {
+    if (this.#failures >= maxWatchFailures) return true;
+    return error !== undefined && !this.#isOpen && !isKubeApiError(error, 'TOO_MANY_REQUESTS');
   }
 
   #heard(): void {

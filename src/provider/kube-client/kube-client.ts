@@ -126,6 +126,7 @@ export class KubeClient {
       idempotent: true,
       signal: options.signal,
     });
+    options.onOpen?.();
     yield* watchEvents<T>(`watch ${path}`, body, options);
   }
 

@@ -36,8 +36,11 @@ export const maxRetryAfterMs = 30_000;
 /** Bounds of the full-jitter back-off between tries of a request. */
 export const retryBackOff = { baseMs: 200, capMs: 5_000 } as const;
 
-/** Bounds of the full-jitter back-off of an informer. */
+/** Bounds of the full-jitter back-off of an informer whose server answers and says no. */
 export const informerBackOff = { baseMs: 500, capMs: 30_000 } as const;
+
+/** Bounds of the full-jitter back-off of whoever finds no server: one that is back is to be found soon. */
+export const unreachableBackOff = { baseMs: 500, capMs: 4_000 } as const;
 
 /** Shortest and longest time after which the server is asked to end a watch, as client-go does. */
 export const watchTimeoutSeconds = { min: 300, max: 600 } as const;

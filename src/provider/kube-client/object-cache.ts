@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { KubernetesObject } from '../../kube/api.ts';
 
@@ -33,17 +34,18 @@ export class ObjectCache<T extends KubernetesObject> {
   }
 
   /**
-   * Takes an object in. The same resource version again is no change; another uid under the same
-   * name is the deletion of the old object, then the new one.
+   * Takes an object in. The same resource version again is no change (in a list only when all else is
+   * the same, too: a store that was restored from a backup gives versions a second time); another uid
+   * under the same name is the deletion of the old object, then the new one.
    */
-  set(object: T): void {
+  set(object: T, from: 'list' | 'watch'): void {
     const key = keyOf(object);
     const previous = this.#objects.get(key);
     if (previous !== undefined && previous.metadata.uid !== object.metadata.uid) {
       this.#objects.delete(key);
       this.#tell({ type: 'delete', object: previous });
     } else if (previous !== undefined && sameVersion(previous, object)) {
-      return;
+      if (from === 'watch' || isDeepStrictEqual(previous, object)) return;
     }
     const replaced = this.#objects.get(key);
     this.#objects.set(key, object);

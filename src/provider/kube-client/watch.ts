@@ -14,6 +14,8 @@ export interface WatchOptions {
   timeoutSeconds: number;
   /** Longest silence once a bookmark has come; see `bookmarkSilenceMs`. */
   bookmarkSilenceMs?: number | undefined;
+  /** Called when the server has taken the watch. */
+  onOpen?: (() => void) | undefined;
   signal?: AbortSignal | undefined;
 }
 

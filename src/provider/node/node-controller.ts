@@ -5,6 +5,7 @@ import type { NodeReport } from '../../protocol/report.ts';
 import type { Informer } from '../kube-client/informer.ts';
 import { isKubeApiError } from '../kube-client/kube-api-error.ts';
 import type { KubeClient } from '../kube-client/kube-client.ts';
+import { OwnWrites } from '../kube-client/own-writes.ts';
 import { resources } from '../kube-client/resource-type.ts';
 import { maxNodeWrites, nameTakenRetryMs, nodeStatusIntervalMs } from '../limits.ts';
 import { omit } from '../omit.ts';
@@ -29,7 +30,7 @@ export interface KubeletPorts {
 
 export interface NodeControllerOptions {
   client: Pick<KubeClient, 'get' | 'create' | 'patch' | 'delete'>;
-  nodes: Pick<Informer<Node>, 'get' | 'list' | 'subscribe'>;
+  nodes: Pick<Informer<Node>, 'get' | 'list' | 'lists' | 'subscribe'>;
   sites: SiteDirectory;
   registry: Pick<SiteRegistry, 'linkState' | 'lastSeenMs' | 'forget' | 'subscribe'>;
   ports: KubeletPorts;
@@ -49,8 +50,7 @@ export class NodeController {
   readonly #options: NodeControllerOptions;
   readonly #queue: ReconcileQueue;
   readonly #reports = new Map<string, NodeReport>();
-  /** Newest versions from our own writes, until the informer has caught up. */
-  readonly #written = new Map<string, Node>();
+  readonly #writes: OwnWrites<Node>;
   readonly #waiters = new Map<string, Set<(exists: boolean) => void>>();
 
   constructor(options: NodeControllerOptions) {
@@ -61,9 +61,9 @@ export class NodeController {
       concurrency: maxNodeWrites,
       log: options.log,
     });
+    this.#writes = new OwnWrites(options.nodes);
     options.nodes.subscribe((change) => {
       const { name } = change.object.metadata;
-      this.#written.delete(name);
       if (change.type === 'set') this.#announce(name);
       this.#queue.add(name);
     });
@@ -94,8 +94,7 @@ export class NodeController {
   /** The Node of a site, if there is one. A machine that has the name isn't it. */
   nodeOf(nodeName: string): Node | undefined {
     const id = this.#options.sites.idOf(nodeName);
-    const seen = this.#options.nodes.get(undefined, nodeName);
-    const node = newest(seen, this.#written.get(nodeName));
+    const node = this.#writes.newest(undefined, nodeName);
     return node !== undefined && id !== undefined && standsFor(node, id) ? node : undefined;
   }
 
@@ -153,7 +152,7 @@ export class NodeController {
     } catch (error) {
       if (!isKubeApiError(error, 'NOT_FOUND', 'CONFLICT')) throw error;
     }
-    this.#written.delete(nodeName);
+    this.#writes.forget(undefined, nodeName);
   }
 
   async #create(site: Site, nodeName: string, signal: AbortSignal): Promise<void> {
@@ -176,7 +175,7 @@ export class NodeController {
   async #register(node: Node, signal: AbortSignal): Promise<void> {
     const { name } = node.metadata;
     const created = await this.#options.client.create<Node>(resources.nodes, node, { signal });
-    this.#written.set(name, created);
+    this.#writes.note(created);
     this.#options.log.info({ node: name }, 'node created');
     this.#announce(name);
   }
@@ -261,7 +260,7 @@ export class NodeController {
       patch,
       { patchType, signal, ...(patchType === 'merge' ? {} : { subresource: 'status' }) },
     );
-    this.#written.set(nodeName, node);
+    this.#writes.note(node);
     return node;
   }
 
@@ -284,16 +283,4 @@ export class NodeController {
 function lastSeenOf(site: Site): number | undefined {
   const ms = Date.parse(site.status?.lastSeen ?? '');
   return Number.isNaN(ms) ? undefined : ms;
-}
-
-/**
- * Of two versions of one Node the newer: the answer to a write can come after the informer has seen
- * what others wrote since. Resource versions are compared as numbers, as for pods.
- */
-function newest(seen: Node | undefined, written: Node | undefined): Node | undefined {
-  if (seen === undefined || written === undefined) return written ?? seen;
-  if (written.metadata.uid !== seen.metadata.uid) return seen;
-  return Number(written.metadata.resourceVersion) > Number(seen.metadata.resourceVersion)
-    ? written
-    : seen;
 }

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
-import { retryDelayMs } from './retry-delay.ts';
+import { isKubeApiError } from '../kube-client/kube-api-error.ts';
+import { type Failures, oneMore, retryDelayMs } from './retry-delay.ts';
 
 export interface ReconcileQueueOptions {
   /** What is reconciled, for the log. */
@@ -20,7 +21,7 @@ export class ReconcileQueue {
   readonly #waiting = new Set<string>();
   readonly #running = new Set<string>();
   readonly #work = new Set<Promise<void>>();
-  readonly #failures = new Map<string, number>();
+  readonly #failures = new Map<string, Failures>();
   readonly #timers = new Map<string, NodeJS.Timeout>();
   readonly #settled = new Map<string, (() => void)[]>();
   #signal: AbortSignal | undefined;
@@ -103,15 +104,12 @@ export class ReconcileQueue {
   }
 
   #retry(key: string, error: unknown): void {
-    const failures = this.#failures.get(key) ?? 0;
-    this.#failures.set(key, failures + 1);
-    const delayMs = retryDelayMs(
-      failures,
-      askedDelayMs(error),
-      (this.#options.random ?? Math.random)(),
-    );
+    const failures = oneMore(this.#failures.get(key), isKubeApiError(error, 'UNREACHABLE'));
+    this.#failures.set(key, failures);
+    const random = (this.#options.random ?? Math.random)();
+    const delayMs = retryDelayMs(failures, askedDelayMs(error), random);
     this.#options.log.warn(
-      { queue: this.#options.name, key, failures: failures + 1, delayMs, err: error },
+      { queue: this.#options.name, key, failures: failures.count, delayMs, err: error },
       'reconciliation failed, trying again',
     );
     this.addAfter(key, delayMs);

@@ -4,6 +4,7 @@ import { objectVersion } from '../../protocol/digest.ts';
 import type { PodReport } from '../../protocol/report.ts';
 import { isKubeApiError } from '../kube-client/kube-api-error.ts';
 import type { KubeClient } from '../kube-client/kube-client.ts';
+import type { OwnWrites } from '../kube-client/own-writes.ts';
 import { resources } from '../kube-client/resource-type.ts';
 import { maxPodWrites, statusWrites } from '../limits.ts';
 import { type PodIndex, podKeyOf } from '../pod/pod-index.ts';
@@ -16,6 +17,8 @@ import { WriteRate } from './write-rate.ts';
 export interface PodStatusControllerOptions {
   client: Pick<KubeClient, 'patch' | 'delete'>;
   pods: PodIndex;
+  /** Over the informer that keeps `pods`. */
+  writes: OwnWrites<Pod>;
   registry: Pick<SiteRegistry, 'linkState' | 'subscribe'>;
   /** Whether a node is a site's, and not a machine that has the name. */
   isSiteNode: (nodeName: string) => boolean;
@@ -51,8 +54,6 @@ export class PodStatusController {
   readonly #rate = new WriteRate(statusWrites);
   /** By `namespace/name`. */
   readonly #reports = new Map<string, Reported>();
-  /** Our own last writes, until the informer has caught up with them. */
-  readonly #written = new Map<string, Pod>();
   /**
    * Digest of a wanted status and what came of it, by uid: an old API server drops fields that it
    * doesn't know, and would be sent them for ever.
@@ -112,7 +113,8 @@ export class PodStatusController {
 
   async #reconcile(key: string, signal: AbortSignal): Promise<void> {
     const [namespace = '', name = ''] = key.split('/');
-    const pod = newest(this.#options.pods.get(namespace, name), this.#written.get(key));
+    const { pods, writes } = this.#options;
+    const pod = pods.get(namespace, name) && writes.newest(namespace, name);
     const nodeName = pod?.spec.nodeName;
     if (pod === undefined || nodeName === undefined || !this.#options.isSiteNode(nodeName)) return;
     const report = this.#reports.get(key);
@@ -128,7 +130,7 @@ export class PodStatusController {
     });
     if (desired !== undefined) {
       if (refusal !== undefined) this.#options.onForbidden(pod, refusal);
-      await this.#write(key, pod, desired, signal);
+      await this.#write(pod, desired, signal);
     }
     const isDone = reported?.gone === true || refusal !== undefined;
     if (isDone && pod.metadata.deletionTimestamp !== undefined) {
@@ -136,7 +138,7 @@ export class PodStatusController {
     }
   }
 
-  async #write(key: string, pod: Pod, desired: PodStatus, signal: AbortSignal): Promise<void> {
+  async #write(pod: Pod, desired: PodStatus, signal: AbortSignal): Promise<void> {
     const patch = planStatusPatch(pod, desired);
     const { uid = '', namespace, name } = pod.metadata;
     if (patch === undefined || this.#outcomes.get(uid) === outcomeOf(pod, desired)) return;
@@ -148,7 +150,10 @@ export class PodStatusController {
         patch,
         { patchType: 'strategic-merge', subresource: 'status', signal },
       );
-      this.#written.set(key, written);
+      // What is gone meanwhile would be kept for ever.
+      if (this.#options.pods.get(namespace ?? '', name) !== undefined) {
+        this.#options.writes.note(written);
+      }
       if (planStatusPatch(written, desired) !== undefined) {
         this.#outcomes.set(uid, outcomeOf(written, desired));
       }
@@ -175,7 +180,6 @@ export class PodStatusController {
 
   #forget(key: string, pod: Pod): void {
     this.#reports.delete(key);
-    this.#written.delete(key);
     this.#outcomes.delete(pod.metadata.uid ?? '');
   }
 }
@@ -187,16 +191,4 @@ function statusOf(report: Reported | undefined): PodStatus | undefined {
 
 function outcomeOf(pod: Pod, desired: PodStatus): string {
   return objectVersion([desired, pod.status]);
-}
-
-/**
- * Of two versions of one pod the newer. Resource versions are compared as numbers, as the API
- * promises from 1.35 on and has always been true of etcd; a mistake costs one needless patch.
- */
-function newest(seen: Pod | undefined, written: Pod | undefined): Pod | undefined {
-  if (seen === undefined || written === undefined) return seen;
-  if (written.metadata.uid !== seen.metadata.uid) return seen;
-  return Number(written.metadata.resourceVersion) > Number(seen.metadata.resourceVersion)
-    ? written
-    : seen;
 }

@@ -11,6 +11,8 @@ import type { DesiredObject } from '../../../../src/protocol/sync.ts';
 export class CacheFake<T extends { metadata: { namespace?: string; name: string } }> {
   readonly #objects = new Map<string, T>();
   readonly #listeners = new Set<(change: Change<T>) => void>();
+  /** How often all was listed. */
+  lists = 1;
 
   get(namespace: string | undefined, name: string): T | undefined {
     return this.#objects.get(`${namespace ?? ''}/${name}`);

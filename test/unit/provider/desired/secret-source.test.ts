@@ -62,20 +62,26 @@ void t.test('one that is missing is absent', async (t) => {
   await stop();
 });
 
-void t.test('one that is missing is looked for soon, for a pod may wait', async (t) => {
-  const { source, answer, stop } = scene();
-  const found = Promise.withResolvers<undefined>();
-  const hold = source.hold('n', 's', () => {
-    if (hold.known.kind === 'present') found.resolve(undefined);
+for (const [code, known] of [
+  ['NOT_FOUND', 'absent'],
+  ['FORBIDDEN', 'unknown'],
+] as const) {
+  void t.test(`${code} is asked again soon, for a pod may wait`, async (t) => {
+    const { source, answer, stop } = scene();
+    const found = Promise.withResolvers<undefined>();
+    const hold = source.hold('n', 's', () => {
+      if (hold.known.kind === 'present') found.resolve(undefined);
+    });
+    answer(code);
+    await hold.refresh();
+    t.equal(hold.known.kind, known);
+    answer('value');
+    const startedAtMs = performance.now();
+    await found.promise;
+    t.ok(performance.now() - startedAtMs < 10_000, 'long before it would be read again anyway');
+    await stop();
   });
-  await hold.refresh();
-  t.equal(hold.known.kind, 'absent');
-  answer('value');
-  const startedAtMs = performance.now();
-  await found.promise;
-  t.ok(performance.now() - startedAtMs < 10_000, 'long before it would be read again anyway');
-  await stop();
-});
+}
 
 void t.test('a failure holds nobody up, and takes nothing away', async (t) => {
   const { source, answer, stop } = scene();

@@ -9,6 +9,7 @@ import { ApiServerFake, sendJson, sendStatus, type Teardown } from './api-server
 
 const timing = {
   backOff: { baseMs: 5, capMs: 20 },
+  unreachableBackOff: { baseMs: 5, capMs: 20 },
   bookmarkSilenceMs: 200,
   watchTimeoutSeconds: { min: 300, max: 300 },
   minWatchMs: 0,
@@ -56,16 +57,17 @@ class Scene {
 
   static async start(
     test: Teardown,
-    setUp: (scene: { items: unknown[] }) => void = () => undefined,
+    setUp: (scene: { items: unknown[]; listVersion?: string }) => void = () => undefined,
     options: Partial<InformerOptions<KubernetesObject>> = {},
   ): Promise<Scene> {
-    const script: { items: unknown[] } = { items: [] };
+    const script: { items: unknown[]; listVersion?: string } = { items: [] };
     setUp(script);
     const server = await ApiServerFake.start((request, response) => {
       scene.serve(request.url, response);
     });
     const scene = new Scene(server, options);
     scene.items = script.items;
+    scene.listVersion = script.listVersion ?? scene.listVersion;
     test.teardown(async () => {
       await scene.stop();
       await server.stop();
@@ -138,6 +140,39 @@ void t.test('a broken watch is resumed at the last resource version, without a l
   scene.breakConnections();
   await scene.until(() => scene.watches.length === 2);
   t.equal(scene.watches[1]?.resourceVersion, '15');
+  t.equal(scene.lists, 1);
+});
+
+void t.test('after a server that was away, listeners hear the difference', async (t) => {
+  const scene = await Scene.start(t, (s) => {
+    s.items = [config('same', '2'), config('back', '300'), config('later', '299')];
+    s.listVersion = '300';
+  });
+  scene.onWatch = (response, count): void => {
+    if (count === 2) sendStatus(response, 503, 'ServiceUnavailable');
+    else response.writeHead(200).flushHeaders();
+  };
+  await scene.until(() => scene.watches.length === 1);
+  t.equal(scene.informer.lists, 1);
+  // Restored from a backup: versions begin again where they were then, and mean something else.
+  scene.items = [config('same', '2'), { ...config('back', '300'), data: { a: 'other' } }];
+  scene.listVersion = '300';
+  scene.breakConnections();
+  await scene.until(() => scene.watches.length === 3);
+  t.same(scene.changes.slice(3), ['set back 300', 'delete later 299']);
+  t.equal(scene.watches[2]?.resourceVersion, '300');
+  t.equal(scene.informer.lists, 2);
+});
+
+void t.test('a server that is busy gets no list on top', async (t) => {
+  const scene = await Scene.start(t);
+  scene.onWatch = (response, count): void => {
+    if (count === 2) sendStatus(response, 429, 'TooManyRequests');
+    else response.writeHead(200).flushHeaders();
+  };
+  await scene.until(() => scene.watches.length === 1);
+  scene.breakConnections();
+  await scene.until(() => scene.watches.length === 3);
   t.equal(scene.lists, 1);
 });
 

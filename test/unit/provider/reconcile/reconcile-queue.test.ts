@@ -1,7 +1,11 @@
 import pino from 'pino';
 import t from 'tap';
 import { ReconcileQueue } from '../../../../src/provider/reconcile/reconcile-queue.ts';
-import { retryDelayMs } from '../../../../src/provider/reconcile/retry-delay.ts';
+import {
+  type Failures,
+  oneMore,
+  retryDelayMs,
+} from '../../../../src/provider/reconcile/retry-delay.ts';
 
 const log = pino({ level: 'silent' });
 
@@ -139,9 +143,21 @@ void t.test('nothing starts after the end, and the end waits for what runs', asy
 });
 
 void t.test('back-off doubles to its limit and honours what the server asks', (t) => {
-  t.equal(retryDelayMs(0, 0, 0), 100);
-  t.ok(retryDelayMs(3, 0, 0.99) > retryDelayMs(0, 0, 0.99));
-  t.ok(retryDelayMs(60, 0, 0.99) <= 30_100);
-  t.equal(retryDelayMs(0, 5000, 0), 5000);
+  const refused = (count: number): Failures => ({ count, unreachable: false });
+  t.equal(retryDelayMs(refused(1), 0, 0), 100);
+  t.ok(retryDelayMs(refused(4), 0, 0.99) > retryDelayMs(refused(1), 0, 0.99));
+  t.ok(retryDelayMs(refused(60), 0, 0.99) > 20_000);
+  t.ok(retryDelayMs(refused(60), 0, 0.99) <= 30_100);
+  t.equal(retryDelayMs(refused(1), 5000, 0), 5000);
+  t.end();
+});
+
+void t.test('a server that was away for long is found soon, and refusals count anew', (t) => {
+  let failures: Failures | undefined;
+  for (let n = 0; n < 60; n += 1) failures = oneMore(failures, true);
+  t.same(failures, { count: 60, unreachable: true });
+  t.ok(failures && retryDelayMs(failures, 0, 0.999) <= 4_100);
+  t.same(oneMore(failures, false), { count: 1, unreachable: false });
+  t.same(oneMore({ count: 1, unreachable: false }, false), { count: 2, unreachable: false });
   t.end();
 });

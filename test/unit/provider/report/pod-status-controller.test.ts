@@ -4,6 +4,7 @@ import type { Pod, PodStatus } from '../../../../src/kube/api.ts';
 import type { PodReport } from '../../../../src/protocol/report.ts';
 import { KubeApiError } from '../../../../src/provider/kube-client/kube-api-error.ts';
 import type { KubeClient } from '../../../../src/provider/kube-client/kube-client.ts';
+import { OwnWrites } from '../../../../src/provider/kube-client/own-writes.ts';
 import { PodIndex } from '../../../../src/provider/pod/pod-index.ts';
 import { PodStatusController } from '../../../../src/provider/report/pod-status-controller.ts';
 import type { LinkState } from '../../../../src/provider/site/site-registry.ts';
@@ -44,6 +45,7 @@ class Scene {
         delete: this.#delete.bind(this),
       },
       pods: new PodIndex(this.cache),
+      writes: new OwnWrites(this.cache),
       registry: {
         linkState: () => this.link,
         subscribe: (listener) => {
@@ -210,6 +212,18 @@ void t.test('a write that fails is tried again before the report is done', async
   await scene.stop();
 });
 
+void t.test('a status that a restored store doesn’t have is written again', async (t) => {
+  const scene = new Scene();
+  scene.cache.set(podOf('a'));
+  await scene.report('a');
+  const { metadata } = scene.cache.get('n', 'a') ?? podOf('a');
+  scene.cache.lists += 1;
+  scene.cache.set({ ...podOf('a'), metadata: { ...metadata, resourceVersion: '0' } });
+  await rounds();
+  t.equal(scene.statusOf('a')?.phase, 'Running');
+  await scene.stop();
+});
+
 void t.test('a lost site’s pods are made unready, and ready when it is back', async (t) => {
   const scene = new Scene();
   scene.cache.set(podOf('a'));
@@ -290,6 +304,7 @@ void t.test('what was forbidden before the start is written then', async (t) => 
       delete: () => Promise.resolve(),
     },
     pods: new PodIndex(cache),
+    writes: new OwnWrites(cache),
     registry: { linkState: () => 'away', subscribe: () => () => undefined },
     isSiteNode: () => true,
     hostIP: '10.0.0.1',
