@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { EtcdMember } from './etcd-snapshot.ts';
 
 /** The files and addresses that the flags of the components name. */
 export interface ControlPlaneLayout {
@@ -32,18 +33,27 @@ export const pkiFiles = {
 
 const issuer = 'https://kubernetes.default.svc';
 
-/** The flags of etcd: its data in the folder, plain HTTP on loopback. */
+/** The one member of etcd: its data in the folder, plain HTTP on loopback. */
+export function etcdMember({ dir, host, ports }: ControlPlaneLayout): EtcdMember {
+  return {
+    name: 'lab',
+    dataDir: join(dir, 'etcd'),
+    clientUrl: `http://${host}:${ports.etcd}`,
+    peerUrl: `http://${host}:${ports.etcdPeer}`,
+  };
+}
+
+/** The flags of etcd. */
 export function etcdFlags(layout: ControlPlaneLayout, canSkipFsync: boolean): string[] {
-  const client = `http://${layout.host}:${layout.ports.etcd}`;
-  const peer = `http://${layout.host}:${layout.ports.etcdPeer}`;
+  const { name, dataDir, clientUrl, peerUrl } = etcdMember(layout);
   return [
-    '--name=lab',
-    `--data-dir=${join(layout.dir, 'etcd')}`,
-    `--listen-client-urls=${client}`,
-    `--advertise-client-urls=${client}`,
-    `--listen-peer-urls=${peer}`,
-    `--initial-advertise-peer-urls=${peer}`,
-    `--initial-cluster=lab=${peer}`,
+    `--name=${name}`,
+    `--data-dir=${dataDir}`,
+    `--listen-client-urls=${clientUrl}`,
+    `--advertise-client-urls=${clientUrl}`,
+    `--listen-peer-urls=${peerUrl}`,
+    `--initial-advertise-peer-urls=${peerUrl}`,
+    `--initial-cluster=${name}=${peerUrl}`,
     // The only member need not wait long before it elects itself.
     '--heartbeat-interval=20',
     '--election-timeout=100',

@@ -6,11 +6,13 @@ import {
   apiserverFlags,
   controllerManagerFlags,
   etcdFlags,
+  etcdMember,
   schedulerFlags,
   type ControlPlaneLayout,
 } from './control-plane-flags.ts';
 import { writePki, type ControlPlanePki } from './control-plane-pki.ts';
 import type { ControlPlaneBinaries } from './control-planes.ts';
+import { restoreSnapshot, saveSnapshot } from './etcd-snapshot.ts';
 import { findFreePorts } from './free-ports.ts';
 import { httpsStatus } from './https-status.ts';
 import { writeKubeconfig } from './kubeconfig.ts';
@@ -64,6 +66,13 @@ export interface ControlPlane {
   restart(component: ControlPlaneComponent): Promise<void>;
   /** SIGKILL, and nothing starts it again but {@link restart}. */
   kill(component: ControlPlaneComponent): Promise<void>;
+  /** Saves a snapshot of etcd, and gives its path. */
+  backUp(): Promise<string>;
+  /**
+   * Stops everything, puts etcd back to what a snapshot holds, and starts everything again, as
+   * Kubernetes' documentation says. Resource versions go on from where they were then.
+   */
+  restore(snapshot: string): Promise<void>;
   /** The process of a component that was started last. */
   process(component: ControlPlaneComponent): BackgroundProcess;
   /** Stops everything, what started last first. May be called again. */
@@ -118,6 +127,7 @@ class RunningControlPlane implements ControlPlane {
   readonly #layout: ControlPlaneLayout;
   readonly #pki: ControlPlanePki;
   readonly #processes = new Map<ControlPlaneComponent, BackgroundProcess>();
+  #backups = 0;
 
   constructor(options: ControlPlaneOptions, layout: ControlPlaneLayout, pki: ControlPlanePki) {
     this.#options = options;
@@ -136,9 +146,7 @@ class RunningControlPlane implements ControlPlane {
     await this.#writeKubeconfig(this.adminKubeconfig, 'admin', this.#pki.admin);
     await this.kubeconfigFor('system:kube-controller-manager');
     await this.kubeconfigFor('system:kube-scheduler');
-    await this.#run('etcd');
-    await this.#run('kube-apiserver');
-    await Promise.all([this.#run('kube-controller-manager'), this.#run('kube-scheduler')]);
+    await this.#runAll();
     await waitFor(
       async () => (await this.#ask('/api/v1/namespaces/default/serviceaccounts/default')) === 200,
       {
@@ -171,6 +179,19 @@ class RunningControlPlane implements ControlPlane {
     await this.process(component).kill();
   }
 
+  async backUp(): Promise<string> {
+    this.#backups += 1;
+    const file = join(this.dir, `etcd-${this.#backups}.snapshot`);
+    await saveSnapshot(etcdMember(this.#layout), file);
+    return file;
+  }
+
+  async restore(snapshot: string): Promise<void> {
+    await this.stop();
+    await restoreSnapshot(etcdMember(this.#layout), snapshot);
+    await this.#runAll();
+  }
+
   process(component: ControlPlaneComponent): BackgroundProcess {
     const found = this.#processes.get(component);
     if (found === undefined) {
@@ -188,6 +209,12 @@ class RunningControlPlane implements ControlPlane {
       // The apiserver drains its watches for a minute when it is asked politely.
       await process?.stop(process.name === 'etcd' ? 2_000 : 0);
     }
+  }
+
+  async #runAll(): Promise<void> {
+    await this.#run('etcd');
+    await this.#run('kube-apiserver');
+    await Promise.all([this.#run('kube-controller-manager'), this.#run('kube-scheduler')]);
   }
 
   async #run(component: ControlPlaneComponent): Promise<void> {

@@ -1,5 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir } from 'node:fs/promises';
 import type { Test } from 'tap';
 import { busyboxImage } from '../../hack/lab/images.ts';
 import { waitFor } from '../../hack/lab/wait.ts';
@@ -12,46 +11,19 @@ import {
   shellPod,
   type Cluster,
 } from './cluster.ts';
+import { evicted } from './conflicts/evicted.ts';
+import { restoredStore } from './conflicts/restored-store.ts';
+import {
+  containerId,
+  script,
+  storyDir,
+  storyMount,
+  storyPod,
+  storyVolume,
+  told,
+} from './conflicts/story.ts';
 
 const otherImage = 'docker.io/library/busybox:other';
-
-/** A pod that writes its starts and its end into the device's `story` folder, by its name. */
-function storyPod(cluster: Cluster, name: string, word = 'first'): object {
-  return shellPod(
-    cluster,
-    name,
-    script(word),
-    { ...storyVolume(cluster), terminationGracePeriodSeconds: 10 },
-    storyMount,
-  );
-}
-
-const storyMount = {
-  volumeMounts: [{ name: 'story', mountPath: '/story' }],
-  env: [{ name: 'NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }],
-};
-
-function script(word: string): string {
-  const write = (what: string): string => `echo ${word} ${what} >> /story/$NAME`;
-  return `${write('starts')}; trap 'sleep 1; ${write('ends')}; exit 0' TERM; sleep 100000 & wait`;
-}
-
-function storyDir({ site }: Cluster): string {
-  return join(site.device.dir, 'story');
-}
-
-function storyVolume(cluster: Cluster): object {
-  return { volumes: [{ name: 'story', hostPath: { path: storyDir(cluster) } }] };
-}
-
-async function told(cluster: Cluster, name: string): Promise<string[]> {
-  const text = await readFile(join(storyDir(cluster), name), 'utf8').catch(() => '');
-  return text.split('\n').filter((line) => line !== '');
-}
-
-function containerId(pod: Pod | undefined): string | undefined {
-  return pod?.status?.containerStatuses?.[0]?.containerID;
-}
 
 async function untilNodeIs(cluster: Cluster, status: 'True' | 'Unknown'): Promise<void> {
   await waitFor(
@@ -181,38 +153,9 @@ async function nodeDeleted(t: Test, cluster: Cluster): Promise<void> {
   t.equal(containerId(after), containerId(before), 'its pods run on');
 }
 
-/** Kubernetes evicts nothing while no node at all is ready, so there is a second site. */
-async function evicted(t: Test, cluster: Cluster): Promise<void> {
-  const { site, towline, namespace } = cluster;
-  await towline.addSite({ name: 'paris', tenant: namespace });
-  const spec = { disconnection: { policy: 'Evict', evictAfter: '5s' } };
-  await cluster.kubectl('patch', 'site', site.name, '--type=merge', '-p', JSON.stringify({ spec }));
-  const { metadata } = await cluster.untilPod('uses', 'evictable', (pod) =>
-    (pod.spec.tolerations ?? []).some(
-      ({ key, tolerationSeconds }) =>
-        key === 'node.kubernetes.io/unreachable' && tolerationSeconds === 5,
-    ),
-  );
-  const id = containerId(await cluster.pod('uses'))?.split('//')[1] ?? '';
-  await site.device.uplinkDown();
-  const evictedPod = await cluster.untilPod(
-    'uses',
-    'evicted',
-    (pod) => pod.metadata.deletionTimestamp !== undefined,
-    disconnectGraceMs + 90_000,
-  );
-  t.equal(evictedPod.metadata.uid, metadata.uid, 'it waits for its site');
-  t.ok((await site.device.ctr('tasks', 'ls')).includes(id), 'where it runs on');
-  await site.device.uplinkUp();
-  await waitFor(async () => (await cluster.pod('uses')) === undefined, {
-    what: 'the evicted pod to be gone',
-    timeoutMs: 60_000,
-  });
-  t.notOk((await site.device.ctr('tasks', 'ls')).includes(id), 'the site has ended it');
-}
-
 await onEveryControlPlane(async (t, cluster) => {
   await t.test('pods change while their site is away', (t) => whileAway(t, cluster));
   await t.test('the Node is deleted while its site is there', (t) => nodeDeleted(t, cluster));
+  await t.test('etcd is restored from an older backup', (t) => restoredStore(t, cluster));
   await t.test('a site whose pods shall be evicted', (t) => evicted(t, cluster));
 });
