@@ -100,8 +100,11 @@ export const reportFromRunner = v.variant('type', [
 export type ReportFromRunner = v.InferOutput<typeof reportFromRunner>;
 
 export const reportFromProvider = v.variant('type', [
-  /** First on the stream: whether the provider already knows the site's last reports. */
-  v.object({ type: v.literal('begin'), full: v.boolean() }),
+  /**
+   * First on the stream. `full`: the provider doesn't know the site's last reports; `node`: the
+   * `objectVersion` of the last one about the device, when it does.
+   */
+  v.object({ type: v.literal('begin'), full: v.boolean(), node: v.optional(v.string()) }),
   v.object({ type: v.literal('ack'), id: v.number() }),
   v.object({
     type: v.literal('token'),

@@ -1,3 +1,4 @@
+import { objectVersion } from '../../protocol/digest.ts';
 import { maxMessageBytes } from '../../protocol/limits.ts';
 import { parseMessage } from '../../protocol/parse.ts';
 import {
@@ -105,7 +106,7 @@ export class ReportExchange {
   #take(message: ReportFromProvider): void {
     switch (message.type) {
       case 'begin':
-        this.#begin(message.full);
+        this.#begin(message);
         break;
       case 'ack':
         this.#acknowledge(message.id);
@@ -119,10 +120,10 @@ export class ReportExchange {
     }
   }
 
-  #begin(full: boolean): void {
+  #begin({ full, node }: Extract<ReportFromProvider, { type: 'begin' }>): void {
     this.#begun = true;
     if (full) this.#options.outbox.resendAll();
-    this.sendNode();
+    if (node !== objectVersion(this.#options.nodeReport())) this.sendNode();
     this.sendReports();
     this.#options.onBegin();
   }

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { objectVersion } from '../../protocol/digest.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
 import { parseMessage } from '../../protocol/parse.ts';
 import {
@@ -15,8 +16,8 @@ import type { MessageStream } from '../site/message-stream.ts';
 
 /** What becomes of a site's reports; each promise resolves when the cluster has it. */
 export interface ReportSink {
-  /** Whether this process knows the site's last reports. */
-  knows(): boolean;
+  /** The site's last report about its device, when this process knows its last reports. */
+  known(): NodeReport | undefined;
   node(report: NodeReport): Promise<void>;
   /** Waits until the site has a claim on the pods of its node; false when the signal aborts first. */
   admitted(signal: AbortSignal): Promise<boolean>;
@@ -62,7 +63,7 @@ export class ReportServer {
     // Seen by the race below, or by nobody once the stream has ended.
     this.#failure.promise.catch(() => undefined);
     try {
-      await this.#stream.send({ type: 'begin', full: !this.#sink.knows() });
+      await this.#stream.send(beginning(this.#sink.known()));
       await this.#serve();
     } finally {
       this.#end.abort();
@@ -131,4 +132,9 @@ export class ReportServer {
     this.#events = written.catch(() => undefined);
     return written;
   }
+}
+
+function beginning(known: NodeReport | undefined): ReportFromProvider {
+  if (known === undefined) return { type: 'begin', full: true };
+  return { type: 'begin', full: false, node: objectVersion(known) };
 }

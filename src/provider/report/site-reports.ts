@@ -39,8 +39,8 @@ export class SiteReports implements ReportSink {
     this.#options = options;
   }
 
-  knows(): boolean {
-    return this.#options.nodes.reportOf(this.#options.nodeName) !== undefined;
+  known(): NodeReport | undefined {
+    return this.#options.nodes.reportOf(this.#options.nodeName);
   }
 
   async node(report: NodeReport): Promise<void> {

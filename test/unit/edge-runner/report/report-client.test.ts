@@ -2,6 +2,7 @@ import t, { type Test } from 'tap';
 import { maxReportsInFlight } from '../../../../src/edge-runner/report/limits.ts';
 import { Outbox } from '../../../../src/edge-runner/report/outbox.ts';
 import { ReportClient } from '../../../../src/edge-runner/report/report-client.ts';
+import { objectVersion } from '../../../../src/protocol/digest.ts';
 import type { NodeReport, PodReport } from '../../../../src/protocol/report.ts';
 import { ProviderEnd, type ProviderStream } from '../provider-end.ts';
 import { FakeStore } from './fake-store.ts';
@@ -80,6 +81,29 @@ void t.test('a provider that knows nothing gets everything', async (t) => {
   bench.outbox.acknowledge(bench.outbox.take());
   const { stream } = await bench.connect(t, true);
   t.match(await stream.read(), { pods: [{ uid: 'a' }] });
+});
+
+void t.test('a provider that knows the device isn’t told of it again', async (t) => {
+  const bench = new Bench(t);
+  const connect = async (version: string): Promise<ProviderStream> => {
+    const provider = new ProviderEnd();
+    t.teardown(() => {
+      provider.close();
+    });
+    bench.client.run(provider.session, bench.stop.signal).catch(() => undefined);
+    const stream = await provider.accept();
+    await stream.send({ type: 'begin', full: false, node: version });
+    return stream;
+  };
+  bench.outbox.publish(report('a'));
+  const same = await connect(objectVersion(node));
+  const message = await same.read();
+  t.match(message, { type: 'pods' });
+  await same.send({ type: 'ack', id: message['id'] });
+  bench.client.nodeChanged();
+  t.match(await same.read(), { type: 'node', node }, 'but of a change');
+  const other = await connect(objectVersion({ ...node, hostname: 'other' }));
+  t.match(await other.read(), { type: 'node', node });
 });
 
 void t.test('only so many messages are on their way at a time', async (t) => {

@@ -1,6 +1,7 @@
 import pino from 'pino';
 import t from 'tap';
-import type { PodReport, ReportFromProvider } from '../../../../src/protocol/report.ts';
+import { objectVersion } from '../../../../src/protocol/digest.ts';
+import type { NodeReport, PodReport, ReportFromProvider } from '../../../../src/protocol/report.ts';
 import {
   type ReportSink,
   ReportServer,
@@ -19,10 +20,10 @@ class Scene {
   readonly #inbox: unknown[] = [];
   #reader: ((message: unknown) => void) | undefined;
 
-  constructor(options: { knows?: boolean; admitted?: boolean } = {}) {
+  constructor(options: { known?: NodeReport; admitted?: boolean } = {}) {
     if (options.admitted !== false) this.admission.resolve(true);
     const sink: ReportSink = {
-      knows: () => options.knows ?? false,
+      known: () => options.known,
       node: () => this.#take('node'),
       admitted: (signal) => {
         signal.addEventListener('abort', () => {
@@ -88,12 +89,13 @@ function event(id: string): object {
   return { id, pod: { namespace: 'n', name: 'a', uid: 'u' }, ...what, ...times };
 }
 
-void t.test('the first word says whether everything is wanted', async (t) => {
+void t.test('the first word says what is wanted', async (t) => {
   const fresh = new Scene();
-  const known = new Scene({ knows: true });
+  const node = { hostname: 'device' } as unknown as NodeReport;
+  const known = new Scene({ known: node });
   await turns();
   t.same(fresh.sent, [{ type: 'begin', full: true }]);
-  t.same(known.sent, [{ type: 'begin', full: false }]);
+  t.same(known.sent, [{ type: 'begin', full: false, node: objectVersion(node) }]);
 });
 
 void t.test('a message is acknowledged once the cluster has all of it', async (t) => {
