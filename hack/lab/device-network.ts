@@ -1,6 +1,7 @@
 import { run, runChecked } from './command.ts';
 import { LabError } from './lab-error.ts';
 import type { LabNetwork } from './network.ts';
+import { waitFor } from './wait.ts';
 
 /** The names and addresses of one device's network; `number` counts the devices of a lab from 1. */
 export interface DeviceNetworkPlan {
@@ -111,9 +112,21 @@ export async function linkUp(plan: Pick<DeviceNetworkPlan, 'namespace'>): Promis
   ]);
 }
 
-/** The router drops everything both ways and says nothing: a black hole, for connections that exist too. */
-export async function setBlackHole(plan: DeviceNetworkPlan, on: boolean): Promise<void> {
-  const rule = ['FORWARD', '-m', 'comment', '--comment', 'black hole', '-j', 'DROP'];
+/** Which way what passes a device's uplink goes. */
+export type UplinkDirection = 'to-cloud' | 'from-cloud';
+
+/**
+ * The router drops what goes one way or, by default, everything, and says nothing: a black hole, for
+ * connections that exist too.
+ */
+export async function setBlackHole(
+  plan: DeviceNetworkPlan,
+  on: boolean,
+  direction?: UplinkDirection,
+): Promise<void> {
+  const name = ['-m', 'comment', '--comment', `black hole ${direction ?? 'both ways'}`];
+  const way = { 'to-cloud': ['-i', 'lan'], 'from-cloud': ['-o', 'lan'] };
+  const rule = ['FORWARD', ...(direction ? way[direction] : []), ...name, '-j', 'DROP'];
   const iptables = (action: string): Promise<{ code: number }> =>
     run('nsenter', [`--net=${namespacePath(plan.router)}`, 'iptables', action, ...rule]);
   const isOn = (await iptables('--check')).code === 0;
@@ -123,6 +136,32 @@ export async function setBlackHole(plan: DeviceNetworkPlan, on: boolean): Promis
   const { code } = await iptables(on ? '--insert' : '--delete');
   if (code !== 0) {
     throw new LabError('command-failed', `iptables in ${plan.router} ended with ${code}`);
+  }
+}
+
+/** The two ends of a connection through a device's uplink. */
+export type ConnectionEnd = 'device' | 'host';
+
+/**
+ * One end's kernel gives up the device's connections to a port of the host, and the other end hears
+ * nothing of it: to that one they are half-open.
+ */
+export async function loseConnections(
+  plan: DeviceNetworkPlan,
+  end: ConnectionEnd,
+  port: number,
+): Promise<void> {
+  await setBlackHole(plan, true);
+  try {
+    if (end === 'host') {
+      await runChecked('ss', ['-K', '-tn', 'dst', plan.publicAddress, 'sport', '=', `:${port}`]);
+    } else {
+      const peer = ['dst', plan.lab.hostAddress, 'dport', '=', `:${port}`];
+      const inside = `--net=${namespacePath(plan.namespace)}`;
+      await runChecked('nsenter', [inside, 'ss', '-K', '-tn', ...peer]);
+    }
+  } finally {
+    await setBlackHole(plan, false);
   }
 }
 
@@ -137,7 +176,7 @@ export async function limitLink(
   ];
   for (const [where, link] of ends) {
     if (kbitPerS === undefined) {
-      await run('tc', [...where, 'qdisc', 'delete', 'dev', link, 'root']);
+      await liftLimit(where, link);
       continue;
     }
     // A bucket of 20 ms, but never less than two full frames.
@@ -153,6 +192,21 @@ export async function limitLink(
     ];
     await runChecked('tc', [...where, 'qdisc', 'replace', 'dev', link, 'root', ...shape]);
   }
+}
+
+/** What waits in a slow link's queue goes out first: a link that gets faster loses nothing. */
+async function liftLimit(where: readonly string[], link: string): Promise<void> {
+  const fast = ['tbf', 'rate', '10gbit', 'burst', '10mb', 'latency', '400ms'];
+  const changed = await run('tc', [...where, 'qdisc', 'change', 'dev', link, 'root', ...fast]);
+  if (changed.code !== 0) return;
+  await waitFor(
+    async () => {
+      const shown = await run('tc', [...where, '-s', 'qdisc', 'show', 'dev', link]);
+      return /backlog 0b 0p/.test(shown.stdout);
+    },
+    { what: `the queue of ${link} to be sent`, timeoutMs: 10_000 },
+  );
+  await runChecked('tc', [...where, 'qdisc', 'delete', 'dev', link, 'root']);
 }
 
 /** What passed the uplink so far, as the router counted it. */

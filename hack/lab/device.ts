@@ -13,13 +13,16 @@ import {
   limitLink,
   linkDown,
   linkUp,
+  loseConnections,
   namespacePath,
   planDeviceNetwork,
   readTraffic,
   removeDeviceNamespace,
   removeNamespace,
   setBlackHole,
+  type ConnectionEnd,
   type DeviceNetworkPlan,
+  type UplinkDirection,
   type UplinkTraffic,
 } from './device-network.ts';
 import { busyboxImage } from './images.ts';
@@ -88,9 +91,14 @@ export interface Device {
   /** Takes the network cable out: what the device sends fails at once. */
   uplinkDown(): Promise<void>;
   uplinkUp(): Promise<void>;
-  /** The uplink swallows everything silently, also of connections that are open. */
-  blackhole(): Promise<void>;
-  unblackhole(): Promise<void>;
+  /**
+   * The uplink swallows what goes one way or, by default, everything, silently, also of connections
+   * that are open.
+   */
+  blackhole(direction?: UplinkDirection): Promise<void>;
+  unblackhole(direction?: UplinkDirection): Promise<void>;
+  /** One end loses its connections to a port of the host; the other's stay half-open. */
+  loseConnections(end: ConnectionEnd, port: number): Promise<void>;
   /** Both ways, in kilobits per second; undefined lifts the limit. */
   limitUplink(kbitPerS: number | undefined): Promise<void>;
   uplinkTraffic(): Promise<UplinkTraffic>;
@@ -253,12 +261,16 @@ class RunningDevice implements Device {
     await linkUp(this.#network);
   }
 
-  blackhole(): Promise<void> {
-    return setBlackHole(this.#network, true);
+  blackhole(direction?: UplinkDirection): Promise<void> {
+    return setBlackHole(this.#network, true, direction);
   }
 
-  unblackhole(): Promise<void> {
-    return setBlackHole(this.#network, false);
+  unblackhole(direction?: UplinkDirection): Promise<void> {
+    return setBlackHole(this.#network, false, direction);
+  }
+
+  loseConnections(end: ConnectionEnd, port: number): Promise<void> {
+    return loseConnections(this.#network, end, port);
   }
 
   limitUplink(kbitPerS: number | undefined): Promise<void> {

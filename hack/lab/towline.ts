@@ -69,7 +69,7 @@ export interface LabSite {
 }
 
 /** The port on which the lab's provider waits for tunnels. */
-const tunnelPort = 8443;
+export const tunnelPort = 8443;
 
 /** Applies the manifests and starts a provider. @throws LabError */
 export async function startTowline(options: TowlineOptions): Promise<Towline> {

@@ -36,6 +36,8 @@ export interface TunnelLimits {
   readonly streamWriteBufferBytes: number;
   /** Silence after which this end pings. The accepting end waits a little longer. */
   readonly pingAfterMs: number;
+  /** Silence after which this end pings when it has sent something since it heard the peer last. */
+  readonly askAfterMs: number;
   /** Silence after which the peer is dead. */
   readonly deadAfterMs: number;
   /** Time for the peer to accept a stream. */
@@ -68,6 +70,7 @@ export const defaultLimits: TunnelLimits = {
   maxQueueDelayMs: 50,
   streamWriteBufferBytes: 64 * kib,
   pingAfterMs: 20_000,
+  askAfterMs: 5_000,
   deadAfterMs: 28_000,
   openTimeoutMs: 30_000,
   closeTimeoutMs: 2_000,
@@ -105,6 +108,9 @@ export const stableAfterMs = 30_000;
 export const maxDrainMs = 3_600_000;
 /** The accepting end waits this much longer with its ping, so that normally only one end pings. */
 export const acceptorPingDelayMs = 4_000;
+
+/** The slowest link that isn't taken for a dead one while something is on its way, in bytes per second. */
+export const slowestBytesPerSecond = 500;
 
 /** Age at which the shortest round trip is measured anew, as the path may have changed. */
 export const minRttMemoryMs = 10_000;

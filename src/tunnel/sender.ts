@@ -22,6 +22,7 @@ export class Sender {
   readonly #control: ControlQueue;
   readonly #scheduler = new SendScheduler();
   readonly #overrun: () => void;
+  #onData: (bytes: number) => void = () => undefined;
   #grantGrowth: (bytes: number) => boolean = () => false;
   #nextPingId = 0;
   #rttAtMs = Number.NEGATIVE_INFINITY;
@@ -41,6 +42,11 @@ export class Sender {
   /** Who decides whether a receive window may grow; until it is set, none does. */
   set grantGrowth(grant: (bytes: number) => boolean) {
     this.#grantGrowth = grant;
+  }
+
+  /** Told of bytes of streams that were handed to the carrier. */
+  set onData(onData: (bytes: number) => void) {
+    this.#onData = onData;
   }
 
   schedule(stream: TunnelStream): void {
@@ -119,6 +125,7 @@ export class Sender {
     let bytes = this.#control.takeAll(parts, (stream) => this.#creditOf(stream));
     if (this.inFlight.probeDue) bytes += this.#probe(parts);
     const streams = new Set<TunnelStream>();
+    let streamBytes = 0;
     const chunkBytes = this.inFlight.chunkBytes;
     const batchBytes = Math.min(this.#limits.maxBatchBytes, chunkBytes + headerBytes);
     while (bytes + headerBytes < batchBytes) {
@@ -127,6 +134,7 @@ export class Sender {
       const room = batchBytes - bytes - headerBytes;
       const frameBytes = stream.takeFrame(parts, Math.min(chunkBytes, room));
       bytes += frameBytes;
+      streamBytes += frameBytes;
       this.inFlight.sent(frameBytes);
       streams.add(stream);
       if (stream.hasFrame()) this.#scheduler.add(stream);
@@ -134,6 +142,7 @@ export class Sender {
     if (streams.size === 0 && this.inFlight.probeDue) bytes += this.#probe(parts);
     if (bytes === 0) return false;
     this.#carrier.send(parts, bytes);
+    if (streamBytes > 0) this.#onData(streamBytes);
     for (const stream of streams) stream.frameSent();
     return true;
   }

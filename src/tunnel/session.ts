@@ -161,12 +161,12 @@ export class Session {
   }
 
   #watchPeer(role: SessionRole): Liveness {
-    const { pingAfterMs, deadAfterMs } = this.#limits;
+    const { pingAfterMs, askAfterMs, deadAfterMs } = this.#limits;
     const laterMs = Math.min(acceptorPingDelayMs, (deadAfterMs - pingAfterMs) / 2);
-    return new Liveness({
+    const liveness = new Liveness({
       clock: this.#clock,
       pingAfterMs: pingAfterMs + (role === 'server' ? laterMs : 0),
-      deadAfterMs,
+      ...{ askAfterMs, deadAfterMs, answerMs: deadAfterMs - pingAfterMs },
       ping: () => this.#sender.ping(),
       dead: (silentMs) => {
         const seconds = Math.round(silentMs / 1000);
@@ -176,6 +176,10 @@ export class Session {
         this.#carrier.terminate();
       },
     });
+    this.#sender.onData = (bytes) => {
+      liveness.sent(bytes);
+    };
+    return liveness;
   }
 
   #startCarrier(): void {

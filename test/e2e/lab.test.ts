@@ -21,6 +21,7 @@ import { labBaseDir, sweepLabs } from '../../hack/lab/remove-lab.ts';
 import { waitFor } from '../../hack/lab/wait.ts';
 import { CriClient } from '../../src/edge-runner/cri/cri-client.ts';
 import { GrpcChannel } from '../../src/edge-runner/cri/grpc-channel.ts';
+import { lostWays } from './lab/lost-ways.ts';
 
 const progress = (line: string): void => {
   t.comment(line);
@@ -178,6 +179,10 @@ await t.test('two devices behind NAT, their containers, and nothing left of them
     });
     await talker.stop();
   });
+
+  await t.test('one direction of it can be lost, and one end of its connections', (t) =>
+    lostWays(t, berlin),
+  );
 
   await t.test('a limited uplink takes its time', async (t) => {
     const size = 100_000;

@@ -5,28 +5,24 @@ import type { Test } from 'tap';
 import { commitsBetween, readWalCommits } from '../../bench/wal-commits.ts';
 import { spawnKubectl } from '../../hack/lab/kubectl.ts';
 import { waitFor } from '../../hack/lab/wait.ts';
+import { faultSeed } from '../fault/kills/kill-rounds.ts';
+import { linkFaults } from '../fault/links/link-faults.ts';
+import { Random } from '../fuzz/random.ts';
 import { isRunning, onEveryControlPlane, shellPod, type Cluster } from './cluster.ts';
+import { reconnectCost } from './real-links/reconnect-cost.ts';
 import { slowLink } from './real-links/slow-link.ts';
-
-/** Bytes of payload, TLS included, that the device's tunnel has sent and received. */
-async function tunnelBytes({ site }: Cluster): Promise<number> {
-  const { stdout } = await site.device.run('ss', ['-tinH', 'dport', '=', ':8443']);
-  const sent = /bytes_sent:(\d+)/.exec(stdout)?.[1];
-  const received = /bytes_received:(\d+)/.exec(stdout)?.[1];
-  if (sent === undefined || received === undefined) throw new RangeError(`no tunnel in: ${stdout}`);
-  return Number(sent) + Number(received);
-}
+import { onlyTunnelBytes } from './real-links/tunnel-bytes.ts';
 
 async function idleTest(t: Test, cluster: Cluster): Promise<void> {
   const names = Array.from({ length: 10 }, (_, n) => `quiet-${n}`);
   await cluster.apply(...names.map((name) => shellPod(cluster, name, 'sleep 100000')));
   for (const name of names) await cluster.untilPod(name, 'Running', isRunning, 60_000);
   // Tolerations and last statuses are still on their way for a moment after the pods are Ready.
-  let before = await tunnelBytes(cluster);
+  let before = await onlyTunnelBytes(cluster.site.device);
   await waitFor(
     async () => {
       await delay(5_000);
-      const now = await tunnelBytes(cluster);
+      const now = await onlyTunnelBytes(cluster.site.device);
       const quiet = now - before < 100;
       before = now;
       return quiet;
@@ -38,10 +34,11 @@ async function idleTest(t: Test, cluster: Cluster): Promise<void> {
   await delay(60_000);
   const commits = commitsBetween(log, readWalCommits(store));
   t.ok(commits <= 1, `${commits} transactions in a minute, at most 1`);
-  const bytes = (await tunnelBytes(cluster)) - before;
+  const bytes = (await onlyTunnelBytes(cluster.site.device)) - before;
   t.comment(`${bytes} bytes in a minute`);
   t.ok(bytes > 0, 'it says that it is alive');
   t.ok(bytes <= 500, `${bytes} bytes in a minute, at most 500`);
+  await t.test('nor does a new connection', (t) => reconnectCost(t, cluster));
   await cluster.kubectl('delete', 'pods', '--all', '--timeout=60s');
 }
 
@@ -91,9 +88,18 @@ async function bulkTest(t: Test, cluster: Cluster): Promise<void> {
   }
 }
 
+/** `npm run test:fault` has more of it. */
+async function inTrouble(t: Test, cluster: Cluster): Promise<void> {
+  const seed = faultSeed();
+  t.comment(`FAULT_SEED=${seed}`);
+  const random = new Random(seed);
+  await linkFaults(t, cluster, { random, flappingMs: 12_000, lostDirectionMs: [6_000] });
+}
+
 await onEveryControlPlane(async (t, cluster) => {
   await t.test('much output arrives whole, again and again', (t) => bulkTest(t, cluster));
   await t.test('a slow uplink is shared fairly', (t) => slowLink(t, cluster));
   await t.test('a black hole is noticed, and its end too', (t) => blackHoleTest(t, cluster));
+  await t.test('an uplink in trouble', (t) => inTrouble(t, cluster));
   await t.test('ten quiet pods cost next to nothing', (t) => idleTest(t, cluster));
 });

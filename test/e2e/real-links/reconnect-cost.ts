@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Test } from 'tap';
@@ -6,7 +7,7 @@ import { chosenRunner } from '../../../hack/lab/runner-program.ts';
 import { tunnelPort } from '../../../hack/lab/towline.ts';
 import { waitFor } from '../../../hack/lab/wait.ts';
 import { tunnelPath } from '../../../src/protocol/join.ts';
-import { trustHeader } from '../../../src/protocol/trust-bundle.ts';
+import { trustDigestOf, trustHeader } from '../../../src/protocol/trust-bundle.ts';
 import type { Cluster } from '../cluster.ts';
 import { onlyTunnelBytes, tunnelBytes } from './tunnel-bytes.ts';
 
@@ -70,20 +71,23 @@ async function bytesOf(device: Device, until: 'handshake' | 'upgrade'): Promise<
 }
 
 function script({ dir, hostAddress }: Device, until: 'handshake' | 'upgrade'): string {
+  const identity = join(dir, 'towline/identity');
+  // With another one the provider would send what is to be trusted.
+  const trust = trustDigestOf(readFileSync(join(identity, 'ca.pem'), 'utf8'));
   const request = [
     `GET ${tunnelPath} HTTP/1.1`,
     'Sec-WebSocket-Version: 13',
     `Sec-WebSocket-Key: ${Buffer.alloc(16).toString('base64')}`,
     'Connection: Upgrade',
     'Upgrade: websocket',
-    `${trustHeader}: ${'0'.repeat(64)}`,
+    `${trustHeader}: ${trust}`,
     `Host: ${hostAddress}:${tunnelPort}`,
     '',
     '',
   ].join('\r\n');
   return `
     const { readFileSync } = require('node:fs');
-    const read = (name) => readFileSync('${join(dir, 'towline/identity')}/' + name);
+    const read = (name) => readFileSync('${identity}/' + name);
     const socket = require('node:tls').connect({
       host: '${hostAddress}', port: ${tunnelPort}, minVersion: 'TLSv1.3',
       cert: read('certificate.pem'), key: read('key.pem'), ca: read('ca.pem'),

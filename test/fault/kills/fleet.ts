@@ -123,6 +123,9 @@ export class Fleet {
       metadata: { name },
       spec: {
         ...placement(this.#cluster),
+        // The scheduler is left out: up to a minute after an API server's return it looks at no new pod,
+        // for its client backs off from one that forbids everything while it starts.
+        nodeName: this.#cluster.site.nodeName,
         terminationGracePeriodSeconds: this.#random.below(3),
         restartPolicy: kind === 'once' ? 'Never' : 'Always',
         volumes,

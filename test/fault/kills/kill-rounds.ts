@@ -46,7 +46,10 @@ export async function killRounds(
       const done = await playRound(scene, random);
       for (const word of done.words) counts.set(word, (counts.get(word) ?? 0) + 1);
       const title = `round ${round}: ${done.story.join(', ')}; agreed after ${done.tookMs} ms`;
-      if (done.late.length > 0) t.comment(`still after ${lateAfterMs} ms: ${done.late.join(', ')}`);
+      if (done.late.length > 0) {
+        counts.set('late', (counts.get('late') ?? 0) + 1);
+        t.comment(`still after ${lateAfterMs} ms: ${done.late.join(', ')}`);
+      }
       t.same(done.wrong, [], title);
       if (done.wrong.length === 0) continue;
       t.comment(await cluster.site.device.ctr('tasks', 'ls'));

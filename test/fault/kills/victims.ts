@@ -65,10 +65,12 @@ export async function restartWhatGaveUp(cluster: Cluster): Promise<string[]> {
 
 async function until(what: string, start: () => Promise<void>): Promise<void> {
   await waitFor(
-    async () => {
-      await start();
-      return true;
-    },
+    // One that ends was started before what it needs was there: it is started again.
+    () =>
+      start().then(
+        () => true,
+        () => false,
+      ),
     { what: `${what} that stays up`, timeoutMs: upWithinMs, intervalMs: 500 },
   );
 }

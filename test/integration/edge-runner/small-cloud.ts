@@ -97,7 +97,7 @@ export class SmallCloud {
 
   #sink(): ReportSink {
     return {
-      knows: () => true,
+      known: () => this.node,
       admitted: () => Promise.resolve(true),
       node: (report) => taken(() => (this.node = report)),
       pod: (report) => taken(() => this.statuses.set(report.name, report)),

@@ -88,3 +88,47 @@ void t.test('a process that slept asks before it gives the peer up', async (t) =
   await clock.advance(60_000);
   t.ok(ends[0].isOpen && ends[1].isOpen);
 });
+
+void t.test('what was sent and isn’t answered is asked about soon', async (t) => {
+  const { clock, ends, carriers } = world();
+  await clock.advance(5_000);
+  const stream = ends[0].open('interactive');
+  await clock.advance(5_000);
+  for (const carrier of carriers) carrier.blackHoled = true;
+  stream.write('x');
+  await clock.advance(12_000);
+  t.ok(ends[0].isOpen, 'it has its time to answer');
+  await clock.advance(3_000);
+  t.equal((await ends[0].closed).code, 'PEER_SILENT');
+  t.ok(ends[1].isOpen, 'the other end has said nothing, and waits');
+  await clock.advance(20_000);
+  t.equal((await ends[1].closed).code, 'PEER_SILENT');
+});
+
+void t.test('an end that was asked and answers is alive', async (t) => {
+  const { clock, ends, carriers } = world();
+  await clock.advance(5_000);
+  const stream = ends[0].open('interactive');
+  await clock.advance(5_000);
+  carriers[0].sent = [];
+  for (let n = 0; n < 10; n += 1) {
+    stream.write('x');
+    await clock.advance(30_000);
+  }
+  t.ok(ends[0].isOpen && ends[1].isOpen);
+  const pings = carriers[0].sent.filter((bytes) => bytes[1] === 2 && bytes[3] === 1).length;
+  t.ok(pings >= 10 && pings <= 21, `${pings} pings in 5 minutes with something to say 10 times`);
+});
+
+void t.test('a slow link gets the time that much data takes, and no more than ever', async (t) => {
+  const { clock, ends, carriers } = world();
+  await clock.advance(5_000);
+  const stream = ends[0].open('bulk');
+  await clock.advance(5_000);
+  stream.write(Buffer.alloc(4_000));
+  for (const carrier of carriers) carrier.blackHoled = true;
+  await clock.advance(19_000);
+  t.ok(ends[0].isOpen);
+  await clock.advance(9_500);
+  t.equal((await ends[0].closed).code, 'PEER_SILENT');
+});
