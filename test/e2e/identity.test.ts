@@ -6,6 +6,7 @@ import { spawnKubectl } from '../../hack/lab/kubectl.ts';
 import { waitFor } from '../../hack/lab/wait.ts';
 import { certificatesOf } from '../../src/protocol/trust-bundle.ts';
 import { publicKeyHashOf } from '../../src/provider/pki/public-key.ts';
+import { SpiffeAuthority, svidFiles, writeSvid } from '../integration/join/spiffe-authority.ts';
 import { isRunning, onEveryControlPlane, shellPod, type Cluster } from './cluster.ts';
 
 /** Renewed after 8 s. */
@@ -41,6 +42,11 @@ function tick(cluster: Cluster): { count(): number; isRunning(): boolean; stop()
     isRunning: () => exec.exitCode === null,
     stop: () => exec.kill('SIGKILL'),
   };
+}
+
+function svidFlags(dir: string): string[] {
+  const { certificate, privateKey, bundle } = svidFiles(dir);
+  return ['--svid-file', certificate, '--svid-key-file', privateKey, '--svid-bundle-file', bundle];
 }
 
 async function untilTicks(exec: { count(): number }, more: number): Promise<void> {
@@ -131,6 +137,47 @@ await onEveryControlPlane(
       });
       const again = await cluster.untilPod('steady', 'Running again', isRunning);
       t.equal(again.status?.containerStatuses?.[0]?.containerID, container, 'nothing restarted');
+    });
+
+    await t.test('an outside SPIFFE authority says who is who, and rotates it', async (t) => {
+      const authority = new SpiffeAuthority('spire');
+      const dirs = {
+        cloud: join(site.device.dir, 'cloud-svid'),
+        site: join(site.device.dir, 'svid'),
+      };
+      const providerId = 'spiffe://towline/provider';
+      const siteId = `spiffe://towline/tenant/${site.tenant}/site/${site.name}`;
+      writeSvid(dirs.cloud, authority.issue(providerId));
+      writeSvid(dirs.site, authority.issue(siteId));
+      const before = await connections(cluster);
+      await site.killRunner();
+      await towline.stopProvider();
+      await towline.startProvider(...svidFlags(dirs.cloud));
+      const [address = ''] = /wss:\/\/\S+/.exec(site.joinLine) ?? [];
+      const runnerFlags = ['--provider', address, '--provider-id', providerId];
+      // The store was sealed by the key that joined: it is set aside, and another is begun.
+      await site.startRunner(...svidFlags(dirs.site), ...runnerFlags);
+      await waitFor(async () => (await connections(cluster)) > before, {
+        ...{ what: 'the runner to connect by its SVID', timeoutMs: 60_000 },
+        explain: () => readFileSync(cluster.site.runner.logFile, 'utf8').slice(-4000),
+      });
+      const again = await cluster.untilPod('steady', 'Running again', isRunning);
+      t.equal(again.status?.containerStatuses?.[0]?.containerID, container, 'nothing restarted');
+      const exec = tick(cluster);
+      await untilTicks(exec, 2);
+      writeSvid(dirs.cloud, authority.issue(providerId));
+      writeSvid(dirs.site, authority.issue(siteId));
+      await waitFor(
+        async () =>
+          /"the SVID, or the bundle, is new"/.test(
+            await readFile(towline.provider.logFile, 'utf8'),
+          ),
+        { what: 'the provider to take its new SVID', timeoutMs: 30_000 },
+      );
+      await untilTicks(exec, 5);
+      t.ok(exec.isRunning());
+      exec.stop();
+      t.equal(await connections(cluster), before + 1, 'the connection is still the same');
     });
 
     await t.test('a deleted site stops its pods, is told, and then goes', async (t) => {
