@@ -28,22 +28,8 @@ import { volumeRule } from './volume-fields.ts';
 export function unsupportedFields(pod: Pod): FieldProblem[] {
   const problems: FieldProblem[] = [];
   podSpecRule.check(pod.spec, 'spec', problems);
-  for (const [name, value] of Object.entries(pod.metadata.annotations ?? {})) {
-    const supported = annotationRules.find(([prefix]) => name.startsWith(prefix))?.[1];
-    if (supported === undefined || supported.includes(value)) continue;
-    problems.push({
-      path: `metadata.annotations[${name}]`,
-      reason: `value ${JSON.stringify(value)} is not supported`,
-    });
-  }
   return problems;
 }
-
-/** Annotations, by prefix, that change how a pod runs, and the values that are honoured. */
-const annotationRules: [prefix: string, values: string[]][] = [
-  ['kubernetes.io/ingress-bandwidth', []],
-  ['kubernetes.io/egress-bandwidth', []],
-];
 
 /** For the scheduler or the API server; a pod that is bound to a node has them behind it. */
 const settledBeforeBinding = {

@@ -11,16 +11,14 @@ export interface PodNetwork {
   readonly cidrs: readonly string[];
   /** Where `host-local` notes which addresses are taken; gone after a reboot, like the pods. */
   readonly addressDir: string;
-  /** Plugins that are installed. */
-  readonly plugins: readonly string[];
 }
 
 /**
  * A CNI configuration list for a device that has none: pods on a bridge, with the device's own
- * address towards the outside, host ports, and the bandwidth annotations where the plugin is there.
+ * address towards the outside, and host ports. No `bandwidth`, for the runner sees to that itself.
  * Source: the documentation of the CNI plugins; version 0.4.0 is understood by all of them.
  */
-export function cniConfig({ cidrs, addressDir, plugins }: PodNetwork): object {
+export function cniConfig({ cidrs, addressDir }: PodNetwork): object {
   return {
     cniVersion: '0.4.0',
     name: networkName,
@@ -39,9 +37,6 @@ export function cniConfig({ cidrs, addressDir, plugins }: PodNetwork): object {
         },
       },
       { type: 'portmap', capabilities: { portMappings: true } },
-      ...(plugins.includes('bandwidth')
-        ? [{ type: 'bandwidth', capabilities: { bandwidth: true } }]
-        : []),
     ],
   };
 }

@@ -57,7 +57,7 @@ export async function ensurePodNetwork(
   }
   const cidrs = options.podCidrs ?? (await podCidrs(options.facts));
   const addressDir = join(options.memoryDir, 'addresses');
-  const text = `${JSON.stringify(cniConfig({ cidrs, addressDir, plugins }), undefined, 2)}\n`;
+  const text = `${JSON.stringify(cniConfig({ cidrs, addressDir }), undefined, 2)}\n`;
   if (present !== undefined) {
     if ((await readText({}, file)) === text) return;
     if (!(await clearBridge(cri, log))) return;

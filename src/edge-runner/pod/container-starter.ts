@@ -7,6 +7,7 @@ import { KubeRuleError } from '../../kube/kube-rule-error.ts';
 import { serviceVariables } from '../../kube/service-env.ts';
 import type { Mount } from '../cri/container-messages.ts';
 import { CriError, isRuntimeGone } from '../cri/cri-error.ts';
+import { HostError } from '../host/host-error.ts';
 import type { InputOf } from '../cri/proto-message.ts';
 import { containerConfig } from './container-config.ts';
 import type { PodEvents } from './event-recorder.ts';
@@ -38,6 +39,7 @@ export interface StartRequest {
 export async function startContainer(context: PodContext, request: StartRequest): Promise<void> {
   const { pod, container, attempt, sandbox, events, signal } = request;
   const targetId = targetOf(request);
+  await holdToBandwidth(context, request);
   const secrets = pullSecrets(context, request);
   const image = await context.images.ensure({ ...request, secrets });
   signal.throwIfAborted();
@@ -67,6 +69,19 @@ export async function startContainer(context: PodContext, request: StartRequest)
   await asProblem('RunContainerError', () => context.cri.startContainer({ containerId }));
   events.record('Normal', 'Started', `Started container ${container.name}`, container.name);
   await runPostStart(context, request, containerId);
+}
+
+/** Done with the sandbox already, unless the runner ended between the two. */
+async function holdToBandwidth(
+  { bandwidth }: PodContext,
+  { pod, sandbox }: StartRequest,
+): Promise<void> {
+  try {
+    await bandwidth.limit(pod, sandbox.id);
+  } catch (error) {
+    if (!(error instanceof HostError) && !(error instanceof KubeRuleError)) throw error;
+    throw new PodProblem('CreateContainerError', error.message, { cause: error });
+  }
 }
 
 /** The running container that an ephemeral one names, if it does. */

@@ -6,6 +6,7 @@ import type { ServiceLink } from '../../kube/service-env.ts';
 import type { PodReport } from '../../protocol/report.ts';
 import type { CriClient } from '../cri/cri-client.ts';
 import type { CgroupUsage } from '../host/cgroup-usage.ts';
+import type { BandwidthLimiter } from '../network/bandwidth-limiter.ts';
 import type { PodFiles } from '../volumes/pod-files.ts';
 import type { PodVolumes, VolumeSources } from '../volumes/pod-volumes.ts';
 import type { Clock } from './clock.ts';
@@ -77,6 +78,7 @@ export interface PodContext {
   observer: CriObserver;
   images: ImagePuller;
   pulled: PulledImages;
+  bandwidth: BandwidthLimiter;
   volumes: PodVolumes;
   files: PodFiles;
   objects: ObjectSource;

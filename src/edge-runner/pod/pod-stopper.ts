@@ -112,6 +112,7 @@ export async function removeContainer(
 /** Removes a stopped sandbox. @throws CriError */
 export async function removeSandbox(context: PodContext, sandbox: { id: string }): Promise<void> {
   await ignoreMissing(context.cri.removePodSandbox({ podSandboxId: sandbox.id }));
+  await context.bandwidth.lift(sandbox.id);
   context.observer.forget(sandbox.id);
 }
 
@@ -133,6 +134,7 @@ async function stopOnce(context: PodContext, stop: Stop, graceSeconds: number): 
   await stopContainers(context, stop, graceSeconds);
   for (const { id } of observed.sandboxes) {
     await ignoreMissing(context.cri.stopPodSandbox({ podSandboxId: id }, { signal }));
+    await context.bandwidth.lift(id);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Container, Pod } from '../../kube/api.ts';
+import { bandwidthAnnotations } from '../../kube/bandwidth.ts';
 import { sysctlsOf } from '../../kube/sysctls.ts';
 import type { InputOf } from '../cri/proto-message.ts';
 import type { PodSandboxConfig, PortMapping } from '../cri/sandbox-messages.ts';
@@ -28,7 +29,7 @@ export function sandboxConfig(pod: Pod, context: SandboxContext): InputOf<typeof
     portMappings: pod.spec.hostNetwork === true ? [] : portMappings(pod.spec.containers),
     labels: { ...pod.metadata.labels, ...podLabels(pod, context.site) },
     annotations: {
-      ...pod.metadata.annotations,
+      ...withoutBandwidth(pod.metadata.annotations ?? {}),
       [annotations.terminationGracePeriod]: String(pod.spec.terminationGracePeriodSeconds ?? 30),
     },
     linux: {
@@ -45,6 +46,12 @@ export function sandboxConfig(pod: Pod, context: SandboxContext): InputOf<typeof
       },
     },
   };
+}
+
+/** containerd allows bursts of 512 MB, which hold nobody to anything: the runner does it itself. */
+function withoutBandwidth(given: Record<string, string>): Record<string, string> {
+  const own: string[] = Object.values(bandwidthAnnotations);
+  return Object.fromEntries(Object.entries(given).filter(([name]) => !own.includes(name)));
 }
 
 /** Labels by which a pod's sandboxes and containers are found again. */

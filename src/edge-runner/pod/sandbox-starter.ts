@@ -28,9 +28,19 @@ export function sandboxConfigOf(
 
 /** Makes a pod's sandbox in its cgroup. @throws CriError, HostError, and as `sandboxConfigOf` */
 export async function startSandbox(context: PodContext, pod: Pod, attempt: number): Promise<void> {
+  const { bandwidth, cgroups, cri, placed } = context;
   const config = sandboxConfigOf(context, pod, attempt);
-  await context.cgroups.limit(pod, context.placed.pods());
-  await context.cri.runPodSandbox({ config, runtimeHandler: handlerOf(context, pod) });
+  await cgroups.limit(pod, placed.pods());
+  const runtimeHandler = handlerOf(context, pod);
+  const { podSandboxId } = await cri.runPodSandbox({ config, runtimeHandler });
+  try {
+    await bandwidth.limit(pod, podSandboxId);
+  } catch (error) {
+    await bandwidth.lift(podSandboxId);
+    await cri.stopPodSandbox({ podSandboxId });
+    await cri.removePodSandbox({ podSandboxId });
+    throw error;
+  }
 }
 
 /** @throws KubeRuleError `CONFIG_ERROR` when the device doesn't know the pod's RuntimeClass (yet). */

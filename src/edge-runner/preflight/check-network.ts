@@ -8,7 +8,13 @@ const ownPlugins = ['bridge', 'host-local', 'loopback', 'portmap'];
 
 /** CNI plugins, the configuration for them, and the firewall that they program. */
 export function checkNetwork(facts: DeviceFacts): Check[] {
-  return [checkPlugins(facts), checkConfig(facts), checkFirewall(facts), checkTrust(facts)];
+  return [
+    checkPlugins(facts),
+    checkConfig(facts),
+    checkFirewall(facts),
+    checkBandwidth(facts),
+    checkTrust(facts),
+  ];
 }
 
 function checkPlugins({ cni }: DeviceFacts): Check {
@@ -60,6 +66,20 @@ function checkFirewall({ programs }: DeviceFacts): Check {
     'install it',
     'iptables',
   );
+}
+
+/** Pods with the annotations for their bandwidth need it, and no others. */
+function checkBandwidth({ programs, kernel }: DeviceFacts): Check {
+  const name = 'bandwidth';
+  const missing = ['ip', 'tc'].filter((program) => !programs.has(program));
+  const refused = 'so pods that bound their bandwidth cannot be started';
+  if (missing.length > 0) {
+    return warning(name, `there is no ${missing.join(', ')}, ${refused}`, 'install it', 'iproute2');
+  }
+  const options = kernel.missingForBandwidth.map(({ option }) => option).join(', ');
+  if (options === '') return ok(name, 'tc');
+  const remedy = 'install the kernel modules or a kernel with them, and reboot';
+  return warning(name, `the kernel lacks ${options}, ${refused}`, remedy);
 }
 
 /** containerd checks registries against the system's certificates. */

@@ -53,7 +53,7 @@ type FileSystemRoom = Pick<FilesystemUsage, 'availableBytes' | 'inodesFree' | 'i
 const programFolders = [
   ...['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'],
 ];
-const soughtPrograms = ['containerd', 'runc', 'crun', 'iptables', 'nft'];
+const soughtPrograms = ['containerd', 'runc', 'crun', 'iptables', 'nft', 'ip', 'tc'];
 const caCertificateFiles = [
   ...[
     '/etc/ssl/certs/ca-certificates.crt',

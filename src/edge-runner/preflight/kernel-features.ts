@@ -18,6 +18,14 @@ const neededFeatures: readonly KernelFeature[] = [
   { module: 'nf_nat', option: 'CONFIG_NF_NAT', purpose: 'the way of pods to the outside' },
 ];
 
+/** What holds pods to their bandwidth. */
+const bandwidthFeatures: readonly KernelFeature[] = [
+  { module: 'sch_tbf', option: 'CONFIG_NET_SCH_TBF', purpose: 'the bandwidth of pods' },
+  { module: 'ifb', option: 'CONFIG_IFB', purpose: 'the bandwidth of pods' },
+  { module: 'cls_u32', option: 'CONFIG_NET_CLS_U32', purpose: 'the bandwidth of pods' },
+  { module: 'act_mirred', option: 'CONFIG_NET_ACT_MIRRED', purpose: 'the bandwidth of pods' },
+];
+
 const neededNamespaces = ['ipc', 'mnt', 'net', 'pid', 'uts'];
 
 export interface KernelFacts {
@@ -27,6 +35,8 @@ export interface KernelFacts {
   readonly seccomp: boolean;
   /** Features that are certainly not there. What can't be found out is not in it. */
   readonly missingFeatures: readonly KernelFeature[];
+  /** The same of those that only pods with a bounded bandwidth need. */
+  readonly missingForBandwidth: readonly KernelFeature[];
 }
 
 /** Reads what the running kernel can do. Loads no module. */
@@ -38,16 +48,21 @@ export async function readKernelFacts(root: HostRoot): Promise<KernelFacts> {
     release,
     missingNamespaces: neededNamespaces.filter((name) => !namespaces.includes(name)),
     seccomp: /^Seccomp:/m.test(status),
-    missingFeatures: await readMissingFeatures(root, release),
+    missingFeatures: await readMissing(neededFeatures, root, release),
+    missingForBandwidth: await readMissing(bandwidthFeatures, root, release),
   };
 }
 
-async function readMissingFeatures(root: HostRoot, release: string): Promise<KernelFeature[]> {
+async function readMissing(
+  features: readonly KernelFeature[],
+  root: HostRoot,
+  release: string,
+): Promise<KernelFeature[]> {
   const modules = await readModules(root, release);
   const configuration = await readConfiguration(root, release);
   const loaded = new Set(await listNames(root, '/sys/module'));
   const fileSystems = (await readText(root, '/proc/filesystems')) ?? '';
-  return neededFeatures.filter(({ module, option }) => {
+  return features.filter(({ module, option }) => {
     if (loaded.has(module) || modules?.has(module) === true) return false;
     if (new RegExp(`\\b${module}$`, 'm').test(fileSystems)) return false;
     if (configuration !== undefined) {

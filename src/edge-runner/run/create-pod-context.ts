@@ -8,6 +8,8 @@ import type { CriClient } from '../cri/cri-client.ts';
 import { hasAppArmor } from '../host/app-armor.ts';
 import { readCgroupFacts } from '../host/cgroups.ts';
 import { minParallelStarts, startGatherMs, startsPerCpu, startTurnMs } from '../limits.ts';
+import { BandwidthLimiter } from '../network/bandwidth-limiter.ts';
+import type { RunOnHost } from '../network/host-commands.ts';
 import { readCgroupDriver } from '../node/cgroup-driver.ts';
 import { PodCgroups } from '../node/pod-cgroups.ts';
 import type { Clock } from '../pod/clock.ts';
@@ -33,6 +35,7 @@ export interface PodContextOptions {
   clusterDns: ClusterDns;
   allowedUnsafeSysctls: readonly string[];
   maxParallelPulls: number;
+  runOnHost: RunOnHost;
   cri: CriClient;
   tasks: TaskSignals;
   store: EdgeStore;
@@ -53,6 +56,8 @@ export async function createPodContext(options: PodContextOptions): Promise<PodC
   const driver = await readCgroupDriver(cri);
   const nowMs = (): number => clock.wallMs();
   const pulled = new PulledImages(store);
+  const bandwidth = new BandwidthLimiter({ cri, run: options.runOnHost, log });
+  await bandwidth.keepOnly((await cri.listPodSandbox({})).items.map(({ id }) => id));
   const { features, runtimeHandlers } = await cri.status({});
   const recursive = runtimeHandlers.filter(({ features }) => features?.recursiveReadOnlyMounts);
   const tokens = new ServiceAccountTokens({
@@ -85,7 +90,7 @@ export async function createPodContext(options: PodContextOptions): Promise<PodC
       count: Math.max(minParallelStarts, startsPerCpu * availableParallelism()),
       ...{ turnMs: startTurnMs, gatherMs: startGatherMs },
     }),
-    pulled,
+    ...{ pulled, bandwidth },
     images: new ImagePuller({
       ...{ cri, pulled, maxParallelPulls: options.maxParallelPulls },
       nowMs: () => clock.monotonicMs(),

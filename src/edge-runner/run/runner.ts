@@ -8,6 +8,7 @@ import { GrpcChannel } from '../cri/grpc-channel.ts';
 import { RunnerError } from '../errors.ts';
 import { readHostFacts } from '../host/host-facts.ts';
 import { spareMemory } from '../host/spare-memory.ts';
+import { runOnHost } from '../network/host-commands.ts';
 import { ensurePodNetwork } from '../network/pod-network.ts';
 import { NodeReporter } from '../node/node-reporter.ts';
 import { systemClock } from '../pod/clock.ts';
@@ -148,7 +149,7 @@ async function serve(
   const context = await createPodContext({
     ...{
       ...options,
-      maxParallelPulls,
+      ...{ maxParallelPulls, runOnHost },
       cri,
       tasks: new ContainerdTasks(channel),
       store,

@@ -20,6 +20,7 @@ import { SqliteStore } from '../store/sqlite-store.ts';
 import { DesiredState } from '../sync/desired-state.ts';
 import { RunnerError } from '../errors.ts';
 import { maxParallelPulls } from '../limits.ts';
+import { runOnHost } from '../network/host-commands.ts';
 import { LinuxMounter } from '../volumes/linux-mounter.ts';
 import { ensureMemoryDir } from '../volumes/memory-dir.ts';
 import { tearDown } from '../volumes/pod-teardown.ts';
@@ -119,7 +120,7 @@ async function endSite(
       ...{
         clusterDns: { domain: '', servers: [] },
         allowedUnsafeSysctls: [],
-        maxParallelPulls,
+        ...{ maxParallelPulls, runOnHost },
         admission: () => undefined,
       },
     });

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
+import { runChecked } from '../../../hack/lab/command.ts';
 import type { Device } from '../../../hack/lab/device.ts';
 import { waitFor } from '../../../hack/lab/wait.ts';
 import { ContainerdEvents } from '../../../src/edge-runner/containerd/containerd-events.ts';
@@ -95,6 +96,10 @@ export class Engine {
       cgroupRoot: device.cgroupRoot,
       allowedUnsafeSysctls: ['net.core.*'],
       maxParallelPulls: 2,
+      runOnHost: async (program, args) => {
+        const { command, args: wrapped, env } = device.command(program, args);
+        return runChecked(command, wrapped, { env });
+      },
       clusterDns: { servers: ['10.96.0.10'], domain: 'cluster.local' },
       admission: options.admission ?? (() => undefined),
       requestToken: () =>

@@ -114,6 +114,32 @@ void t.test('host ports, TCP and UDP', async (t) => {
   t.equal(await transfer(device, 'get', tcp), undefined, 'closed with the pod');
 });
 
+void t.test('the bandwidth of the annotations holds both ways, and leaves nothing', async (t) => {
+  const pod = makePod('narrow', trafficPod());
+  pod.metadata.annotations = {
+    'kubernetes.io/ingress-bandwidth': '8M',
+    'kubernetes.io/egress-bandwidth': '16M',
+  };
+  const [host = ''] = await serving(pod);
+  for (const [direction, wanted] of [
+    ['put', 8e6],
+    ['get', 16e6],
+  ] as const) {
+    const bytes = wanted / 2;
+    const done = await transfer(device, direction, { host, port: 8080, bytes });
+    const measured = done?.bitsPerSecond ?? 0;
+    t.comment(`${direction} ${Math.round(measured / 1e3)} kbit/s`);
+    t.ok(Math.abs(measured / wanted - 1) < 0.2, `${direction}: ${measured} of ${wanted}`);
+  }
+  const free = makePod('free', trafficPod());
+  const [other = ''] = await serving(free);
+  const fast = await transfer(device, 'get', { host: other, port: 8080, bytes: 16e6 });
+  t.ok((fast?.bitsPerSecond ?? 0) > 40e6, 'another pod is not held to it');
+  t.match((await device.run('ip', ['-o', 'link', 'show', 'type', 'ifb'])).stdout, /tlbw/);
+  await end(pod, free);
+  t.equal((await device.run('ip', ['-o', 'link', 'show', 'type', 'ifb'])).stdout, '');
+});
+
 void t.test('both families where the device has both', async (t) => {
   // No pod is there; the bridge is in the device's namespace, and this process isn't.
   await device.run('ip', ['link', 'delete', bridgeName]);

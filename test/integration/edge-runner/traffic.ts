@@ -10,7 +10,7 @@ require('net').createServer({ allowHalfOpen: true }, (socket) => {
     const wanted = Number(/^GET (\\d+)\\n/.exec(first)?.[1] ?? 0);
     if (wanted > 0) socket.end(Buffer.alloc(wanted));
   });
-  socket.on('end', () => socket.end('done'));
+  socket.on('end', () => socket.writableEnded || socket.end('done'));
   socket.resume();
 }).listen(8080, '::');
 const udp = require('dgram').createSocket('udp6');
@@ -68,7 +68,8 @@ export async function transfer(
   const answer = await ask(device, direction, host, port, bytes);
   if (answer === '') return undefined;
   const [received = 0, ms = 0] = answer.split(' ').map(Number);
-  return { received, bitsPerSecond: (bytes * 8000) / ms };
+  const carried = direction === 'get' ? received : bytes;
+  return { received, bitsPerSecond: (carried * 8000) / ms };
 }
 
 async function ask(

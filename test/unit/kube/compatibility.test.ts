@@ -26,8 +26,8 @@ This page is made from the API's schema and the rules of the runner; after a cha
 ## What a pod asks for
 
 ${table(specRows())}
-Of annotations, those for the bandwidth of a pod are not honoured; those for AppArmor profiles are,
-and all others have no meaning for a node.
+Of annotations, those for the bandwidth of a pod (\`kubernetes.io/ingress-bandwidth\` and
+\`egress-bandwidth\`) and those for AppArmor profiles are honoured; all others have no meaning for a node.
 
 ## What a site reports
 

@@ -301,10 +301,6 @@ const neglected: [parts: Parameters<typeof storedPod>[0], path: string][] = [
     },
     'spec.volumes[0].projected.sources[0].podCertificate',
   ],
-  [
-    { metadata: { annotations: { 'kubernetes.io/egress-bandwidth': '1M' } } },
-    'metadata.annotations[kubernetes.io/egress-bandwidth]',
-  ],
 ];
 
 void t.test('whatever is not honoured is named', (t) => {

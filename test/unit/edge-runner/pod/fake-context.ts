@@ -36,6 +36,7 @@ export class FakeContext {
   readonly refreshed: string[] = [];
   refreshGate: Promise<void> | undefined;
   teardownFailure: Error | undefined;
+  bandwidthFailure: Error | undefined;
   forgetFailure: Error | undefined;
   readonly complaints: string[] = [];
   readonly context: PodContext;
@@ -49,6 +50,13 @@ export class FakeContext {
     const parts = {
       ...{ cri, clock, site: 'shop.berlin', logRoot: '/nowhere/towline-test-logs' },
       observer: new CriObserver(cri, clock),
+      bandwidth: {
+        limit: () =>
+          this.bandwidthFailure === undefined
+            ? Promise.resolve()
+            : Promise.reject(this.bandwidthFailure),
+        lift: () => Promise.resolve(),
+      },
       images: new ImagePuller({
         ...{ cri, pulled: new PulledImages(new FakeStore()), maxParallelPulls: 2 },
         nowMs: () => clock.monotonicMs(),

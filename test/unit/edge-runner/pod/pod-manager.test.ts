@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap';
 import { waitFor } from '../../../../hack/lab/wait.ts';
+import { HostError } from '../../../../src/edge-runner/host/host-error.ts';
 import { PodManager } from '../../../../src/edge-runner/pod/pod-manager.ts';
 import type { PodWorker } from '../../../../src/edge-runner/pod/pod-worker.ts';
 import type { Pod, PodStatus } from '../../../../src/kube/api.ts';
@@ -68,6 +69,20 @@ void t.test('a pod is brought up, and reported gone once nothing is left of it',
   t.same(fake.tornDown, ['a']);
   pods.setDesired([]);
   await until('the pod to be forgotten', () => fake.forgotten.includes('a'));
+});
+
+void t.test('a pod whose bandwidth cannot be bounded is not left with a sandbox', async (t) => {
+  const { fake, pods } = bench(t);
+  fake.bandwidthFailure = new HostError('BANDWIDTH_UNAVAILABLE', 'there is no tc');
+  pods.setDesired([named('a')]);
+  const reasons = (): string[] => fake.events.map(({ reason }) => reason);
+  await until('the event', () => reasons().includes('FailedCreatePodSandBox'));
+  t.same(fake.runtime.calls.slice(0, 3), ['run-sandbox', 'stop-sandbox', 'remove-sandbox']);
+  t.match(
+    fake.events.find(({ reason }) => reason === 'FailedCreatePodSandBox')?.message,
+    'Failed to create pod sandbox: there is no tc',
+  );
+  t.equal(fake.runtime.sandboxes.size, 0);
 });
 
 void t.test('a pod that is deleted while its image is pulled starts nothing', async (t) => {

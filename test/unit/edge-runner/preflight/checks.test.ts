@@ -249,6 +249,21 @@ const faults: {
     ...{ check: 'firewall', says: /no iptables/, remedy: /install/, package: 'iptables' },
   },
   {
+    name: 'no traffic control',
+    device: { files: { 'usr/sbin/tc': undefined } },
+    ...{ check: 'bandwidth', status: 'warning', says: /no tc, so pods/ },
+    remedy: /install/,
+    package: 'iproute2',
+  },
+  {
+    name: 'a kernel that holds nobody to a bandwidth',
+    device: {
+      files: { 'lib/modules/6.1.0-rpi7/modules.dep': 'kernel/net/sched/sch_tbf.ko:\n' },
+    },
+    ...{ check: 'bandwidth', status: 'warning', says: /lacks CONFIG_IFB, CONFIG_NET_CLS_U32, / },
+    remedy: /kernel modules/,
+  },
+  {
     name: 'no CA certificates',
     device: { files: { 'etc/ssl/certs/ca-certificates.crt': undefined } },
     ...{ check: 'ca-certificates', status: 'warning', says: /no CA certificates/ },
