@@ -50,6 +50,7 @@ export function planContainerd(dir: string): ContainerdLayout {
 export async function writeContainerdConfig(
   layout: ContainerdLayout,
   podRange: string,
+  systemd = false,
 ): Promise<void> {
   await Promise.all(
     [layout.root, layout.state, layout.registryDir, layout.cniConfigDir].map((path) =>
@@ -60,10 +61,10 @@ export async function writeContainerdConfig(
     join(layout.cniConfigDir, '10-lab.conflist'),
     JSON.stringify(podNetwork(layout, podRange), null, 2),
   );
-  await writeFile(layout.configFile, configText(layout, await mustRestrictOomScore()));
+  await writeFile(layout.configFile, configText(layout, await mustRestrictOomScore(), systemd));
 }
 
-function configText(layout: ContainerdLayout, restrictOomScore: boolean): string {
+function configText(layout: ContainerdLayout, restrictOomScore: boolean, systemd: boolean): string {
   const cri = 'plugins."io.containerd.grpc.v1.cri"';
   return `version = 2
 root = ${quote(layout.root)}
@@ -91,6 +92,7 @@ disabled_plugins = [
 
 [${cri}.containerd.runtimes.runc.options]
   Root = ${quote(layout.runcRoot)}
+  SystemdCgroup = ${String(systemd)}
 
 [${cri}.cni]
   bin_dir = ${quote(pluginDir())}

@@ -25,6 +25,7 @@ import {
   type UplinkDirection,
   type UplinkTraffic,
 } from './device-network.ts';
+import { insideOf, startSystemd } from './device-systemd.ts';
 import { busyboxImage } from './images.ts';
 import { killDevice } from './kill-device.ts';
 import { LabError } from './lab-error.ts';
@@ -44,6 +45,8 @@ export interface DeviceOptions {
   readonly network: LabNetwork;
   /** Counts the devices of a lab from 1. */
   readonly number: number;
+  /** Whether a systemd of its own runs on it, and owns its cgroups; containerd asks that for them. */
+  readonly systemd?: boolean;
   /** Image tars that it starts with. */
   readonly images: readonly string[];
   /** Added to the environment of everything that runs on it. */
@@ -81,7 +84,10 @@ export interface Device {
   exec(options: Omit<ProcessOptions, 'logFile'>): Promise<BackgroundProcess>;
   /** Runs a program on the device to its end. */
   run(command: string, args: readonly string[], options?: CommandOptions): Promise<CommandResult>;
-  /** The command that runs a program on the device; it keeps the pid of the process spawned. */
+  /**
+   * The command that runs a program on the device; it keeps the pid of the process spawned, unless
+   * the device has systemd.
+   */
   command(command: string, args: readonly string[]): DeviceCommand;
   /** Runs containerd's own client in the namespace of CRI; gives its standard output. */
   ctr(...args: readonly string[]): Promise<string>;
@@ -162,6 +168,7 @@ class RunningDevice implements Device {
   /** What makes or removes parts of the device, one after the other. */
   #last: Promise<void> = Promise.resolve();
   #stopped = false;
+  #systemdPid: number | undefined;
   #isUnplugged = false;
 
   constructor(options: DeviceOptions, network: DeviceNetworkPlan, layout: ContainerdLayout) {
@@ -193,8 +200,11 @@ class RunningDevice implements Device {
     });
     await Promise.all([
       createRouter(this.#network).then(() => this.#createNamespace()),
-      writeContainerdConfig(this.#layout, podRange),
+      writeContainerdConfig(this.#layout, podRange, this.#options.systemd === true),
     ]);
+    if (this.#options.systemd === true) {
+      this.#systemdPid = await startSystemd((options) => this.exec(options), this.cgroupRoot);
+    }
     await this.#startContainerd();
     for (const tar of this.#options.images) {
       // One by one: two imports at once fight for the lock of the same index.
@@ -226,10 +236,11 @@ class RunningDevice implements Device {
   }
 
   command(command: string, args: readonly string[]): DeviceCommand {
+    const inside = this.#systemdPid === undefined ? [] : insideOf(this.#systemdPid);
     return {
       // Not `ip netns exec`: that mounts a /sys without cgroups. nsenter replaces itself.
       command: 'nsenter',
-      args: [`--net=${namespacePath(this.namespace)}`, '--', command, ...args],
+      args: [`--net=${namespacePath(this.namespace)}`, ...inside, '--', command, ...args],
       env: withSystemPath({ ...process.env, ...this.#environment() }),
     };
   }

@@ -41,7 +41,7 @@ export interface Lab {
   startControlPlane(
     options: Omit<ControlPlaneOptions, 'dir' | 'env' | 'signal'>,
   ): Promise<ControlPlane>;
-  startDevice(options: { readonly name: string }): Promise<Device>;
+  startDevice(options: { readonly name: string; readonly systemd?: boolean }): Promise<Device>;
   /** Starts a program on the host, say a provider; its output goes to `log/NAME.log` in the folder. */
   startProcess(options: Omit<ProcessOptions, 'logFile'>): Promise<BackgroundProcess>;
   /** The environment by which a process that one spawns oneself belongs to the lab. */
@@ -117,8 +117,8 @@ class RunningLab implements Lab {
     );
   }
 
-  startDevice(options: { readonly name: string }): Promise<Device> {
-    return this.#start(() => this.#startDevice(options.name));
+  startDevice(options: { readonly name: string; readonly systemd?: boolean }): Promise<Device> {
+    return this.#start(() => this.#startDevice(options));
   }
 
   async startProcess(options: Omit<ProcessOptions, 'logFile'>): Promise<BackgroundProcess> {
@@ -160,7 +160,11 @@ class RunningLab implements Lab {
     }
   }
 
-  async #startDevice(name: string): Promise<Device> {
+  async #startDevice(options: {
+    readonly name: string;
+    readonly systemd?: boolean;
+  }): Promise<Device> {
+    const { name } = options;
     this.#deviceNumber += 1;
     const number = this.#deviceNumber;
     const images = await ensureLabImages({
@@ -168,7 +172,7 @@ class RunningLab implements Lab {
       signal: this.#signal,
     });
     const device = await startDevice({
-      name,
+      ...options,
       dir: join(this.dir, name),
       labDir: this.dir,
       network: this.#network,

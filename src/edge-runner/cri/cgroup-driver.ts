@@ -8,12 +8,12 @@ export type CgroupDriverName = 'cgroupfs' | 'systemd';
 /**
  * Which way the runtime makes cgroups, and so how `cgroupParent` must be written. Asked with
  * RuntimeConfig; containerd before 2.0 has that only in the config that a verbose Status shows.
- * Throws CriError.
+ * Undefined when neither says. Throws CriError.
  */
 export async function readCgroupDriver(
   cri: Pick<CriClient, 'runtimeConfig' | 'status'>,
   options: CallOptions = {},
-): Promise<CgroupDriverName> {
+): Promise<CgroupDriverName | undefined> {
   try {
     const { linux } = await cri.runtimeConfig({}, options);
     return linux?.cgroupDriver === 'CGROUPFS' ? 'cgroupfs' : 'systemd';
@@ -25,7 +25,7 @@ export async function readCgroupDriver(
 }
 
 /** The driver of the default runtime in containerd's own config, as JSON. */
-export function parseContainerdConfig(json: string): CgroupDriverName {
+export function parseContainerdConfig(json: string): CgroupDriverName | undefined {
   const config = parseJson(json);
   const containerd = fieldOf(config, 'containerd');
   const name = fieldOf(containerd, 'defaultRuntimeName');
@@ -33,6 +33,7 @@ export function parseContainerdConfig(json: string): CgroupDriverName {
     fieldOf(containerd, 'runtimes'),
     typeof name === 'string' ? name : 'runc',
   );
-  const ofRuntime = fieldOf(fieldOf(runtime, 'options'), 'SystemdCgroup') === true;
-  return ofRuntime || fieldOf(config, 'systemdCgroup') === true ? 'systemd' : 'cgroupfs';
+  if (fieldOf(config, 'systemdCgroup') === true) return 'systemd';
+  if (runtime === undefined) return undefined;
+  return fieldOf(fieldOf(runtime, 'options'), 'SystemdCgroup') === true ? 'systemd' : 'cgroupfs';
 }

@@ -1,10 +1,12 @@
 import { join } from 'node:path';
 import { rm, rmdir } from 'node:fs/promises';
+import { readCgroupDriver } from '../cri/cgroup-driver.ts';
 import type { CriClient } from '../cri/cri-client.ts';
 import { hasCriCode } from '../cri/cri-error.ts';
 import { readCgroupFacts } from '../host/cgroups.ts';
-import { readCgroupDriver, removePodCgroup } from '../node/cgroup-driver.ts';
-import { podCgroupParents } from '../pod/cgroup-parent.ts';
+import { runOnHost } from '../host/run-on-host.ts';
+import { removePodCgroups } from '../node/pod-cgroups.ts';
+import { SystemdSlices } from '../node/systemd-slices.ts';
 import { annotations, labels } from '../pod/runtime.ts';
 
 /** A pod that a runner made, as the runtime knows it. */
@@ -89,11 +91,12 @@ async function removeCgroups(
   const driver = await readCgroupDriver(cri);
   if (driver === undefined) return;
   const facts = await readCgroupFacts();
+  const slices = new SystemdSlices(runOnHost, facts.version);
   for (const { uid } of pods) {
-    for (const parent of podCgroupParents(uid, driver, cgroupRoot)) {
-      await removePodCgroup(facts, parent);
-    }
+    await removePodCgroups(uid, { driver, root: cgroupRoot, facts, slices });
   }
+  // systemd's own are kept: a kubelet may have pods in them.
+  if (driver === 'systemd') return;
   for (const mount of new Set(Object.values(facts.mountPoints))) {
     for (const name of ['besteffort', 'burstable', '']) {
       await rmdir(join(mount, cgroupRoot, name)).catch(() => undefined);

@@ -5,7 +5,7 @@ import { podBandwidth } from '../../kube/bandwidth.ts';
 import type { CriClient } from '../cri/cri-client.ts';
 import { HostError } from '../host/host-error.ts';
 import { systemCodeOf } from '../join/errors.ts';
-import type { RunOnHost } from './host-commands.ts';
+import type { RunOnHost } from '../host/run-on-host.ts';
 import { bandwidthBurstMs, bandwidthDelayMs, minBandwidthBurstBytes } from './limits.ts';
 import { hostEndOf, linksOfKind, namespaceIn } from './pod-link.ts';
 

@@ -1,5 +1,5 @@
 import { fieldOf, parseJson } from '../cri/json-field.ts';
-import type { RunOnHost } from './host-commands.ts';
+import type { RunOnHost } from '../host/run-on-host.ts';
 
 /** Path of the network namespace of a sandbox, in the `info` of its verbose CRI status. */
 export function namespaceIn(info: string | undefined): string | undefined {

@@ -52,7 +52,7 @@ function unifiedFiles(
   }));
   return [
     ...above,
-    { folder, name: 'cpu.weight', text: String(weightOf(cpuShares)) },
+    { folder, name: 'cpu.weight', text: String(weightOfShares(cpuShares)) },
     { folder, name: 'cpu.max', text: `${cpuQuota === 0 ? 'max' : cpuQuota} ${cpuPeriodUs}` },
     { folder, name: 'memory.max', text: memoryLimitBytes === 0 ? 'max' : String(memoryLimitBytes) },
   ];
@@ -69,7 +69,7 @@ function ancestors(mount: string, folder: string): string[] {
   return found;
 }
 
-/** Source: Kubernetes, CPUSharesToCPUWeight (KEP-2254). */
-function weightOf(shares: number): number {
+/** The weight of version 2 for shares of version 1. Source: Kubernetes, CPUSharesToCPUWeight (KEP-2254). */
+export function weightOfShares(shares: number): number {
   return Math.floor(1 + ((shares - 2) * 9999) / 262_142);
 }

@@ -6,14 +6,16 @@ import { burstableShares, podCgroupResources } from '../../kube/pod-cgroup.ts';
 import { readCgroupUsage, type CgroupUsage } from '../host/cgroup-usage.ts';
 import type { CgroupFacts } from '../host/cgroups.ts';
 import { HostError } from '../host/host-error.ts';
+import type { RunOnHost } from '../host/run-on-host.ts';
 import {
   podCgroupParent,
   podCgroupParents,
   qosCgroup,
   type CgroupDriver,
 } from '../pod/cgroup-parent.ts';
-import { removePodCgroup } from './cgroup-driver.ts';
+import { removePodCgroup } from './remove-cgroup.ts';
 import { cgroupFiles, type CgroupFile } from './cgroup-files.ts';
+import { SystemdSlices } from './systemd-slices.ts';
 
 export interface PodCgroupsOptions {
   facts: CgroupFacts;
@@ -23,17 +25,17 @@ export interface PodCgroupsOptions {
   root: string;
   /** The CPU of the device: the weight of all pods beside everything else that runs on it. */
   milliCpu: number;
+  run: RunOnHost;
 }
 
-/**
- * The cgroups of pods, by QoS class as a kubelet has them. With systemd the runtime makes the slices,
- * and their pods have no limits of their own.
- */
+/** The cgroups of pods, by QoS class as a kubelet has them; with systemd they are its slices. */
 export class PodCgroups {
   readonly #options: PodCgroupsOptions;
+  readonly #slices: SystemdSlices;
 
   constructor(options: PodCgroupsOptions) {
     this.#options = options;
+    this.#slices = new SystemdSlices(options.run, options.facts.version);
   }
 
   /** Name of a pod's cgroup; undefined leaves it to the runtime. */
@@ -49,7 +51,7 @@ export class PodCgroups {
    */
   async limit(pod: Pod, all: Iterable<Pod>, before: Pod = pod): Promise<void> {
     const { driver, root, milliCpu } = this.#options;
-    if (driver !== 'cgroupfs') return;
+    if (driver === undefined) return;
     const whole = { ...unlimited, cpuShares: sharesOf(milliCpu) };
     await this.#write(qosCgroup('Guaranteed', driver, root), whole);
     const burstable = { ...unlimited, cpuShares: burstableShares(all) };
@@ -68,14 +70,25 @@ export class PodCgroups {
   async remove(podUid: string): Promise<void> {
     const { driver, root, facts } = this.#options;
     if (driver === undefined) return;
-    for (const parent of podCgroupParents(podUid, driver, root)) {
-      await removePodCgroup(facts, parent);
-    }
+    await removePodCgroups(podUid, { driver, root, facts, slices: this.#slices });
   }
 
   async #write(cgroup: string, resources: LinuxResources): Promise<void> {
-    for (const file of cgroupFiles(this.#options.facts, cgroup, resources)) await writeOne(file);
+    const { driver, facts } = this.#options;
+    if (driver === 'systemd') return this.#slices.set(cgroup, resources);
+    for (const file of cgroupFiles(facts, cgroup, resources)) await writeOne(file);
   }
+}
+
+/** Removes every cgroup that a stopped pod can have. @throws HostError `CGROUP_BUSY` */
+export async function removePodCgroups(
+  podUid: string,
+  parts: { driver: CgroupDriver; root: string; facts: CgroupFacts; slices: SystemdSlices },
+): Promise<void> {
+  const { driver, root, facts, slices } = parts;
+  const names = podCgroupParents(podUid, driver, root);
+  const cgroups = driver === 'systemd' ? await slices.stop(names) : names;
+  for (const cgroup of cgroups) await removePodCgroup(facts, cgroup);
 }
 
 /** The least share that there is, and no limit. */

@@ -20,6 +20,12 @@ export function podCgroupParents(podUid: string, driver: CgroupDriver, root: str
   return classes.map((qos) => cgroupName(podUid, qos, driver, root));
 }
 
+/** Path of a slice: it lies below those that the dashes in its name stand for (systemd.slice(5)). */
+export function slicePath(slice: string): string {
+  const parts = slice.replace(/\.slice$/, '').split('-');
+  return join('/', ...parts.map((_, index) => `${parts.slice(0, index + 1).join('-')}.slice`));
+}
+
 /** Name of the cgroup of all pods of a QoS class. */
 export function qosCgroup(qos: QosClass, driver: CgroupDriver, root: string): string {
   const parts = qos === 'Guaranteed' ? [] : [qos.toLowerCase()];

@@ -9,8 +9,8 @@ import { hasAppArmor } from '../host/app-armor.ts';
 import { readCgroupFacts } from '../host/cgroups.ts';
 import { minParallelStarts, startGatherMs, startsPerCpu, startTurnMs } from '../limits.ts';
 import { BandwidthLimiter } from '../network/bandwidth-limiter.ts';
-import type { RunOnHost } from '../network/host-commands.ts';
-import { readCgroupDriver } from '../node/cgroup-driver.ts';
+import type { RunOnHost } from '../host/run-on-host.ts';
+import { readCgroupDriver } from '../cri/cgroup-driver.ts';
 import { PodCgroups } from '../node/pod-cgroups.ts';
 import type { Clock } from '../pod/clock.ts';
 import { CriObserver } from '../pod/cri-observer.ts';
@@ -113,6 +113,7 @@ export async function createPodContext(options: PodContextOptions): Promise<PodC
     nodeHostsFile: () => readIfThere('/etc/hosts'),
     cgroups: new PodCgroups({
       ...{ driver, root: options.cgroupRoot, facts: await readCgroupFacts() },
+      run: options.runOnHost,
       milliCpu: quantityToMilliCpu(node.allocatable['cpu'] ?? '0'),
     }),
     publish: (report, when) => {

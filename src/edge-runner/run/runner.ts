@@ -8,7 +8,7 @@ import { GrpcChannel } from '../cri/grpc-channel.ts';
 import { RunnerError } from '../errors.ts';
 import { readHostFacts } from '../host/host-facts.ts';
 import { spareMemory } from '../host/spare-memory.ts';
-import { runOnHost } from '../network/host-commands.ts';
+import { runOnHost } from '../host/run-on-host.ts';
 import { ensurePodNetwork } from '../network/pod-network.ts';
 import { NodeReporter } from '../node/node-reporter.ts';
 import { systemClock } from '../pod/clock.ts';

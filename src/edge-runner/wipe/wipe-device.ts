@@ -20,7 +20,7 @@ import { SqliteStore } from '../store/sqlite-store.ts';
 import { DesiredState } from '../sync/desired-state.ts';
 import { RunnerError } from '../errors.ts';
 import { maxParallelPulls } from '../limits.ts';
-import { runOnHost } from '../network/host-commands.ts';
+import { runOnHost } from '../host/run-on-host.ts';
 import { LinuxMounter } from '../volumes/linux-mounter.ts';
 import { ensureMemoryDir } from '../volumes/memory-dir.ts';
 import { tearDown } from '../volumes/pod-teardown.ts';

@@ -69,7 +69,7 @@ export class Engine {
 
   static async start(
     device: Device,
-    options: Partial<Pick<NodeRules, 'admission' | 'allocatable'>> = {},
+    options: Partial<Pick<NodeRules, 'admission' | 'allocatable'>> & { cgroupRoot?: string } = {},
   ): Promise<Engine> {
     const stateDir = join(device.dir, 'towline');
     await mkdir(stateDir, { recursive: true });
@@ -93,7 +93,7 @@ export class Engine {
       ...{ stateDir, cri, tasks: new ContainerdTasks(channel), store, outbox, objects: state },
       memoryDir,
       logRoot: join(device.dir, 'pod-logs'),
-      cgroupRoot: device.cgroupRoot,
+      cgroupRoot: options.cgroupRoot ?? device.cgroupRoot,
       allowedUnsafeSysctls: ['net.core.*'],
       maxParallelPulls: 2,
       runOnHost: async (program, args) => {

@@ -1,4 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import t from 'tap';
 import { busyboxImage } from '../../../hack/lab/images.ts';
 import { createLab } from '../../../hack/lab/lab.ts';
@@ -6,6 +8,7 @@ import { ensurePackages } from '../../../hack/lab/packages.ts';
 import { sweepLabs } from '../../../hack/lab/remove-lab.ts';
 import { waitFor } from '../../../hack/lab/wait.ts';
 import { readCgroupFacts } from '../../../src/edge-runner/host/cgroups.ts';
+import { PodCgroups } from '../../../src/edge-runner/node/pod-cgroups.ts';
 import type { Container, Pod, PodStatus, ResourceRequirements } from '../../../src/kube/api.ts';
 import { asDesired, Engine, makePod } from './engine.ts';
 
@@ -69,6 +72,47 @@ void t.test(
       engine.remove(pod);
     }
     t.equal(await value('cpu', '/besteffort', 'cpu.shares'), '2');
+  },
+);
+
+const unified = cgroups.version === 1 ? cgroups.trees.find(isUnified) : undefined;
+
+function isUnified(tree: string): boolean {
+  return existsSync(join(tree, 'cgroup.controllers'));
+}
+
+/** What controllers version 1 leaves to it, all the same. */
+void t.test(
+  'a tree of version 2 gets its controllers passed on, and is emptied',
+  {
+    skip: unified === undefined,
+  },
+  async (t) => {
+    const mount = unified ?? '';
+    const read = async (path: string): Promise<string[]> =>
+      (await readFile(path, 'utf8')).split(/\s+/).filter(Boolean);
+    const controllers = await read(join(mount, 'cgroup.controllers'));
+    const before = await read(join(mount, 'cgroup.subtree_control'));
+    t.teardown(async () => {
+      const back = controllers.filter((each) => !before.includes(each)).map((each) => `-${each}`);
+      await writeFile(join(mount, 'cgroup.subtree_control'), back.join(' '));
+    });
+    const own = new PodCgroups({
+      facts: { ...cgroups, version: 2, controllers, mountPoints: { '': mount }, trees: [mount] },
+      ...{ driver: 'cgroupfs', root: `${device.cgroupRoot}/two`, milliCpu: 1000 },
+      run: () => Promise.reject(new Error('nothing is run')),
+    });
+    const pod = makePod('two', { containers: [idle({})] });
+    await own.limit(pod, [pod]);
+    const folder = join(mount, own.parentOf(pod) ?? '');
+    for (const above of [mount, dirname(folder)]) {
+      t.same(await read(join(above, 'cgroup.subtree_control')), controllers);
+    }
+    const process = await device.exec({ name: 'member', command: 'sleep', args: ['1000'] });
+    await writeFile(join(folder, 'cgroup.procs'), String(process.pid));
+    await own.remove(pod.metadata.uid ?? '');
+    t.notOk(existsSync(folder));
+    t.equal((await process.ended).signal, 'SIGKILL');
   },
 );
 

@@ -39,6 +39,6 @@ void t.test('finds the default runtime in containerd’s config', (t) => {
   t.equal(parseContainerdConfig(configWith(true)), 'systemd');
   t.equal(parseContainerdConfig(configWith(false)), 'cgroupfs');
   t.equal(parseContainerdConfig('{"systemdCgroup":true}'), 'systemd');
-  t.equal(parseContainerdConfig('not json'), 'cgroupfs');
+  t.equal(parseContainerdConfig('not json'), undefined);
   t.end();
 });

@@ -1,39 +1,20 @@
 import { readdir, readFile, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { CriClient } from '../cri/cri-client.ts';
-import { fieldOf, parseJson } from '../cri/json-field.ts';
+import { fieldOf } from '../cri/json-field.ts';
 import type { CgroupFacts } from '../host/cgroups.ts';
 import { HostError } from '../host/host-error.ts';
-import type { CgroupDriver } from '../pod/cgroup-parent.ts';
-
-/**
- * The cgroup driver that containerd's default runtime is configured with, from its verbose CRI
- * status; undefined when it doesn't say.
- */
-export async function readCgroupDriver(cri: CriClient): Promise<CgroupDriver | undefined> {
-  const { info } = await cri.status({ verbose: true });
-  const containerd = fieldOf(parseJson(info['config']), 'containerd');
-  const name = fieldOf(containerd, 'defaultRuntimeName');
-  const runtime = fieldOf(
-    fieldOf(containerd, 'runtimes'),
-    typeof name === 'string' ? name : 'runc',
-  );
-  if (runtime === undefined) return undefined;
-  return fieldOf(fieldOf(runtime, 'options'), 'SystemdCgroup') === true ? 'systemd' : 'cgroupfs';
-}
 
 /** How often, and how long between, what is still busy is tried: the kernel forgets the dead slowly. */
 const removalTries = 50;
 const removalPauseMs = 20;
 
 /**
- * Removes a stopped pod's cgroup from every tree; with systemd a slice without members goes by
- * itself. Kubelet: whatever still runs in it gets SIGKILL, for no container can own it any more.
+ * Removes a stopped pod's cgroup from every tree. Kubelet: whatever still runs in it gets SIGKILL,
+ * for no container can own it any more.
  * @throws HostError `CGROUP_BUSY`; it can be tried again.
  */
 export async function removePodCgroup(facts: CgroupFacts, parent: string): Promise<void> {
-  if (parent.endsWith('.slice')) return;
   await Promise.all(facts.trees.map((tree) => removeTree(join(tree, parent))));
 }
 

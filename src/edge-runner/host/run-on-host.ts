@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
-/** Runs a program in the network namespace of the pods' bridge. @returns its standard output. Rejects as `execFile`. */
+/** Runs a program where containerd runs, which in tests is another namespace. @returns its standard output. Rejects as `execFile`. */
 export type RunOnHost = (program: string, args: readonly string[]) => Promise<string>;
 
 const run = promisify(execFile);
