@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { busyboxImage } from '../../../hack/lab/images.ts';
+import { buildImage, busyboxImage } from '../../../hack/lab/images.ts';
 import { createLab } from '../../../hack/lab/lab.ts';
 import { ensurePackages } from '../../../hack/lab/packages.ts';
 import { sweepLabs } from '../../../hack/lab/remove-lab.ts';
@@ -130,6 +130,72 @@ void t.test('an image that runs as root is refused where nothing may', async (t)
     { securityContext: { fsGroup: 3000, supplementalGroups: [4000] } },
   );
   t.match(output, /uid=1000 gid=2000 groups=2000,(3000,4000|4000,3000)/);
+});
+
+void t.test(
+  'what a process may: capabilities, new rights, system calls, its own files',
+  async (t) => {
+    const look =
+      'grep -E "^(CapEff|NoNewPrivs|Seccomp):" /proc/self/status; touch /here && echo written';
+    const lookWith = async (
+      name: string,
+      securityContext: NonNullable<Container['securityContext']>,
+    ): Promise<string> => (await run(name, shell(look, { securityContext }))).output;
+    const ordinary = await lookWith('ordinary', {});
+    t.match(ordinary, /CapEff:\t00000000a80425fb\n/, 'those that containerd gives');
+    t.match(ordinary, /NoNewPrivs:\t0\n/);
+    t.match(ordinary, /Seccomp:\t0\n/, 'none unless it is asked for');
+    t.match(ordinary, /written/);
+    const strict = await lookWith('strict', {
+      capabilities: { drop: ['ALL'], add: ['NET_BIND_SERVICE'] },
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      seccompProfile: { type: 'RuntimeDefault' },
+    });
+    t.match(strict, /CapEff:\t0000000000000400\n/);
+    t.match(strict, /NoNewPrivs:\t1\n/);
+    t.match(strict, /Seccomp:\t2\n/);
+    t.match(strict, /Read-only file system/);
+    t.notMatch(strict, /written/);
+    const profile = { seccompProfile: { type: 'RuntimeDefault' } } as const;
+    const own = shell(look, { securityContext: { seccompProfile: { type: 'Unconfined' } } });
+    const { output } = await run('own', own, { securityContext: profile });
+    t.match(output, /Seccomp:\t0\n/, 'a container’s own word counts before its pod’s');
+    const added = await lookWith('added', { capabilities: { add: ['NET_ADMIN'], drop: ['KILL'] } });
+    t.match(added, /CapEff:\t00000000a80435db\n/);
+    const privileged = await lookWith('privileged', { privileged: true });
+    const [, all = ''] = /CapEff:\t([0-9a-f]+)/.exec(privileged) ?? [];
+    t.ok(BigInt(`0x${all}`) > 0xa80425fbn, `all that this machine has: ${all}`);
+  },
+);
+
+void t.test('an image’s own user, by number or by name', async (t) => {
+  for (const [image, user] of [
+    ['by-name', 'nobody'],
+    ['by-number', '65534:65534'],
+  ] as const) {
+    const tar = join(device.dir, `${image}.tar`);
+    const name = `docker.io/library/${image}:1`;
+    await buildImage(tar, { name, config: { user } }, { progress });
+    await device.importImage(tar);
+  }
+  const as = async (image: string, more: Partial<Container> = {}): Promise<string> => {
+    const container = shell('id', { image: `${image}:1`, ...more });
+    return (await run(`${image}-${Object.keys(more).length}`, container)).output;
+  };
+  const nonRoot = { securityContext: { runAsNonRoot: true } };
+  t.match(await as('by-name'), /uid=65534\(nobody\)/);
+  t.match(await as('by-number', nonRoot), /uid=65534\(nobody\) gid=65534/);
+  const pod = makePod('named', { containers: [shell('id', { image: 'by-name:1', ...nonRoot })] });
+  engine.put(asDesired('Pod', pod));
+  const refused = await engine.until(
+    pod,
+    'refused',
+    ({ containerStatuses: [main] = [] }) =>
+      main?.state.waiting?.reason === 'CreateContainerConfigError',
+  );
+  t.match(refused.containerStatuses?.[0]?.state.waiting?.message, /non-numeric user \(nobody\)/);
+  engine.remove(pod);
 });
 
 void t.test('a pod that finds no room is rejected, and one that ended makes room', async (t) => {
