@@ -143,7 +143,7 @@ const hookRule = fields({
 
 const restartRule = fields(
   {
-    action: oneOf('Restart'),
+    action: oneOf('Restart', 'RestartAllContainers'),
     exitCodes: fields({ operator: oneOf('In', 'NotIn'), values: listOf(number) }),
   },
   ['action'],

@@ -9,6 +9,7 @@ import {
 } from './observed.ts';
 import { planContainer, planEphemeralContainer } from './plan-container.ts';
 import { planInitContainers } from './plan-init.ts';
+import { planRestartAll, restartTrigger } from './plan-restart-all.ts';
 import { sandboxKey, type PlanInput, type PodPlan } from './pod-plan.ts';
 
 /**
@@ -20,6 +21,8 @@ export function planPod(input: PlanInput): PodPlan {
   const { spec } = input.pod;
   const plan: PodPlan = { steps: [], waiting: new Map() };
   if (!hasOneReadySandbox(input.observed)) return planSandbox(input, plan);
+  const trigger = restartTrigger(input.pod, input.observed);
+  if (trigger !== undefined) return planRestartAll(input, plan, trigger);
   for (const container of spec.ephemeralContainers ?? []) {
     planEphemeralContainer(input, plan, container);
   }
@@ -37,6 +40,7 @@ type FinishInput = Pick<PlanInput, 'pod' | 'observed' | 'lastAttempts'>;
 /** Whether every container of the pod has ended and none will be started again; sidecars don't count. */
 export function isFinished(input: FinishInput): boolean {
   const { pod, observed } = input;
+  if (hasOneReadySandbox(observed) && restartTrigger(pod, observed) !== undefined) return false;
   if (hasFailedInitContainer(pod, observed) || lostForGood(input)) return true;
   return pod.spec.containers.every((container) => {
     const newest = newestContainer(observed, container.name);

@@ -11,6 +11,8 @@ export type PodStep =
   /** `graceSeconds`: where it isn't the pod's. */
   | { type: 'stop-container'; id: string; message: string; graceSeconds?: number }
   | { type: 'resize-container'; id: string; name: string }
+  /** All but ephemeral containers are killed and removed; `trigger` is the one that has ended. */
+  | { type: 'restart-all'; trigger: string }
   | { type: 'remove-container'; id: string; logPath: string }
   | { type: 'remove-sandbox'; id: string };
 

@@ -15,6 +15,7 @@ import type { ProbeResults } from '../probes/pod-probes.ts';
 import { containerStatuses } from './container-statuses.ts';
 import type { ObservedPod } from './observed.ts';
 import { resizeConditions } from './resize-conditions.ts';
+import { restartConditions } from './restart-condition.ts';
 
 export interface PodStatusInput {
   pod: Pod;
@@ -111,7 +112,8 @@ function conditionsOf(
     ...{ pod, observed, problems, now, previous: before, pending: resizePending },
   });
   const disruption = rejection === undefined ? [] : disruptionTarget(rejection, now);
-  const all = [...own, ...resize, ...disruption];
+  const restart = restartConditions({ pod, observed, phase, previous: before, now });
+  const all = [...own, ...resize, ...restart, ...disruption];
   const { generation } = pod.metadata;
   if (generation === undefined) return all;
   return all.map((each) => ({ ...each, observedGeneration: generation }));

@@ -80,6 +80,16 @@ export async function stopContainer(
   turn?: Promise<unknown>,
 ): Promise<void> {
   const leftSeconds = await health.beforeStop(pod, container, { graceSeconds, signal, turn });
+  await killContainer(context, { pod, signal }, container, leftSeconds);
+}
+
+/** As `stopContainer`, without the preStop hook. @throws CriError */
+export async function killContainer(
+  context: PodContext,
+  { pod, signal }: Pick<StoppedPod, 'pod' | 'signal'>,
+  container: Stopped,
+  leftSeconds: number,
+): Promise<void> {
   let timeout = Math.max(leftSeconds, minGraceSeconds);
   const ownSignal = signalToSend(pod, container);
   if (ownSignal !== undefined) {

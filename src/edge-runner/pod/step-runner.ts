@@ -9,14 +9,25 @@ import { resizeContainer } from './container-resizer.ts';
 import { startContainer } from './container-starter.ts';
 import type { PodEvents } from './event-recorder.ts';
 import type { Holds } from './holds.ts';
-import { newestContainer, newestSandbox, type ObservedPod } from './observed.ts';
+import {
+  newestContainer,
+  newestSandbox,
+  type ObservedContainer,
+  type ObservedPod,
+} from './observed.ts';
 import { resizeKey, sandboxKey, type PodStep } from './pod-plan.ts';
 import { containerNamed, containersOf } from './pod-containers.ts';
 import type { PodContext } from './pod-context.ts';
 import type { PodHealth } from './pod-health.ts';
 import { rankOf } from './pod-rank.ts';
 import { PodProblem } from './pod-problem.ts';
-import { removeContainer, removeSandbox, stopContainer, stopPod } from './pod-stopper.ts';
+import {
+  killContainer,
+  removeContainer,
+  removeSandbox,
+  stopContainer,
+  stopPod,
+} from './pod-stopper.ts';
 import { startSandbox } from './sandbox-starter.ts';
 import type { VolumeKeeper } from './volume-keeper.ts';
 import type { WakeUp } from './wake-up.ts';
@@ -72,6 +83,8 @@ export class StepRunner {
         return this.#stopContainer(step, scene);
       case 'resize-container':
         return this.#resizeContainer(step, scene);
+      case 'restart-all':
+        return this.#restartAll(step, scene);
       case 'remove-container':
         return removeContainer(this.#context, step);
       case 'remove-sandbox':
@@ -85,6 +98,30 @@ export class StepRunner {
     if (container === undefined) return;
     events.record('Normal', 'Killing', step.message, container.name);
     await stopContainer(this.#context, scene, container, step.graceSeconds ?? graceSeconds());
+  }
+
+  /** The one that has ended goes last: as long as it is there the rest can be done again. */
+  async #restartAll({ trigger }: Step<'restart-all'>, scene: Scene): Promise<void> {
+    const { pod, observed, events, graceSeconds } = scene;
+    const ephemeral = new Set(pod.spec.ephemeralContainers?.map(({ name }) => name));
+    const all = observed.containers.filter(({ name }) => !ephemeral.has(name));
+    const isTrigger = ({ name, state }: ObservedContainer): boolean =>
+      name === trigger && state === 'exited';
+    await Promise.all(
+      all.map(async (container) => {
+        if (container.state === 'exited') return;
+        const message = `Stopping container ${container.name}`;
+        events.record('Normal', 'Killing', message, container.name);
+        await killContainer(this.#context, scene, container, graceSeconds());
+      }),
+    );
+    const last = all.filter(isTrigger);
+    for (const container of all) {
+      if (!isTrigger(container)) await removeContainer(this.#context, container);
+    }
+    for (const container of last) await removeContainer(this.#context, container);
+    const [{ endedAtMs } = { endedAtMs: 0 }] = last;
+    this.#slowDown(trigger, endedAtMs);
   }
 
   async #createSandbox(step: Step<'create-sandbox'>, scene: Scene): Promise<void> {

@@ -199,6 +199,54 @@ void t.test('a container’s own rules and policy decide about its restart', asy
   engine.remove(pod);
 });
 
+void t.test('one container’s end takes all of its pod with it, from the start', async (t) => {
+  const diary = await diaryOf('anew');
+  const volumeMounts = [
+    { name: 'diary', mountPath: '/diary' },
+    { name: 'scratch', mountPath: '/scratch' },
+  ];
+  const rule = {
+    action: 'RestartAllContainers',
+    exitCodes: { operator: 'In', values: [42] },
+  };
+  const pod = makePod('anew', {
+    restartPolicy: 'Never',
+    initContainers: [shell('init', 'echo init >>/diary/log; touch /diary/up', { volumeMounts })],
+    containers: [
+      shell('beside', 'trap "exit 0" TERM; echo beside >>/diary/log; while :; do sleep 0.1; done', {
+        volumeMounts,
+        lifecycle: { preStop: { exec: { command: ['sh', '-c', 'echo preStop >>/diary/log'] } } },
+      }),
+      shell(
+        'main',
+        'until grep -q beside /diary/log; do sleep 0.1; done; [ ! -e /scratch/again ] || sleep 1000; touch /scratch/again; exit 42',
+        { volumeMounts, restartPolicyRules: [rule] },
+      ),
+    ],
+    volumes: [
+      { name: 'diary', hostPath: { path: diary.dir } },
+      { name: 'scratch', emptyDir: {} },
+    ],
+  });
+  engine.put(asDesired('Pod', pod));
+  const isAnew = ({ containerStatuses = [] }: PodStatus): boolean =>
+    containerStatuses.length === 2 &&
+    containerStatuses.every(({ restartCount, state }) => restartCount === 1 && state.running);
+  const status = await engine.until(pod, 'running anew', isAnew);
+  t.match(status.initContainerStatuses, [{ restartCount: 1 }]);
+  t.match(
+    status.conditions?.find(({ type }) => type === 'AllContainersRestarting'),
+    { status: 'False' },
+  );
+  t.equal(status.phase, 'Running');
+  await waitFor(async () => (await diary.read()).length >= 4, {
+    what: 'all to have begun anew',
+    timeoutMs: 20_000,
+  });
+  t.same(await diary.read(), ['init', 'beside', 'init', 'beside'], 'volumes stay, no hook is run');
+  await end(pod);
+});
+
 void t.test('a container is stopped with the signal that it asks for', async (t) => {
   const diary = await diaryOf('signals');
   const waits = `trap "echo usr1 >>/diary/log; exit 0" USR1

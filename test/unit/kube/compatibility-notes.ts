@@ -23,6 +23,7 @@ export const everyValue = new Set([
   'spec.securityContext.seLinuxChangePolicy',
   'spec.securityContext.seccompProfile.type',
   'spec.securityContext.supplementalGroupsPolicy',
+  'spec.containers[].restartPolicyRules[].action',
   'spec.containers[].restartPolicyRules[].exitCodes.operator',
   'spec.containers[].terminationMessagePolicy',
   'spec.containers[].volumeMounts[].mountPropagation',
@@ -41,9 +42,8 @@ export const partlyNotes: Partial<Record<string, string>> = {
   'spec.containers[].resources.requests': 'CPU, memory, huge pages and ephemeral storage',
   'spec.containers[].resources.limits': 'CPU, memory, huge pages and ephemeral storage',
   'spec.resources.requests': 'as of containers',
-  'spec.resources.limits': 'as of containers; with the cgroup driver `cgroupfs`',
+  'spec.resources.limits': 'as of containers',
   'spec.enableServiceLinks': 'for the 256 oldest Services of the namespace',
-  'spec.containers[].restartPolicyRules[].action': 'not `RestartAllContainers`',
   'spec.ephemeralContainers[]': 'as `containers`',
   'spec.initContainers[]': 'as `containers`',
   'spec.os.name': 'a pod of another system than `linux` is rejected as `PodOSNotSupported`',
@@ -104,7 +104,7 @@ const noClaims = no('there is no dynamic resource allocation at a site');
 export const statusFields: Partial<Record<string, Omit<Row, 'field'>>> = {
   'status.allocatedResources': noPodResources,
   'status.conditions': partly(
-    '`PodReadyToStartContainers`, `Initialized`, `Ready`, `ContainersReady`, `PodResizePending`, `PodResizeInProgress`; others are left as they are',
+    '`PodReadyToStartContainers`, `Initialized`, `Ready`, `ContainersReady`, `PodResizePending`, `PodResizeInProgress`, `AllContainersRestarting`; others are left as they are',
   ),
   'status.containerStatuses': partly('see below'),
   'status.ephemeralContainerStatuses': partly('see below'),

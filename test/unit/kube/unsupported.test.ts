@@ -264,7 +264,7 @@ const neglected: [parts: Parameters<typeof storedPod>[0], path: string][] = [
   [{ container: { fromTheFuture: false } }, 'spec.containers[0].fromTheFuture'],
   [{ container: { constructor: 'x' } }, 'spec.containers[0].constructor'],
   [
-    { container: { restartPolicyRules: [{ action: 'RestartAllContainers' }] } },
+    { container: { restartPolicyRules: [{ action: 'RestartNothing' }] } },
     'spec.containers[0].restartPolicyRules[0].action',
   ],
   [

@@ -261,3 +261,31 @@ void t.test(
     t.end();
   },
 );
+
+void t.test(
+  'a container whose end takes all with it: once its back-off is over, from the start',
+  (t) => {
+    const exitCodes = { operator: 'In', values: [42] };
+    const restartPolicyRules = [{ action: 'RestartAllContainers', exitCodes }];
+    const trigger = { ...web, restartPolicyRules };
+    const pod = makePod({ restartPolicy: 'Never', initContainers: [init], containers: [trigger] });
+    const ended = makeExited({ exitCode: 42, endedAtMs: 1_000 });
+    const containers = [ended, makeExited({ id: 'i', name: 'init', exitCode: 0 })];
+    const observed = makeObserved({ containers });
+    t.same(plan(pod, observed).steps, [{ type: 'restart-all', trigger: 'web' }]);
+    t.equal(isFinished({ pod, observed, lastAttempts: new Map() }), false);
+    const restartBackOff = new Map([['web', { delayMs: 10_000, updatedAtMs: 500 }]]);
+    const waits = plan(pod, observed, { restartBackOff });
+    t.same([waits.steps, waits.wakeAtMs], [[], 11_000]);
+    const other = makeObserved({ containers: [makeExited({ exitCode: 41 })] });
+    t.equal(isFinished({ pod, observed: other, lastAttempts: new Map() }), true);
+    const lastAttempts = new Map([
+      ['init', 0],
+      ['web', 0],
+    ]);
+    t.same(plan(pod, makeObserved({ containers: [] }), { lastAttempts }).steps, [
+      { type: 'start-container', name: 'init', attempt: 1 },
+    ]);
+    t.end();
+  },
+);
