@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises';
 import { request } from 'node:https';
 import { join } from 'node:path';
 import { runChecked } from './command.ts';
@@ -48,6 +49,8 @@ export interface NewSite {
   readonly tenant: string;
   /** More arguments for `towlinectl site create`. */
   readonly createArgs?: readonly string[];
+  /** Whether its runner takes static pods, from `staticPodDir`. */
+  readonly staticPods?: boolean;
 }
 
 /** A site whose device is in the lab. */
@@ -59,6 +62,7 @@ export interface LabSite {
   /** What was run on the device to join it, as towlinectl printed it. */
   readonly joinLine: string;
   readonly runner: BackgroundProcess;
+  readonly staticPodDir: string;
   /** Joins the device once more, by another line that towlinectl printed. */
   joinAgain(joinLine: string): Promise<void>;
   /** With more arguments than those it always has. */
@@ -156,12 +160,12 @@ class LabTowline implements Towline {
     });
   }
 
-  async addSite({ name, tenant, createArgs = [] }: NewSite): Promise<LabSite> {
+  async addSite({ name, tenant, createArgs = [], staticPods = false }: NewSite): Promise<LabSite> {
     await ensureNamespace(this.kubeconfig, tenant);
     const joinLine = await this.towlinectl('site', 'create', name, '-n', tenant, ...createArgs);
     const device = await this.#options.lab.startDevice({ name: `${name}-${tenant}`.slice(0, 30) });
     const site = new DeviceSite({
-      ...{ name, tenant, device, joinLine: joinLine.trim() },
+      ...{ name, tenant, device, staticPods, joinLine: joinLine.trim() },
       program: this.#options.runner ?? chosenRunner(),
     });
     await site.join();
@@ -213,10 +217,14 @@ class DeviceSite implements LabSite {
   readonly device: Device;
   readonly joinLine: string;
   readonly #program: RunnerProgram;
+  readonly #staticPods: boolean;
   #runner: BackgroundProcess | undefined;
 
   constructor(
-    site: Pick<LabSite, 'name' | 'tenant' | 'device' | 'joinLine'> & { program: RunnerProgram },
+    site: Pick<LabSite, 'name' | 'tenant' | 'device' | 'joinLine'> & {
+      program: RunnerProgram;
+      staticPods: boolean;
+    },
   ) {
     this.name = site.name;
     this.tenant = site.tenant;
@@ -224,11 +232,16 @@ class DeviceSite implements LabSite {
     this.device = site.device;
     this.joinLine = site.joinLine;
     this.#program = site.program;
+    this.#staticPods = site.staticPods;
   }
 
   get runner(): BackgroundProcess {
     if (this.#runner === undefined) throw new LabError('not-ready', 'the runner was not started');
     return this.#runner;
+  }
+
+  get staticPodDir(): string {
+    return join(this.device.dir, 'static-pods');
   }
 
   get #stateDir(): string {
@@ -254,6 +267,7 @@ class DeviceSite implements LabSite {
 
   async startRunner(...args: readonly string[]): Promise<void> {
     const dir = this.device.dir;
+    if (this.#staticPods) await mkdir(this.staticPodDir, { recursive: true });
     this.#runner = await this.device.exec({
       name: 'runner',
       command: this.#program.command,
@@ -262,7 +276,9 @@ class DeviceSite implements LabSite {
         ...['--memory-dir', join(dir, 'memory'), '--containerd', this.device.socket],
         ...['--log-dir', join(dir, 'pod-logs'), '--cgroup-root', this.device.cgroupRoot],
         // How full the machine is must decide nothing.
-        ...['--eviction-hard', '', '--image-gc-high-threshold', '100', ...args],
+        ...['--eviction-hard', '', '--image-gc-high-threshold', '100'],
+        ...(this.#staticPods ? ['--static-pod-dir', this.staticPodDir] : []),
+        ...args,
       ],
     });
   }

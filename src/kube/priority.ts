@@ -9,6 +9,9 @@ export const configSourceAnnotation = 'kubernetes.io/config.source';
 /** Annotation with the hash of a static pod's file. */
 export const configHashAnnotation = 'kubernetes.io/config.hash';
 
+/** Annotation with the time at which a static pod was first seen, RFC 3339. */
+export const configSeenAnnotation = 'kubernetes.io/config.seen';
+
 /**
  * Whether a pod is one that its node can't do without: a static one, or one of the system's priority.
  * Source: kubelet, pkg/kubelet/types, IsCriticalPod.

@@ -20,6 +20,8 @@ export interface SiteSpec {
   allowedNamespaces?: string[];
   /** Namespaces whose DaemonSets' pods it takes besides those; `*` means all. */
   allowedDaemonSetNamespaces?: string[];
+  /** Namespaces in which the device's static pods are shown; those whose pods it takes when absent. */
+  staticPodNamespaces?: string[];
   /** The newest join token: `sha256:<hex>` of it, and when it ends (RFC 3339). */
   join?: { tokenHash: string; expiresAt: string };
   /** The key that is no longer let in, `sha256:<hex>`, or `*` for every key. */

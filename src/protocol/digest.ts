@@ -13,6 +13,14 @@ export function digestOf(objects: Iterable<HeldObject>): string {
   return createHash('sha256').update(lines.join('\n')).digest('hex');
 }
 
+/** Digest of a device's static pods: SHA-256, in hex, over their sorted lines `namespace/name/uid`. */
+export function staticPodsDigest(
+  pods: Iterable<{ namespace: string; name: string; uid: string }>,
+): string {
+  const lines = Array.from(pods, ({ namespace, name, uid }) => `${namespace}/${name}/${uid}`);
+  return createHash('sha256').update(lines.sort().join('\n')).digest('hex');
+}
+
 /**
  * Version of an object's content: the first 16 hex digits of the SHA-256 of its JSON with sorted
  * keys. Independent of `resourceVersion`, which moves with every status that the site itself sends.

@@ -20,3 +20,12 @@ export const maxFacts = 64;
 
 /** Longest message of a condition of a device, in characters; the API's own bound. */
 export const maxConditionMessageLength = 32 * 1024;
+
+/** Most static pods of a device that are told of: a kubelet's `--max-pods`. */
+export const maxToldStaticPods = 110;
+
+/** Largest static pod that is told whole, in bytes of JSON: so many of them fit a message. */
+export const maxStaticPodBytes = 32 * 1024;
+
+/** Longest name of an object, and of a namespace, in characters; the API's own bound. */
+export const maxNameLength = 253;

@@ -1,5 +1,11 @@
 import * as v from 'valibot';
-import { maxConditionMessageLength, maxFactLength, maxFacts } from './limits.ts';
+import {
+  maxConditionMessageLength,
+  maxFactLength,
+  maxFacts,
+  maxNameLength,
+  maxToldStaticPods,
+} from './limits.ts';
 
 /**
  * The report stream brings the provider what happened on a site. Every message from the runner has
@@ -80,6 +86,37 @@ export const eventReport = v.object({
 });
 export type EventReport = v.InferOutput<typeof eventReport>;
 
+const strings = v.nullish(v.record(v.string(), v.string()));
+
+/** A name that the API can have: a subdomain as of RFC 1123. */
+const name = v.pipe(
+  v.string(),
+  v.maxLength(maxNameLength),
+  v.regex(/^[a-z0-9](?:[-.a-z0-9]*[a-z0-9])?$/),
+);
+
+/** A pod that the device took from a file. */
+export const staticPod = v.object({
+  namespace: name,
+  name,
+  /** Hash of what the file says: another file is another pod. */
+  uid: v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/)),
+  /** When the runner first saw it, RFC 3339. */
+  seen: v.pipe(v.string(), v.maxLength(maxFactLength)),
+  /** Absent where it is too large to be told whole. */
+  manifest: v.optional(
+    v.object({ labels: strings, annotations: strings, spec: v.looseObject({}) }),
+  ),
+});
+export type StaticPodReport = v.InferOutput<typeof staticPod>;
+
+/** All that the device has, so that what isn't among them is gone. */
+const staticPods = v.object({
+  type: v.literal('static-pods'),
+  id: v.number(),
+  pods: v.pipe(v.array(staticPod), v.maxLength(maxToldStaticPods)),
+});
+
 /** Asks for a service-account token of one of the site's pods. */
 const tokenRequest = v.object({
   type: v.literal('token-request'),
@@ -95,6 +132,7 @@ export const reportFromRunner = v.variant('type', [
   v.object({ type: v.literal('node'), id: v.number(), node: nodeReport }),
   v.object({ type: v.literal('pods'), id: v.number(), pods: v.array(podReport) }),
   v.object({ type: v.literal('events'), id: v.number(), events: v.array(eventReport) }),
+  staticPods,
   tokenRequest,
 ]);
 export type ReportFromRunner = v.InferOutput<typeof reportFromRunner>;
@@ -104,7 +142,13 @@ export const reportFromProvider = v.variant('type', [
    * First on the stream. `full`: the provider doesn't know the site's last reports; `node`: the
    * `objectVersion` of the last one about the device, when it does.
    */
-  v.object({ type: v.literal('begin'), full: v.boolean(), node: v.optional(v.string()) }),
+  v.object({
+    type: v.literal('begin'),
+    full: v.boolean(),
+    node: v.optional(v.string()),
+    /** Digest of the static pods that it was told last, `unknown` before that; absent where it takes none. */
+    staticPods: v.optional(v.string()),
+  }),
   v.object({ type: v.literal('ack'), id: v.number() }),
   v.object({
     type: v.literal('token'),

@@ -11,6 +11,7 @@ import { KubeJoinSites } from './join/kube-join-sites.ts';
 import type { KubeClient } from './kube-client/kube-client.ts';
 import { OwnWrites } from './kube-client/own-writes.ts';
 import type { Runnable } from './lifecycle.ts';
+import { MirrorController } from './mirror/mirror-controller.ts';
 import { LeaseKeeper } from './node/lease-keeper.ts';
 import { NodeController } from './node/node-controller.ts';
 import type { ProviderFacts } from './node/plan-node-status.ts';
@@ -74,9 +75,20 @@ export class SiteControllers implements Runnable {
       nodeToRenew: (nodeName) => nodes.nodeToRenew(nodeName),
     });
     renewWhenNeeded(options, leases);
-    const statuses = new PodStatusController({
+    const mirrors = new MirrorController({
+      ...{ client, pods, sites, registry, log },
+      nodeOf: (nodeName) => nodes.nodeOf(nodeName),
+      onNotShown: (node, message) => {
+        recorder.warn(node, 'StaticPodNotShown', message);
+      },
+      onForgotten: (podKey) => {
+        statuses.forgetStaticPod(podKey);
+      },
+    });
+    const statuses: PodStatusController = new PodStatusController({
       ...{ client, pods, registry, isSiteNode, log },
       writes: new OwnWrites(options.caches.pods),
+      hasStaticPod: (nodeName, pod) => mirrors.has(nodeName, pod),
       hostIP: options.facts.address,
       servesHostIPs: options.servesHostIPs,
       refusalOf: (pod) => admitted.refusalOf(pod),
@@ -117,7 +129,7 @@ export class SiteControllers implements Runnable {
       nodeExists: (nodeName, signal) => nodes.exists(nodeName, signal),
       reports: (nodeName) =>
         new SiteReports({
-          ...{ nodeName, client, statuses, nodes, log },
+          ...{ nodeName, client, statuses, nodes, mirrors, log },
           ...{ pods: admitted, events: options.events },
           turn: () => rates.turn(nodeName),
           onNodeReport: () => {
@@ -144,7 +156,7 @@ export class SiteControllers implements Runnable {
     });
     const drains = new DrainController({ client, sites, pods, registry, log });
     this.#parts = [nodes, siteStatus, leases, statuses, tolerations, secrets];
-    this.#parts.push(this.certificates, keys, drains);
+    this.#parts.push(this.certificates, keys, drains, mirrors);
   }
 
   async run(signal: AbortSignal): Promise<void> {

@@ -81,7 +81,7 @@ export async function onEveryControlPlane(
         ...options,
       });
       const namespace = `t-${randomBytes(3).toString('hex')}`;
-      const site = await towline.addSite({ name: 'berlin', tenant: namespace });
+      const site = await towline.addSite({ name: 'berlin', tenant: namespace, staticPods: true });
       await test(t, new LabCluster({ lab, plane, towline, site, namespace }));
     });
   }

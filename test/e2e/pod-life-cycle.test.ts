@@ -1,6 +1,7 @@
 import { waitFor } from '../../hack/lab/wait.ts';
 import type { Node } from '../../src/kube/api.ts';
 import { isRunning, onEveryControlPlane, shellPod } from './cluster.ts';
+import { staticPods } from './static-pods.ts';
 
 await onEveryControlPlane(async (t, cluster) => {
   const { namespace, site } = cluster;
@@ -179,6 +180,10 @@ await onEveryControlPlane(async (t, cluster) => {
     t.pass('a change of the ConfigMap reached the running pod');
     await cluster.kubectl('delete', 'pod', 'config', '--timeout=30s');
   });
+
+  await t.test('a static pod is shown as its mirror pod', { timeout: 240_000 }, (t) =>
+    staticPods(t, cluster),
+  );
 
   await t.test('a pod that uses what is not supported says so', async (t) => {
     await cluster.apply(

@@ -13,6 +13,8 @@ interface PodManagerOptions {
   context: PodContext;
   /** The last reported status of a pod, from before this runner started. */
   lastStatus: (podUid: string) => PodStatus | undefined;
+  /** Which pods are on the device has changed. */
+  onPods?: () => void;
 }
 
 interface Entry {
@@ -192,6 +194,7 @@ export class PodManager {
     const worker = new PodWorker({ context, pod, lastStatus: last, removed, misfit });
     if (this.#isDraining) void worker.halt(0);
     this.#entries.set(uid, { pod, worker, done: this.#run(uid, worker, before) });
+    this.#options.onPods?.();
   }
 
   /** A pod that was there before has its place, and one that is over needs none. */
@@ -231,6 +234,7 @@ export class PodManager {
       log.error({ err: error, uid }, 'what is kept of a pod that is gone could not be dropped');
     }
     this.#entries.delete(uid);
+    this.#options.onPods?.();
     this.#options.context.placed.release(uid);
     const again = this.#desired.get(uid);
     if (again !== undefined && !this.#signal.aborted) this.#start(uid, again, false);

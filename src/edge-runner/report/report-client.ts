@@ -1,5 +1,5 @@
 import type { Pod, ServiceAccountTokenProjection } from '../../kube/api.ts';
-import type { NodeReport } from '../../protocol/report.ts';
+import type { NodeReport, StaticPodReport } from '../../protocol/report.ts';
 import type { Session } from '../../tunnel/session.ts';
 import { RunnerError } from '../errors.ts';
 import type { IssuedToken } from '../pod/service-account-tokens.ts';
@@ -10,6 +10,8 @@ interface ReportClientOptions {
   outbox: Outbox;
   /** The newest facts about the device. */
   nodeReport: () => NodeReport;
+  /** All static pods of the device. */
+  staticPods: () => StaticPodReport[];
   /** The provider takes reports and requests again, after a time without a link. */
   onConnected: () => void;
 }
@@ -29,10 +31,10 @@ export class ReportClient {
    * @throws ProtocolError or TunnelError; the caller opens a new stream then.
    */
   async run(session: Session, signal: AbortSignal): Promise<void> {
-    const { outbox, nodeReport } = this.#options;
+    const { outbox, nodeReport, staticPods } = this.#options;
     const stream = session.open('control');
     const exchange = new ReportExchange({
-      ...{ stream, outbox, nodeReport },
+      ...{ stream, outbox, nodeReport, staticPods },
       onBegin: () => {
         this.#ready = exchange;
         this.#options.onConnected();
@@ -54,6 +56,11 @@ export class ReportClient {
   /** Tells the provider of changed facts about the device; without a link the next one brings them. */
   nodeChanged(): void {
     this.#ready?.sendNode();
+  }
+
+  /** The same of the device's static pods, before more is said of them. */
+  staticPodsChanged(): void {
+    this.#ready?.sendStaticPods();
   }
 
   /** @throws RunnerError `CLOUD_UNREACHABLE` without a link, `CLOUD_REFUSED` when the cloud says no. */

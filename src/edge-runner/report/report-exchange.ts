@@ -1,4 +1,4 @@
-import { objectVersion } from '../../protocol/digest.ts';
+import { objectVersion, staticPodsDigest } from '../../protocol/digest.ts';
 import { maxMessageBytes } from '../../protocol/limits.ts';
 import { parseMessage } from '../../protocol/parse.ts';
 import {
@@ -6,6 +6,7 @@ import {
   type NodeReport,
   type ReportFromProvider,
   type ReportFromRunner,
+  type StaticPodReport,
   type TokenRequest,
 } from '../../protocol/report.ts';
 import type { RunnerStreamHead } from '../../protocol/stream-head.ts';
@@ -24,6 +25,8 @@ interface ExchangeOptions {
   outbox: Outbox;
   /** The newest facts about the device. */
   nodeReport: () => NodeReport;
+  /** All static pods of the device. */
+  staticPods: () => StaticPodReport[];
   /** The provider is ready for reports and requests. */
   onBegin: () => void;
 }
@@ -43,6 +46,8 @@ export class ReportExchange {
   readonly #tokens = new Map<number, PendingToken>();
   #nextId = 1;
   #begun = false;
+  /** Digest of the static pods that the provider has; `undefined` where it takes none. */
+  #toldStaticPods: string | undefined;
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
@@ -68,6 +73,16 @@ export class ReportExchange {
   sendNode(): void {
     if (!this.#begun) return;
     this.#send({ type: 'node', id: this.#nextId++, node: this.#options.nodeReport() });
+  }
+
+  /** Tells of all static pods, if the provider takes them and has others. */
+  sendStaticPods(): void {
+    if (!this.#begun || this.#toldStaticPods === undefined) return;
+    const pods = this.#options.staticPods();
+    const digest = staticPodsDigest(pods);
+    if (digest === this.#toldStaticPods) return;
+    this.#toldStaticPods = digest;
+    this.#send({ type: 'static-pods', id: this.#nextId++, pods });
   }
 
   /** @throws RunnerError `CLOUD_UNREACHABLE`, `CLOUD_REFUSED` */
@@ -106,6 +121,7 @@ export class ReportExchange {
   #take(message: ReportFromProvider): void {
     switch (message.type) {
       case 'begin':
+        this.#toldStaticPods = message.staticPods;
         this.#begin(message);
         break;
       case 'ack':
@@ -124,6 +140,7 @@ export class ReportExchange {
     this.#begun = true;
     if (full) this.#options.outbox.resendAll();
     if (node !== objectVersion(this.#options.nodeReport())) this.sendNode();
+    this.sendStaticPods();
     this.sendReports();
     this.#options.onBegin();
   }

@@ -22,6 +22,7 @@ import { AesSealer } from '../store/sealer.ts';
 import { openKeyFile, storeKeyName } from '../store/key-file.ts';
 import { openOrStandIn } from '../store/stand-in-store.ts';
 import { DeviceKeySource, storePurpose } from '../store/store-key.ts';
+import { tellStaticPods } from '../static-pods/tell-static-pods.ts';
 import { StaticPods } from '../static-pods/static-pods.ts';
 import { StreamServer } from '../streams/stream-server.ts';
 import { DesiredState } from '../sync/desired-state.ts';
@@ -141,6 +142,7 @@ async function serve(
   });
   const report = new ReportClient({
     ...{ outbox, nodeReport: () => node.report },
+    staticPods: () => tellStaticPods(pods.list().map(({ pod }) => pod)),
     onConnected: () => {
       pods.cloudIsBack();
     },
@@ -168,7 +170,15 @@ async function serve(
       allocatable: node.report.allocatable,
     },
   });
-  const pods = new PodManager({ context, lastStatus: (uid) => outbox.lastStatus(uid) }, signal);
+  const pods: PodManager = new PodManager(
+    {
+      ...{ context, lastStatus: (uid) => outbox.lastStatus(uid) },
+      onPods: () => {
+        report.staticPodsChanged();
+      },
+    },
+    signal,
+  );
   const statics = new StaticPods({
     ...{ dir: options.staticPodDir, nodeName: context.node.nodeName, log },
     onChange: () => {

@@ -1,8 +1,12 @@
 import { createHash } from 'node:crypto';
 import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Pod } from '../../kube/api.ts';
-import { configHashAnnotation, configSourceAnnotation } from '../../kube/priority.ts';
+import type { Pod, Toleration } from '../../kube/api.ts';
+import {
+  configHashAnnotation,
+  configSeenAnnotation,
+  configSourceAnnotation,
+} from '../../kube/priority.ts';
 import { hasCode } from '../volumes/node-error.ts';
 import { maxManifestBytes, maxStaticPods } from './limits.ts';
 
@@ -15,17 +19,23 @@ export interface StaticPodFiles {
 /**
  * The pods that the files of a folder describe, one each, in YAML or JSON; files that begin with a dot
  * are left out, and a folder that isn't there has none. Name, uid and annotations are a kubelet's:
- * `NAME-NODE`, and a hash of node and contents, so that a file that changes is another pod.
- * Source: kubelet, pkg/kubelet/config, applyDefaults.
+ * `NAME-NODE`, and a hash of node and contents, so that a file that changes is another pod. No taint of
+ * the Node evicts them.
+ * @param seenAt when a pod of this uid was first seen, RFC 3339.
+ * Source: kubelet, pkg/kubelet/config, applyDefaults and recordFirstSeenTime.
  */
-export async function readStaticPods(dir: string, nodeName: string): Promise<StaticPodFiles> {
+export async function readStaticPods(
+  dir: string,
+  nodeName: string,
+  seenAt: (uid: string) => string,
+): Promise<StaticPodFiles> {
   const pods: Pod[] = [];
   const problems = new Map<string, string>();
   for (const name of (await namesIn(dir)).slice(0, maxStaticPods)) {
     try {
       const text = await readBounded(join(dir, name));
       if (text === undefined) continue;
-      pods.push(staticPod(await parse(name, text), text, nodeName));
+      pods.push(staticPod(await parse(name, text), text, { nodeName, seenAt }));
     } catch (error) {
       problems.set(name, error instanceof Error ? error.message : String(error));
     }
@@ -33,7 +43,14 @@ export async function readStaticPods(dir: string, nodeName: string): Promise<Sta
   return { pods, problems };
 }
 
-function staticPod(manifest: unknown, text: string, nodeName: string): Pod {
+/** What every static pod tolerates. */
+const everyEviction: Toleration = { operator: 'Exists', effect: 'NoExecute' };
+
+function staticPod(
+  manifest: unknown,
+  text: string,
+  { nodeName, seenAt }: { nodeName: string; seenAt: (uid: string) => string },
+): Pod {
   const { kind, metadata, spec } = manifest as Partial<Pod>;
   if (kind !== 'Pod') throw new TypeError('it is no Pod');
   if (typeof metadata?.name !== 'string' || !Array.isArray(spec?.containers)) {
@@ -51,10 +68,11 @@ function staticPod(manifest: unknown, text: string, nodeName: string): Pod {
       annotations: {
         ...metadata.annotations,
         [configHashAnnotation]: hash,
+        [configSeenAnnotation]: seenAt(hash),
         [configSourceAnnotation]: 'file',
       },
     },
-    spec: { ...spec, nodeName },
+    spec: { ...spec, nodeName, tolerations: [...(spec.tolerations ?? []), everyEviction] },
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Pod } from '../../kube/api.ts';
+import { configSeenAnnotation } from '../../kube/priority.ts';
 import { FileChanges } from '../logs/file-changes.ts';
 import { folderCheckIntervalMs } from './limits.ts';
 import { readStaticPods } from './read-static-pods.ts';
@@ -17,6 +18,8 @@ interface StaticPodsOptions {
 export class StaticPods {
   readonly #options: StaticPodsOptions;
   #pods: readonly Pod[] = [];
+  /** RFC 3339, by uid. */
+  #seenAt: ReadonlyMap<string, string> = new Map();
   #complaints = '';
 
   constructor(options: StaticPodsOptions) {
@@ -32,11 +35,17 @@ export class StaticPods {
     const { dir, nodeName, log } = this.#options;
     if (dir === undefined) return false;
     try {
-      const { pods, problems } = await readStaticPods(dir, nodeName);
+      const now = new Date().toISOString();
+      const { pods, problems } = await readStaticPods(
+        dir,
+        nodeName,
+        (uid) => this.#seenAt.get(uid) ?? now,
+      );
       this.#complain(problems);
       // The uid is a hash of the contents.
       if (uids(pods) === uids(this.#pods)) return false;
       this.#pods = pods;
+      this.#seenAt = new Map(pods.map(seenTime));
       log.info({ pods: pods.map(({ metadata }) => metadata.name) }, 'static pods of this device');
       return true;
     } catch (error) {
@@ -72,6 +81,10 @@ export class StaticPods {
       this.#options.log.warn({ file, problem }, 'a static pod is left out');
     }
   }
+}
+
+function seenTime({ metadata }: Pod): [uid: string, seenAt: string] {
+  return [metadata.uid ?? '', metadata.annotations?.[configSeenAnnotation] ?? ''];
 }
 
 function uids(pods: readonly Pod[]): string {

@@ -1,4 +1,5 @@
 import type { Pod } from '../../kube/api.ts';
+import { isMirrorPod } from '../../kube/mirror-pod.ts';
 import type { DesiredObject } from '../../protocol/sync.ts';
 import { type BoundPods, podKeyOf } from '../pod/pod-index.ts';
 import type { ObjectHold, ObjectSource } from './object-source.ts';
@@ -33,7 +34,8 @@ interface KnownPod {
 /**
  * What one site is to hold: the pods bound to its node and all that they name. A new pod appears
  * once the objects it names have been looked up, so that a site doesn't start it without them. A
- * malformed pod is left out; if the site has an earlier version, it keeps that.
+ * malformed pod is left out; if the site has an earlier version, it keeps that. Mirror pods are left out: the
+ * site has what they are copies of.
  */
 export class DesiredSite {
   /** Resolves when everything that the pods name has been looked up once. */
@@ -47,9 +49,10 @@ export class DesiredSite {
 
   constructor(options: DesiredSiteOptions) {
     this.#options = options;
-    const pods = options.pods.ofNode(options.nodeName);
+    const pods = options.pods.ofNode(options.nodeName).filter((pod) => !isMirrorPod(pod));
     this.ready = Promise.all(pods.map((pod) => this.#set(pod))).then(() => undefined);
     this.#unsubscribe = options.pods.subscribe(({ pod, gone }) => {
+      if (isMirrorPod(pod)) return;
       if (gone) this.#remove(podKeyOf(pod));
       else void this.#set(pod);
       options.onChange();

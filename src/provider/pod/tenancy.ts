@@ -44,6 +44,23 @@ export function mayHavePodsOf(
   );
 }
 
+/** Namespaces of the cluster itself begin so: no `*` and no silence means them. */
+const systemPrefix = 'kube-';
+
+/**
+ * Whether a device's static pods are shown in a namespace. Its Site must take all pods of that namespace,
+ * for a copy in the API draws what selects it by labels; and it can narrow that further.
+ */
+export function showsStaticPodsIn(
+  namespace: string,
+  { tenant, site }: { tenant: string; site: Site | undefined },
+): boolean {
+  const { allowedNamespaces, staticPodNamespaces } = site?.spec ?? {};
+  if (namespace !== tenant && !lists(allowedNamespaces, namespace)) return false;
+  const named = staticPodNamespaces ?? [tenant, ...(allowedNamespaces ?? [])];
+  return namespace.startsWith(systemPrefix) ? named.includes(namespace) : lists(named, namespace);
+}
+
 function mayRun(pod: Pod, namespace: string, spec: SiteSpec): boolean {
   if (lists(spec.allowedNamespaces, namespace)) return true;
   return lists(spec.allowedDaemonSetNamespaces, namespace) && isOfDaemonSet(pod);

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { parseDuration } from '../../kube/duration.ts';
+import { isMirrorPod } from '../../kube/mirror-pod.ts';
 import { KubeRuleError } from '../../kube/kube-rule-error.ts';
 import type { Site } from '../../kube/site.ts';
 import { isKubeApiError } from '../kube-client/kube-api-error.ts';
@@ -69,6 +70,8 @@ export class TolerationController {
     const site = this.#options.sites.get(nodeName);
     const finished = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
     if (site === undefined || finished || pod.metadata.deletionTimestamp !== undefined) return;
+    // A static pod tolerates what its file says, and nothing evicts it from its device.
+    if (isMirrorPod(pod)) return;
     const patch = planTolerations(pod, this.#policyOf(site));
     if (patch === undefined) return;
     try {

@@ -44,13 +44,18 @@ function warning(
   reason: string,
   message: string,
 ): EventObject {
-  const { name, namespace = 'default', uid } = metadata;
+  // An event about an object without a namespace is in `default`, and says no namespace of the object.
+  const { name, namespace, uid } = metadata;
   const now = timestamp(Date.now());
   return {
     apiVersion: 'v1',
     kind: 'Event',
-    metadata: { name: eventName(name, idHex), namespace },
-    involvedObject: { apiVersion, kind, name, namespace, ...(uid === undefined ? {} : { uid }) },
+    metadata: { name: eventName(name, idHex), namespace: namespace ?? 'default' },
+    involvedObject: {
+      ...{ apiVersion, kind, name },
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(uid === undefined ? {} : { uid }),
+    },
     type: 'Warning',
     reason,
     message,

@@ -1,4 +1,5 @@
 import type { Pod, ServiceAccountTokenProjection } from '../../kube/api.ts';
+import { isMirrorPod } from '../../kube/mirror-pod.ts';
 import type { TokenRequest } from '../../protocol/report.ts';
 
 /** What the API is asked for, or why the site is refused. */
@@ -23,6 +24,8 @@ export function planToken(
   if (pod?.metadata.uid !== uid || pod.spec.nodeName !== nodeName) {
     return refused(`pod ${namespace}/${name} (${uid}) is not bound to node ${nodeName}`);
   }
+  if (isMirrorPod(pod))
+    return refused(`pod ${namespace}/${name} is a static one, and has no account`);
   if (pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed') {
     return refused(`pod ${namespace}/${name} has ended`);
   }

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Pod, PodStatus } from '../../kube/api.ts';
+import { isMirrorPod, nodeUidOf } from '../../kube/mirror-pod.ts';
 import { objectVersion } from '../../protocol/digest.ts';
 import type { PodReport } from '../../protocol/report.ts';
 import { isKubeApiError } from '../kube-client/kube-api-error.ts';
@@ -24,6 +25,8 @@ export interface PodStatusControllerOptions {
   isSiteNode: (nodeName: string) => boolean;
   /** Why a pod must not get to its site. */
   refusalOf: (pod: Pod) => string | undefined;
+  /** Whether a site has told of a static pod, which may be in the API only later. */
+  hasStaticPod: (nodeName: string, pod: Pick<PodReport, 'namespace' | 'name' | 'uid'>) => boolean;
   /** InternalIP of the sites' Nodes. */
   hostIP: string;
   /** Whether this API server knows `status.hostIPs`. */
@@ -38,6 +41,8 @@ export interface PodStatusControllerOptions {
 
 /** The newest report of a pod. */
 interface Reported {
+  nodeName: string;
+  /** As its node knows it. */
   uid: string;
   gone: boolean;
   status: PodStatus;
@@ -97,18 +102,30 @@ export class PodStatusController {
     for (const pod of this.#options.pods.ofNode(nodeName)) this.#queue.add(podKeyOf(pod));
   }
 
+  /** Drops what is kept of a static pod, as `namespace/name`, that its device no longer has. */
+  forgetStaticPod(key: string): void {
+    const [namespace = '', name = ''] = key.split('/');
+    if (this.#options.pods.get(namespace, name) === undefined) this.#reports.delete(key);
+  }
+
   /** Takes a report; resolves when the API has it, or the pod isn't the site's. */
   async report(nodeName: string, report: PodReport): Promise<void> {
-    const { namespace, name, uid, gone } = report;
-    const pod = this.#options.pods.get(namespace, name);
-    const isItsPod = pod?.metadata.uid === uid && pod.spec.nodeName === nodeName;
-    if (!isItsPod || this.#options.refusalOf(pod) !== undefined) {
+    const { namespace, name, uid, gone, status } = report;
+    if (!this.#concerns(nodeName, report)) {
       this.#options.log.debug({ node: nodeName, pod: { namespace, name, uid } }, 'report dropped');
       return;
     }
-    const key = podKeyOf(pod);
-    this.#reports.set(key, { uid, gone, status: report.status });
+    const key = `${namespace}/${name}`;
+    this.#reports.set(key, { nodeName, uid, gone, status });
     await this.#queue.settle(key);
+  }
+
+  /** A pod of the site's, or one of its static pods: its mirror pod may be there, be an older one's, or come. */
+  #concerns(nodeName: string, report: PodReport): boolean {
+    const pod = this.#options.pods.get(report.namespace, report.name);
+    if (pod !== undefined && pod.spec.nodeName !== nodeName) return false;
+    if (pod === undefined || isMirrorPod(pod)) return this.#options.hasStaticPod(nodeName, report);
+    return pod.metadata.uid === report.uid && this.#options.refusalOf(pod) === undefined;
   }
 
   async #reconcile(key: string, signal: AbortSignal): Promise<void> {
@@ -118,7 +135,8 @@ export class PodStatusController {
     const nodeName = pod?.spec.nodeName;
     if (pod === undefined || nodeName === undefined || !this.#options.isSiteNode(nodeName)) return;
     const report = this.#reports.get(key);
-    const reported = report?.uid === pod.metadata.uid ? report : undefined;
+    const isItsOwn = report?.uid === nodeUidOf(pod) && report?.nodeName === nodeName;
+    const reported = isItsOwn ? report : undefined;
     const refusal = this.#options.refusalOf(pod);
     const desired = desiredStatus(pod, {
       refusal,
@@ -179,7 +197,12 @@ export class PodStatusController {
   }
 
   #forget(key: string, pod: Pod): void {
-    this.#reports.delete(key);
+    const report = this.#reports.get(key);
+    const { namespace = '', name } = pod.metadata;
+    const isKept =
+      report !== undefined &&
+      this.#options.hasStaticPod(report.nodeName, { namespace, name, uid: report.uid });
+    if (!isKept) this.#reports.delete(key);
     this.#outcomes.delete(pod.metadata.uid ?? '');
   }
 }

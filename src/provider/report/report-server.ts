@@ -9,6 +9,7 @@ import {
   type ReportFromProvider,
   reportFromRunner,
   type ReportFromRunner,
+  type StaticPodReport,
   type TokenRequest,
 } from '../../protocol/report.ts';
 import { maxReportsInFlight } from '../limits.ts';
@@ -19,6 +20,9 @@ export interface ReportSink {
   /** The site's last report about its device, when this process knows its last reports. */
   known(): NodeReport | undefined;
   node(report: NodeReport): Promise<void>;
+  /** Digest of the static pods that the site told last; `undefined` when none were told. */
+  staticPodsDigest(): string | undefined;
+  staticPods(pods: StaticPodReport[]): void;
   /** Waits until the site has a claim on the pods of its node; false when the signal aborts first. */
   admitted(signal: AbortSignal): Promise<boolean>;
   pod(report: PodReport): Promise<void>;
@@ -63,7 +67,8 @@ export class ReportServer {
     // Seen by the race below, or by nobody once the stream has ended.
     this.#failure.promise.catch(() => undefined);
     try {
-      await this.#stream.send(beginning(this.#sink.known()));
+      const staticPods = this.#sink.staticPodsDigest() ?? 'unknown';
+      await this.#stream.send(beginning(this.#sink.known(), staticPods));
       await this.#serve();
     } finally {
       this.#end.abort();
@@ -106,7 +111,8 @@ export class ReportServer {
       throw new ProtocolError('STREAM_ENDED', 'the stream ended');
     }
     if (message.type === 'token-request') return this.#token(message);
-    if (message.type === 'pods') {
+    if (message.type === 'static-pods') this.#sink.staticPods(message.pods);
+    else if (message.type === 'pods') {
       await Promise.all(message.pods.map((pod) => this.#sink.pod(pod)));
     } else {
       await this.#inOrder(message.events);
@@ -134,7 +140,7 @@ export class ReportServer {
   }
 }
 
-function beginning(known: NodeReport | undefined): ReportFromProvider {
-  if (known === undefined) return { type: 'begin', full: true };
-  return { type: 'begin', full: false, node: objectVersion(known) };
+function beginning(known: NodeReport | undefined, staticPods: string): ReportFromProvider {
+  if (known === undefined) return { type: 'begin', full: true, staticPods };
+  return { type: 'begin', full: false, node: objectVersion(known), staticPods };
 }

@@ -1,8 +1,16 @@
 import type { Logger } from 'pino';
-import type { EventReport, NodeReport, PodReport, TokenRequest } from '../../protocol/report.ts';
+import { nodeUidOf } from '../../kube/mirror-pod.ts';
+import type {
+  EventReport,
+  NodeReport,
+  PodReport,
+  StaticPodReport,
+  TokenRequest,
+} from '../../protocol/report.ts';
 import { isKubeApiError } from '../kube-client/kube-api-error.ts';
 import type { KubeClient } from '../kube-client/kube-client.ts';
 import { resources } from '../kube-client/resource-type.ts';
+import type { MirrorController } from '../mirror/mirror-controller.ts';
 import type { BoundPods } from '../pod/pod-index.ts';
 import { eventObject } from './event-object.ts';
 import type { EventWriter } from './event-writer.ts';
@@ -16,6 +24,7 @@ export interface SiteReportsOptions {
   pods: BoundPods;
   statuses: Pick<PodStatusController, 'report'>;
   events: Pick<EventWriter, 'write'>;
+  mirrors: Pick<MirrorController, 'digestOf' | 'shows' | 'told'>;
   nodes: {
     report(nodeName: string, report: NodeReport): Promise<void>;
     reportOf(nodeName: string): NodeReport | undefined;
@@ -51,6 +60,14 @@ export class SiteReports implements ReportSink {
     await done;
   }
 
+  staticPodsDigest(): string | undefined {
+    return this.#options.mirrors.digestOf(this.#options.nodeName);
+  }
+
+  staticPods(pods: StaticPodReport[]): void {
+    this.#options.mirrors.told(this.#options.nodeName, pods);
+  }
+
   admitted(signal: AbortSignal): Promise<boolean> {
     return this.#options.nodes.exists(this.#options.nodeName, signal);
   }
@@ -61,9 +78,10 @@ export class SiteReports implements ReportSink {
   }
 
   async event(report: EventReport): Promise<void> {
-    const { nodeName, pods, events, log } = this.#options;
+    const { nodeName, pods, events, mirrors, log } = this.#options;
     const pod = pods.get(report.pod.namespace, report.pod.name);
-    if (pod?.metadata.uid !== report.pod.uid || pod.spec.nodeName !== nodeName) {
+    const isItsPod = pod?.spec.nodeName === nodeName && nodeUidOf(pod) === report.pod.uid;
+    if (!isItsPod && !mirrors.shows(nodeName, report.pod)) {
       log.debug({ pod: report.pod, reason: report.reason }, 'event of another pod dropped');
       return;
     }

@@ -98,6 +98,8 @@ export class SmallCloud {
   #sink(): ReportSink {
     return {
       known: () => this.node,
+      staticPodsDigest: () => undefined,
+      staticPods: () => undefined,
       admitted: () => Promise.resolve(true),
       node: (report) => taken(() => (this.node = report)),
       pod: (report) => taken(() => this.statuses.set(report.name, report)),

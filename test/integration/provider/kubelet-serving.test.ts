@@ -25,7 +25,7 @@ for (const binaries of found) {
     t.teardown(() => lab.stop());
     const use = new RoleUse(t.testdir({}), {
       manifest: 'kubelet-serving.yaml',
-      role: 'towline-provider-kubelet-serving',
+      roles: ['towline-provider-kubelet-serving'],
     });
     const plane = await lab.startControlPlane({
       binaries,

@@ -11,6 +11,7 @@ import { startTowline } from '../../../hack/lab/towline.ts';
 import { daemonSets, foreignPods, withdrawnNamespace } from './foreign-pods.ts';
 import { goodNode, type HandMadeStream } from './hand-made-runner.ts';
 import { leastPrivilege } from './least-privilege.ts';
+import { mirrorPods } from './mirror-pods.ts';
 import { RoleUse } from './role-use.ts';
 import { pod, running, Scene } from './scene.ts';
 
@@ -317,6 +318,7 @@ for (const binaries of found) {
     await run('pods of other namespaces stay away', foreignPods);
     await run('until the Site allows them, and as long as it does', withdrawnNamespace);
     await run('so do DaemonSets', daemonSets);
+    await run('static pods are shown as far as the site may', mirrorPods);
     await run('bytes that are no tunnel end the connection alone', strangeBytes);
 
     t.ok(towline.provider.isRunning() && towline.provider.pid === pid, 'the provider never fell');

@@ -22,7 +22,7 @@ export interface Permission {
 /** Roles of one name in a file of manifests/. */
 export interface RoleSource {
   manifest: string;
-  role: string;
+  roles: readonly string[];
 }
 
 /** What the provider asks an API server for, taken from that server's audit log. */
@@ -33,7 +33,13 @@ export class RoleUse {
   readonly #source: RoleSource;
 
   /** @param dir an empty folder of its own. @param source the provider's own role when absent. */
-  constructor(dir: string, source: RoleSource = { manifest: 'rbac.yaml', role: providerName }) {
+  constructor(
+    dir: string,
+    source: RoleSource = {
+      manifest: 'rbac.yaml',
+      roles: [providerName, `${providerName}-mirror-pods`],
+    },
+  ) {
     this.#source = source;
     const policyFile = join(dir, 'audit-policy.yaml');
     this.#logFile = join(dir, 'audit.log');
@@ -99,11 +105,11 @@ interface Role {
 }
 
 /** All that the manifest gives by its roles of that name. */
-function granted({ manifest, role }: RoleSource): Permission[] {
+function granted({ manifest, roles: names }: RoleSource): Permission[] {
   const text = readFileSync(join(root, 'manifests', manifest), 'utf8');
   const roles = parseAllDocuments(text)
     .map((document) => document.toJS() as Role)
-    .filter(({ kind, metadata }) => /^(Cluster)?Role$/.test(kind) && metadata.name === role);
+    .filter(({ kind, metadata }) => /^(Cluster)?Role$/.test(kind) && names.includes(metadata.name));
   return roles.flatMap(({ metadata, rules }) =>
     rules.flatMap((rule) =>
       rule.apiGroups.flatMap((group) =>

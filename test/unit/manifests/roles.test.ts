@@ -22,7 +22,7 @@ const roles = globSync('manifests/*.yaml', { cwd: root })
   .map((document) => document.toJS() as Role)
   .filter(({ kind }) => kind === 'Role' || kind === 'ClusterRole');
 const ofProvider = roles.filter(({ metadata }) =>
-  /^towline-provider(-kubelet-serving|-trust-bundles)?$/.test(metadata.name),
+  /^towline-provider(-kubelet-serving|-trust-bundles|-mirror-pods)?$/.test(metadata.name),
 );
 
 void t.test('the provider reads Secrets by name, and writes its own alone', (t) => {
@@ -62,16 +62,31 @@ void t.test('nothing is granted by a star, and no right to get more rights', (t)
   t.end();
 });
 
-void t.test('the provider makes no pods and changes no Site', (t) => {
-  const verbsOn = (resource: string): string[] =>
-    ofProvider.flatMap(({ rules }) =>
-      rules.filter(({ resources }) => resources.includes(resource)).flatMap(({ verbs }) => verbs),
+void t.test(
+  'making pods is a role of its own, and nobody may change a Site or run commands',
+  (t) => {
+    const makers = ofProvider.filter(({ rules }) =>
+      rules.some(({ resources, verbs }) => resources.includes('pods') && verbs.includes('create')),
     );
-  t.notOk(verbsOn('pods').includes('create'));
-  t.notOk(verbsOn('sites').some((verb) => ['create', 'delete', 'deletecollection'].includes(verb)));
-  t.same(verbsOn('pods/exec'), []);
-  t.end();
-});
+    t.match(makers, [
+      {
+        metadata: { name: 'towline-provider-mirror-pods' },
+        rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['create'] }],
+      },
+    ]);
+    t.equal(makers.length, 1);
+    t.equal(makers[0]?.rules.length, 1, 'so that it can be bound in some namespaces only');
+    const verbsOn = (resource: string): string[] =>
+      ofProvider.flatMap(({ rules }) =>
+        rules.filter(({ resources }) => resources.includes(resource)).flatMap(({ verbs }) => verbs),
+      );
+    t.notOk(
+      verbsOn('sites').some((verb) => ['create', 'delete', 'deletecollection'].includes(verb)),
+    );
+    t.same(verbsOn('pods/exec'), []);
+    t.end();
+  },
+);
 
 void t.test('rights on Sites are rights on nodes: no default role gets those to write', (t) => {
   for (const { metadata, rules } of roles) {

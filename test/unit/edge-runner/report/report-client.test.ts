@@ -2,8 +2,8 @@ import t, { type Test } from 'tap';
 import { maxReportsInFlight } from '../../../../src/edge-runner/report/limits.ts';
 import { Outbox } from '../../../../src/edge-runner/report/outbox.ts';
 import { ReportClient } from '../../../../src/edge-runner/report/report-client.ts';
-import { objectVersion } from '../../../../src/protocol/digest.ts';
-import type { NodeReport, PodReport } from '../../../../src/protocol/report.ts';
+import { objectVersion, staticPodsDigest } from '../../../../src/protocol/digest.ts';
+import type { NodeReport, PodReport, StaticPodReport } from '../../../../src/protocol/report.ts';
 import { ProviderEnd, type ProviderStream } from '../provider-end.ts';
 import { FakeStore } from './fake-store.ts';
 
@@ -15,9 +15,11 @@ class Bench {
     info: () => undefined,
   });
   connected = 0;
+  statics: StaticPodReport[] = [];
   readonly client = new ReportClient({
     outbox: this.outbox,
     nodeReport: () => node,
+    staticPods: () => this.statics,
     onConnected: () => (this.connected += 1),
   });
   readonly stop = new AbortController();
@@ -33,6 +35,7 @@ class Bench {
   async connect(
     t: Test,
     full = false,
+    staticPods?: string,
   ): Promise<{ stream: ProviderStream; ended: Promise<unknown> }> {
     const provider = new ProviderEnd();
     t.teardown(() => {
@@ -41,7 +44,7 @@ class Bench {
     const run = this.client.run(provider.session, this.stop.signal);
     const ended = run.catch((error: unknown) => error);
     const stream = await provider.accept();
-    await stream.send({ type: 'begin', full });
+    await stream.send({ type: 'begin', full, ...(staticPods === undefined ? {} : { staticPods }) });
     t.match(await stream.read(), { type: 'node', node });
     return { stream, ended };
   }
@@ -151,4 +154,48 @@ void t.test('an old connection that ends late does not take the new one with it'
   t.match(await next.stream.read(), { pods: [{ uid: 'a' }] });
   bench.client.nodeChanged();
   t.match(await next.stream.read(), { type: 'node' });
+});
+
+void t.test(
+  'static pods are told before their statuses, and only where they are new',
+  async (t) => {
+    const bench = new Bench(t);
+    const pod = { namespace: 'berlin', name: 'web-n', uid: 'a'.repeat(32), seen: '' };
+    bench.statics = [pod];
+    bench.outbox.publish(report('a'));
+    const first = await bench.connect(t, false, 'unknown');
+    const told = await first.stream.read();
+    t.match(told, { type: 'static-pods', pods: [pod] });
+    t.match(await first.stream.read(), { type: 'pods' });
+    first.stream.destroy();
+    await first.ended;
+
+    const second = await bench.connect(t, false, staticPodsDigest([pod]));
+    t.match(await second.stream.read(), { type: 'pods' }, 'the provider has them already');
+    bench.client.staticPodsChanged();
+    bench.statics = [];
+    bench.client.staticPodsChanged();
+    t.match(
+      await second.stream.read(),
+      { type: 'static-pods', pods: [] },
+      'said once, when it is so',
+    );
+    second.stream.destroy();
+    await second.ended;
+
+    bench.statics = [pod];
+    const third = await bench.connect(t);
+    t.match(await third.stream.read(), { type: 'pods' }, 'an older provider is not told');
+  },
+);
+
+void t.test('a device without static pods says so once, and not again', async (t) => {
+  const bench = new Bench(t);
+  const first = await bench.connect(t, false, 'unknown');
+  t.match(await first.stream.read(), { type: 'static-pods', pods: [] });
+  first.stream.destroy();
+  await first.ended;
+  const second = await bench.connect(t, false, staticPodsDigest([]));
+  bench.outbox.publish(report('a'));
+  t.match(await second.stream.read(), { type: 'pods' });
 });

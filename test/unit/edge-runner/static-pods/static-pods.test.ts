@@ -22,7 +22,7 @@ void t.test('a file is a pod with a kubelet’s name and annotations', async (t)
     '.hidden.yaml': 'x',
     sub: {},
   });
-  const { pods, problems } = await readStaticPods(dir, 'berlin.shop');
+  const { pods, problems } = await readStaticPods(dir, 'berlin.shop', () => 'then');
   t.equal(problems.size, 0);
   const [other, web] = pods;
   t.match(other, {
@@ -31,13 +31,23 @@ void t.test('a file is a pod with a kubelet’s name and annotations', async (t)
   t.match(web, {
     metadata: {
       ...{ name: 'web-berlin.shop', namespace: 'default' },
-      annotations: { 'kubernetes.io/config.source': 'file', 'kubernetes.io/config.hash': String },
+      annotations: {
+        'kubernetes.io/config.source': 'file',
+        'kubernetes.io/config.hash': String,
+        'kubernetes.io/config.seen': 'then',
+      },
     },
-    spec: { nodeName: 'berlin.shop', containers: [{ image: 'a:1' }] },
+    spec: {
+      ...{ nodeName: 'berlin.shop', containers: [{ image: 'a:1' }] },
+      tolerations: [{ operator: 'Exists', effect: 'NoExecute' }],
+    },
   });
   t.equal(web?.metadata.uid, web?.metadata.annotations?.['kubernetes.io/config.hash']);
   t.ok(web !== undefined && isCritical(web));
-  t.same(await readStaticPods(join(dir, 'nothing'), 'n'), { pods: [], problems: new Map() });
+  t.same(await readStaticPods(join(dir, 'nothing'), 'n', () => 'then'), {
+    pods: [],
+    problems: new Map(),
+  });
 });
 
 void t.test('a file that can’t be used is named, and keeps no other from running', async (t) => {
@@ -47,7 +57,7 @@ void t.test('a file that can’t be used is named, and keeps no other from runni
     'f.yaml': 'x'.repeat(1024 * 1024 + 1),
     'g.yaml': yaml('a:1'),
   });
-  const { pods, problems } = await readStaticPods(dir, 'n');
+  const { pods, problems } = await readStaticPods(dir, 'n', () => 'then');
   t.equal(pods.length, 1);
   t.same([...problems.keys()], ['a.yaml', 'b.yaml', 'c.json', 'd.yaml', 'e.yaml', 'f.yaml']);
 });
@@ -66,6 +76,12 @@ void t.test('a file that comes, changes or goes is followed', async (t) => {
   await writeFile(join(dir, 'web.yaml'), yaml('a:1'));
   await waitFor(() => imageOf() === 'a:1', { what: 'the pod to come', timeoutMs: 30_000 });
   const uid = statics.pods[0]?.metadata.uid;
+  const seen = statics.pods[0]?.metadata.annotations?.['kubernetes.io/config.seen'];
+  await writeFile(join(dir, 'other.yaml'), yaml('b:1').replace('web', 'other'));
+  await waitFor(() => statics.pods.length === 2, { what: 'another', timeoutMs: 30_000 });
+  t.equal(statics.pods[1]?.metadata.annotations?.['kubernetes.io/config.seen'], seen, 'seen then');
+  await rm(join(dir, 'other.yaml'));
+  await waitFor(() => statics.pods.length === 1, { what: 'it to go', timeoutMs: 30_000 });
   await writeFile(join(dir, 'web.yaml'), yaml('a:2'));
   await waitFor(() => imageOf() === 'a:2', { what: 'the pod to change', timeoutMs: 30_000 });
   t.not(statics.pods[0]?.metadata.uid, uid, 'it is another pod now');

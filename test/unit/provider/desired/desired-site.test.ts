@@ -51,6 +51,19 @@ void t.test('a pod that names nothing is wanted at once, those of other nodes ne
   t.end();
 });
 
+void t.test('mirror pods stay away from the site, and so does what they name', async (t) => {
+  const mirror = (name: string): Pod => {
+    const pod = podOf(name, withSecret);
+    const annotations = { 'kubernetes.io/config.mirror': 'hash' };
+    return { ...pod, metadata: { ...pod.metadata, annotations } };
+  };
+  const { cache, secrets, site } = scene([mirror('first')]);
+  cache.set(mirror('second'));
+  await turns();
+  t.same(keys(site), []);
+  t.equal(secrets.holds.size, 0);
+});
+
 void t.test('a new pod appears together with what it names', async (t) => {
   const { cache, secrets, site, changes } = scene();
   cache.set(podOf('a', withSecret));

@@ -120,10 +120,13 @@ void t.test('a pod of a connected site is kept after a while', async (t) => {
   await scene.stop();
 });
 
-void t.test('pods that have ended, and pods of machines, are left alone', async (t) => {
+void t.test('pods that have ended, of machines, and static ones are left alone', async (t) => {
   const scene = new Scene();
   scene.add('ended', 'Failed');
   scene.add('other', 'Running', 'machine.tenant');
+  const { metadata, ...rest } = podOf('static');
+  const annotations = { 'kubernetes.io/config.mirror': 'hash' };
+  scene.pods.set({ ...rest, metadata: { ...metadata, annotations } });
   await rounds();
   t.same(scene.patched, []);
   await scene.stop();

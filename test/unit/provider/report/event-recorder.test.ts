@@ -71,3 +71,16 @@ void t.test('one that could not be written is tried at the next occasion', async
   recorder.warn(site, 'InvalidSite', 'wrong');
   t.equal(written.length, 1);
 });
+
+void t.test(
+  'an event about a Node is as a kubelet’s: in `default`, about something outside',
+  (t) => {
+    const { recorder, written } = scene();
+    recorder.warn({ kind: 'Node', metadata: { name: 'n.acme', uid: 'n.acme' } }, 'Reason', 'why');
+    t.match(written, [{ metadata: { namespace: 'default' } }]);
+    t.strictSame(written[0]?.involvedObject, {
+      ...{ apiVersion: 'v1', kind: 'Node', name: 'n.acme', uid: 'n.acme' },
+    });
+    t.end();
+  },
+);

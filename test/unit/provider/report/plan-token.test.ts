@@ -47,6 +47,9 @@ void t.test('a token that the pod declares is asked for, bound to the pod', (t) 
 });
 
 void t.test('everything else is refused', (t) => {
+  const annotations = { 'kubernetes.io/config.mirror': 'hash' };
+  const mirror = { ...pod, metadata: { ...pod.metadata, annotations } };
+  t.equal(planToken('site.tenant', mirror, wish).ok, false, 'a static pod has no account');
   const refused = (node: string, asked: typeof wish, of = pod): boolean =>
     !planToken(node, of, asked).ok;
   t.ok(refused('other.tenant', wish), 'another node');

@@ -25,6 +25,8 @@ class Scene {
   readonly forbidden: string[] = [];
   /** Names of pods that must not get to their site. */
   readonly foreign = new Set<string>();
+  /** Uids of the static pods that the site has told of. */
+  readonly statics = new Set<string>();
   link: LinkState = 'connected';
   /** What the next writes fail with. */
   readonly failures: KubeApiError[] = [];
@@ -54,6 +56,7 @@ class Scene {
         },
       },
       isSiteNode: (nodeName) => nodeName === 'site.tenant',
+      hasStaticPod: (nodeName, { uid }) => nodeName === 'site.tenant' && this.statics.has(uid),
       hostIP: '10.0.0.1',
       servesHostIPs: true,
       refusalOf: ({ metadata }) => (this.foreign.has(metadata.name) ? 'not here' : undefined),
@@ -307,6 +310,7 @@ void t.test('what was forbidden before the start is written then', async (t) => 
     writes: new OwnWrites(cache),
     registry: { linkState: () => 'away', subscribe: () => () => undefined },
     isSiteNode: () => true,
+    hasStaticPod: () => false,
     hostIP: '10.0.0.1',
     servesHostIPs: true,
     refusalOf: ({ metadata }) => (metadata.name === 'a' ? 'not here' : undefined),
@@ -319,4 +323,59 @@ void t.test('what was forbidden before the start is written then', async (t) => 
   t.same(written, ['a']);
   stop.abort();
   await running;
+});
+
+function mirrorOf(name: string, uid: string, apiUid = `${name}-uid`): Pod {
+  const pod = podOf(name, {}, apiUid);
+  const annotations = { 'kubernetes.io/config.mirror': uid };
+  return { ...pod, metadata: { ...pod.metadata, annotations } };
+}
+
+void t.test('a static pod’s status waits for its mirror pod, and for the next one', async (t) => {
+  const scene = new Scene();
+  scene.statics.add('hash-1');
+  await scene.report('a', { uid: 'hash-1' });
+  t.same(scene.calls, [], 'it is taken, and there is nothing to write it to yet');
+  scene.cache.set(mirrorOf('a', 'hash-1'));
+  await rounds();
+  t.match(scene.statusOf('a'), { phase: 'Running' });
+  scene.cache.delete(mirrorOf('a', 'hash-1'));
+  scene.cache.set(mirrorOf('a', 'hash-1', 'another-uid'));
+  await rounds();
+  t.match(scene.statusOf('a'), { phase: 'Running' }, 'somebody deleted it, and it came anew');
+  scene.cache.delete(mirrorOf('a', 'hash-1'));
+  scene.statics.delete('hash-1');
+  scene.controller.forgetStaticPod('n/a');
+  scene.cache.set(mirrorOf('a', 'hash-1'));
+  await rounds();
+  t.equal(
+    scene.statusOf('a')?.phase,
+    undefined,
+    'nothing is kept of one that the site has no more',
+  );
+  await scene.stop();
+});
+
+void t.test('what the site does not say it has is no static pod of its', async (t) => {
+  const scene = new Scene();
+  scene.cache.set(mirrorOf('a', 'hash-1'));
+  await scene.report('a', { uid: 'hash-1' });
+  await scene.report('b', { uid: 'hash-2' });
+  scene.cache.set(mirrorOf('b', 'hash-2'));
+  await rounds();
+  t.same(scene.calls, []);
+  scene.statics.add('hash-3').add('c-uid');
+  scene.cache.set({ ...podOf('c'), spec: { ...podOf('c').spec, nodeName: 'other.tenant' } });
+  await scene.report('c', { uid: 'c-uid' });
+  scene.cache.set(mirrorOf('a', 'hash-3'));
+  await scene.report('a', { uid: 'hash-3' });
+  await scene.report('a', { uid: 'hash-1', gone: true });
+  await rounds();
+  t.match(
+    scene.statusOf('a'),
+    { phase: 'Running' },
+    'a late report of the one before changes nothing',
+  );
+  t.equal(scene.statusOf('c')?.phase, undefined, 'nor does it hit a pod of another node');
+  await scene.stop();
 });

@@ -20,11 +20,15 @@ class Scene {
   readonly #inbox: unknown[] = [];
   #reader: ((message: unknown) => void) | undefined;
 
-  constructor(options: { known?: NodeReport; admitted?: boolean } = {}) {
+  constructor(options: { known?: NodeReport; admitted?: boolean; staticPodsDigest?: string } = {}) {
     if (options.admitted !== false) this.admission.resolve(true);
     const sink: ReportSink = {
       known: () => options.known,
       node: () => this.#take('node'),
+      staticPodsDigest: () => options.staticPodsDigest,
+      staticPods: (pods) => {
+        this.taken.push(`static pods: ${pods.length}`);
+      },
       admitted: (signal) => {
         signal.addEventListener('abort', () => {
           this.admission.resolve(false);
@@ -92,10 +96,11 @@ function event(id: string): object {
 void t.test('the first word says what is wanted', async (t) => {
   const fresh = new Scene();
   const node = { hostname: 'device' } as unknown as NodeReport;
-  const known = new Scene({ known: node });
+  const known = new Scene({ known: node, staticPodsDigest: 'digest' });
   await turns();
-  t.same(fresh.sent, [{ type: 'begin', full: true }]);
-  t.same(known.sent, [{ type: 'begin', full: false, node: objectVersion(node) }]);
+  t.same(fresh.sent, [{ type: 'begin', full: true, staticPods: 'unknown' }]);
+  const version = objectVersion(node);
+  t.same(known.sent, [{ type: 'begin', full: false, node: version, staticPods: 'digest' }]);
 });
 
 void t.test('a message is acknowledged once the cluster has all of it', async (t) => {
