@@ -91,6 +91,21 @@ const stats = v.object({
 
 /** A file or folder of the device's own logs, below `/var/log`. */
 const hostLog = v.object({ type: v.literal('host-log'), path: v.string() });
+
+/** A command that is run to its end; what it wrote is the answer. */
+const run = v.object({
+  type: v.literal('run'),
+  ...container,
+  command: v.pipe(v.array(v.string()), v.maxLength(maxCommandWords)),
+});
+
+/** Asks for a checkpoint of a container, in a file on the device. 0: the runtime's own time. */
+const checkpoint = v.object({
+  type: v.literal('checkpoint'),
+  ...container,
+  timeoutSeconds: v.pipe(v.number(), v.integer(), v.minValue(0)),
+});
+
 /** The Site is being deleted: stop all pods and forget what is desired, then reply. */
 const leave = v.object({ type: v.literal('leave') });
 
@@ -107,6 +122,8 @@ export const providerStreamHead = v.variant('type', [
   certificate,
   stats,
   hostLog,
+  run,
+  checkpoint,
   leave,
 ]);
 export type ProviderStreamHead = v.InferOutput<typeof providerStreamHead>;
@@ -118,12 +135,14 @@ export type AttachHead = v.InferOutput<typeof attach>;
 export type CertificateHead = v.InferOutput<typeof certificate>;
 export type PortForwardHead = v.InferOutput<typeof portForward>;
 export type StatsHead = v.InferOutput<typeof stats>;
+export type RunHead = v.InferOutput<typeof run>;
+export type CheckpointHead = v.InferOutput<typeof checkpoint>;
 export type HostLogHead = v.InferOutput<typeof hostLog>;
 export type Upgrade = v.InferOutput<typeof upgrade>;
 
 /**
  * First message back on a stream that the provider opened. After `ok: true` raw bytes follow:
- * the log for `logs`, the body compressed by gzip for `stats` and `host-log`, the HTTP response of
+ * the log for `logs`, what a command wrote for `run`, JSON for `checkpoint`, the body compressed by gzip for `stats` and `host-log`, the HTTP response of
  * the runtime's streaming server for the others.
  * A refusal carries the HTTP status and text that a kubelet would answer.
  */

@@ -97,6 +97,31 @@ await onEveryControlPlane(async (t, cluster) => {
     },
   );
 
+  await t.test(
+    '/run gives what a command writes, and /checkpoint what the runtime says',
+    async (t) => {
+      const post = (path: string): ReturnType<typeof cluster.tryKubectl> =>
+        cluster.tryKubectl(
+          ['create', '--raw', `/api/v1/nodes/${site.nodeName}/proxy${path}`, '-f', '-'],
+          { input: '' },
+        );
+      const run = `/run/${namespace}/busy/main?cmd=`;
+      t.match(await post(`${run}echo%20hello`), { code: 0, stdout: 'hello\n' });
+      const failed = await post(`${run}ls%20/nowhere`);
+      t.match(failed.stderr, /command 'ls \/nowhere' exited with 1: ls: \/nowhere: No such file/);
+      t.match(
+        (await post(`/run/${namespace}/none/main?cmd=ls`)).stderr,
+        /could not find|not exist/,
+      );
+      t.match(
+        (await post(`/checkpoint/${namespace}/busy/main`)).stderr,
+        new RegExp(
+          `checkpointing of ${namespace}/busy/main failed \\(rpc error: code = Unimplemented`,
+        ),
+      );
+    },
+  );
+
   await t.test('a site that is away is a clear error, and its pods are still listed', async (t) => {
     await site.stopRunner();
     const result = await waitFor(

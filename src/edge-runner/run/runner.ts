@@ -205,6 +205,7 @@ async function serve(
   });
   const streams = new StreamServer({
     ...{ pods, cri, endpoints, hostLogRoot, log },
+    checkpointDir: join(options.stateDir, 'checkpoints'),
     onCertificate: (head) => credentials.install(head),
     onLeave: async () => {
       log.info('the Site is being deleted: all pods are stopped');

@@ -11,15 +11,19 @@ interface ContainerName {
   container: string;
 }
 
-/** The container that runs now. @throws StreamRefusal with a kubelet's words when there is none. */
-export function findRunning(pods: PodManager, name: ContainerName): ObservedContainer {
+/** The container that runs now. @throws StreamRefusal of this status, with a kubelet's words, when there is none. */
+export function findRunning(
+  pods: PodManager,
+  name: ContainerName,
+  status = 404,
+): ObservedContainer {
   const worker = findPod(pods, name);
   const found = worker.observed.containers.find(
     (container) => container.name === name.container && container.state === 'running',
   );
   if (found !== undefined) return found;
   throw new StreamRefusal(
-    404,
+    status,
     `container not found ("${name.container}"): it isn't running in pod ${name.pod}_${name.namespace}`,
   );
 }

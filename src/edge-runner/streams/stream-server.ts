@@ -20,6 +20,7 @@ import { LogError } from '../logs/log-error.ts';
 import type { PodManager } from '../pod/pod-manager.ts';
 import type { NodeEndpoints } from '../stats/node-endpoints.ts';
 import { relayStreaming } from './relay-streaming.ts';
+import { serveCheckpoint, serveRun } from './run-in-container.ts';
 import { serveLogs } from './serve-logs.ts';
 import { serveHostLog, serveStats } from './serve-stats.ts';
 import { StreamRefusal } from './stream-refusal.ts';
@@ -34,6 +35,8 @@ export interface StreamServerOptions {
   endpoints: NodeEndpoints;
   /** The folder of the device's own logs. */
   hostLogRoot: string;
+  /** The folder of checkpoints of containers. */
+  checkpointDir: string;
   log: Logger;
 }
 
@@ -87,6 +90,10 @@ export class StreamServer {
         return serveStats(stream, head, this.#options);
       case 'host-log':
         return serveHostLog(stream, head, this.#options);
+      case 'run':
+        return serveRun(stream, head, this.#options);
+      case 'checkpoint':
+        return serveCheckpoint(stream, head, this.#options);
     }
   }
 

@@ -40,9 +40,13 @@ export async function openContainerLog(
  * Sends a log as it comes, in chunks. When the site breaks off, so does the answer, and the client
  * sees that it is not whole. Never rejects.
  */
-export async function sendLog(log: Duplex, response: ServerResponse): Promise<void> {
+export async function sendLog(
+  log: Duplex,
+  response: ServerResponse,
+  contentType = 'text/plain; charset=utf-8',
+): Promise<void> {
   response.writeHead(200, {
-    'content-type': 'text/plain; charset=utf-8',
+    'content-type': contentType,
     'x-content-type-options': 'nosniff',
     'transfer-encoding': 'chunked',
   });

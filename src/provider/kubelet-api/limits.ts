@@ -59,3 +59,6 @@ export const clientCaFileIntervalMs = 60_000;
 
 /** Most bytes, unpacked, of what a site says of itself in one answer. */
 export const maxStatsBytes = 32 * 1024 * 1024;
+
+/** How long a command of `/run` or a checkpoint may take, in ms (a kubelet's time for an answer). */
+export const actionTimeoutMs = 4 * 3_600_000;

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
+import { checkpointHead, openAction, runHead } from './container-actions.ts';
 import { openContainerLog, sendLog } from './container-logs.ts';
 import { KubeletApiError } from './kubelet-api-error.ts';
 import type { StatsHead } from '../../protocol/stream-head.ts';
@@ -92,6 +93,31 @@ export function addRoutes(app: FastifyInstance, options: RouteOptions): void {
     reply.hijack();
     await sendLog(log, reply.raw);
   });
+  const act = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    headOf: typeof runHead | typeof checkpointHead,
+  ): Promise<void> => {
+    const { nodeName, target } = visitOf(request);
+    const head = headOf(target, nodeName, nodes);
+    const body = await openAction(nodes, nodeName, head, goneSignal(reply.raw));
+    reply.hijack();
+    await sendLog(body, reply.raw, 'application/json');
+  };
+  app.post('/run/:namespace/:pod/:container', (request, reply) => act(request, reply, runHead));
+  app.post('/run/:namespace/:pod/:uid/:container', (request, reply) =>
+    act(request, reply, runHead),
+  );
+  app.post('/checkpoint/:namespace/:pod/:container', (request, reply) =>
+    act(request, reply, checkpointHead),
+  );
+  for (const root of ['run', 'checkpoint']) {
+    app.route({
+      method: ['GET', 'PUT', 'PATCH', 'DELETE'],
+      url: `/${root}/*`,
+      handler: (_request, reply) => sendText(reply, 405, '405: Method Not Allowed'),
+    });
+  }
   // A request that really upgrades doesn't come here: this says what is wrong with the others.
   for (const root of ['exec', 'attach', 'portForward']) {
     app.route({

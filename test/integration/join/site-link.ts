@@ -138,7 +138,7 @@ export function keepLinked(
   const nothing: unknown = undefined;
   const streams = new StreamServer({
     ...{ pods: nothing as PodManager, cri: nothing as CriClient, log },
-    ...{ endpoints: nothing as NodeEndpoints, hostLogRoot: '' },
+    ...{ endpoints: nothing as NodeEndpoints, hostLogRoot: '', checkpointDir: '' },
     onCertificate: (head) => credentials.install(head),
     onLeave: () => Promise.resolve(),
   });

@@ -51,6 +51,9 @@ export class SiteFake implements NodeDirectory {
     else if (head.type === 'stats' || head.type === 'host-log') {
       await writeFrame(site, { ok: true });
       site.end(this.endpointBody);
+    } else if (head.type === 'run' || head.type === 'checkpoint') {
+      await writeFrame(site, { ok: true });
+      site.end('done');
     }
     return provider;
   }
