@@ -419,6 +419,14 @@ export interface ContainerStatus {
   resources?: ResourceRequirements;
   stopSignal?: string;
   user?: { linux: { uid: number; gid: number; supplementalGroups?: number[] } };
+  volumeMounts?: VolumeMountStatus[];
+}
+
+export interface VolumeMountStatus {
+  name: string;
+  mountPath: string;
+  readOnly?: boolean;
+  recursiveReadOnly?: string;
 }
 
 export type PodPhase = 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Unknown';

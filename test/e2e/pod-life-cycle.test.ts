@@ -155,7 +155,26 @@ await onEveryControlPlane(async (t, cluster) => {
         },
       ),
     );
-    await cluster.untilPod('config', 'Running', isRunning);
+    const { status } = await cluster.untilPod('config', 'Running', isRunning);
+    if (Number(cluster.plane.version.split('.')[1]) >= 33) {
+      t.match(status, {
+        hostIPs: [{ ip: status?.hostIP }],
+        containerStatuses: [
+          {
+            volumeMounts: [
+              { name: 'conf', mountPath: '/conf' },
+              { name: 'key', mountPath: '/key' },
+              { name: 'scratch', mountPath: '/scratch' },
+              { name: 'own', mountPath: '/own' },
+              {
+                mountPath: '/var/run/secrets/kubernetes.io/serviceaccount',
+                ...{ readOnly: true, recursiveReadOnly: 'Disabled' },
+              },
+            ],
+          },
+        ],
+      });
+    }
     const log = await waitFor(
       async () => {
         const text = await cluster.kubectl('logs', 'config');

@@ -14,6 +14,7 @@ import type { ProbeResults } from '../probes/pod-probes.ts';
 import type { BackOff } from './back-off.ts';
 import { newestContainer, type ObservedContainer, type ObservedPod } from './observed.ts';
 import { initialized } from './plan-init.ts';
+import { volumeMountStatuses } from './volume-mount-statuses.ts';
 
 export interface ContainerStatusInput {
   pod: Pod;
@@ -28,6 +29,8 @@ export interface ContainerStatusInput {
   messages: ReadonlyMap<string, string>;
   /** The pod is over and none of its containers starts again. */
   finished: boolean;
+  /** The runtime can make what is mounted below a read-only mount read-only, too. */
+  recursiveReadOnly?: boolean;
   /** What was reported before: it knows of containers that the runtime has forgotten. */
   previous: PodStatus | undefined;
 }
@@ -50,7 +53,11 @@ export function containerStatuses(
   kind: Kind,
 ): ContainerStatus[] {
   return containers.map((container) => {
-    const status = statusOf(input, container, kind);
+    const mounts = volumeMountStatuses(container, input.recursiveReadOnly === true);
+    const status = {
+      ...statusOf(input, container, kind),
+      ...(mounts.length === 0 ? {} : { volumeMounts: mounts }),
+    };
     return input.finished ? closed(input, status, kind) : status;
   });
 }

@@ -28,6 +28,8 @@ export interface PodStatusInput {
   finished: boolean;
   /** Why the pod was failed as a whole. */
   rejection: PodRejection | undefined;
+  /** The runtime can make what is mounted below a read-only mount read-only, too. */
+  recursiveReadOnly?: boolean;
   podIPs: string[];
   hostIPs: string[];
   previous: PodStatus | undefined;

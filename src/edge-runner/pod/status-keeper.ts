@@ -91,6 +91,7 @@ export class StatusKeeper {
       messages: this.#messages.byContainer,
       podIPs: podAddresses(this.#context, pod, newestSandbox(observed)),
       hostIPs: this.#context.node.hostIPs,
+      recursiveReadOnly: this.#context.recursiveReadOnly(pod.spec.runtimeClassName),
       nowMs: this.#context.clock.wallMs(),
     });
     return [pod, status];

@@ -141,5 +141,5 @@ export const statusFields: Partial<Record<string, Omit<Row, 'field'>>> = {
   'status.containerStatuses[].state': yes,
   'status.containerStatuses[].stopSignal': partly('the image’s only by a runtime that tells it'),
   'status.containerStatuses[].user': yes,
-  'status.containerStatuses[].volumeMounts': no('not reported yet'),
+  'status.containerStatuses[].volumeMounts': yes,
 };

@@ -97,6 +97,7 @@ export class FakeContext {
       },
       seccompRoot: '/nowhere/seccomp',
       starts: new StartTurns({ count: Infinity, turnMs: 60_000, gatherMs: 0 }),
+      recursiveReadOnly: () => false,
       placed: new PlacedPods({
         ...{ admission: () => undefined, allocatable: {}, allowedUnsafeSysctls: [] },
         ...{ hasAppArmor: false, hasStrictGroups: false, node: () => undefined },
