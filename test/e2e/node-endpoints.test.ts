@@ -1,5 +1,6 @@
 import { waitFor } from '../../hack/lab/wait.ts';
 import { isRunning, onEveryControlPlane, shellPod } from './cluster.ts';
+import { metricsServer } from './metrics-server.ts';
 
 /** As in `kubectl get --raw`, and what metrics-server asks a node for. */
 await onEveryControlPlane(async (t, cluster) => {
@@ -46,6 +47,10 @@ await onEveryControlPlane(async (t, cluster) => {
       );
       t.pass('the CPU of the busy loop is counted');
     },
+  );
+
+  await t.test('metrics-server’s own query gives what `kubectl top` shows', (t) =>
+    metricsServer(t, cluster),
   );
 
   await t.test('/stats/summary names pod, container, volume and disk', async (t) => {
