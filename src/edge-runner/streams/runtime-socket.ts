@@ -1,15 +1,11 @@
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { HeldPings, isPing } from './held-pings.ts';
+import { lingerMs } from './limits.ts';
 import { StreamRefusal } from './stream-refusal.ts';
 
 /** Bytes read from the runtime at a time. */
 const readBytes = 64 * 1024;
-
-/**
- * How long the client may take to read what is left and to close its side after the runtime has closed
- * the connection.
- */
-const lingerMs = 600_000;
 
 /**
  * A connection to the runtime's streaming server, tied to a client's stream.
@@ -17,11 +13,18 @@ const lingerMs = 600_000;
  * The runtime closes the connection as soon as its last byte is out, often while the client still
  * sends (window updates, say), so that the connection ends in a reset. Everything that was read
  * before still belongs to the client. Hence no `pipeline`: that drops it.
+ *
+ * A reset drops as well what the runtime's kernel has not handed over yet. kubectl sends a ping every
+ * five seconds, also while the last of the output is on its way; so pings wait until there is nothing
+ * to be read.
  */
 export class RuntimeSocket {
   readonly #url: URL;
   #socket: Socket | undefined;
   #client: Duplex | undefined;
+  readonly #pings = new HeldPings((ping) => {
+    this.#toRuntime(ping);
+  });
 
   constructor(url: URL) {
     this.#url = url;
@@ -56,11 +59,15 @@ export class RuntimeSocket {
     this.#client = client;
     socket.write(request);
     client.on('data', (chunk: Buffer) => {
-      // What comes after the runtime has closed has no reader any more.
-      if (socket.writable && !socket.write(chunk)) client.pause();
+      if (isPing(chunk) && this.#pings.hold(chunk)) return;
+      this.#pings.release();
+      this.#toRuntime(chunk);
     });
     socket.on('drain', () => client.resume());
-    client.on('drain', () => socket.resume());
+    client.on('drain', () => {
+      this.#pings.reading();
+      socket.resume();
+    });
     client.once('end', () => socket.end());
     client.once('close', () => {
       socket.destroy();
@@ -70,6 +77,8 @@ export class RuntimeSocket {
     return new Promise((resolve) => {
       client.once('close', resolve);
       socket.once('close', () => {
+        this.#pings.drop();
+        if (client.closed) return;
         client.end();
         client.resume();
         const linger = setTimeout(() => client.destroy(), lingerMs);
@@ -88,6 +97,14 @@ export class RuntimeSocket {
   /** Returns whether to go on reading. */
   #toClient(chunk: Buffer): boolean {
     if (this.#client?.writable !== true) return true;
-    return this.#client.write(chunk);
+    const goOn = this.#client.write(chunk);
+    if (goOn) this.#pings.reading();
+    else this.#pings.readingStopped();
+    return goOn;
+  }
+
+  /** What comes after the runtime has closed has no reader any more. */
+  #toRuntime(chunk: Buffer): void {
+    if (this.#socket?.writable === true && !this.#socket.write(chunk)) this.#client?.pause();
   }
 }

@@ -1,0 +1,86 @@
+import { maxHeldPings, maxPingHoldMs, quietMs } from './limits.ts';
+
+/** Pings of a client, in order, that wait until nothing more is to be read from the runtime. */
+export class HeldPings {
+  readonly #send: (ping: Buffer) => void;
+  #held: Buffer[] = [];
+  #heldSinceMs = 0;
+  #timer: NodeJS.Timeout | undefined;
+  /** When something was read last; undefined while reading is stopped. */
+  #readAtMs: number | undefined = -Infinity;
+
+  constructor(send: (ping: Buffer) => void) {
+    this.#send = send;
+  }
+
+  /** Something was read, or reading goes on. */
+  reading(): void {
+    this.#readAtMs = performance.now();
+  }
+
+  /** Nothing is read until `reading`. */
+  readingStopped(): void {
+    this.#readAtMs = undefined;
+  }
+
+  /** Returns false when the ping may go at once, or too many wait already. */
+  hold(ping: Buffer): boolean {
+    if (this.#isQuiet && this.#held.length === 0) return false;
+    if (this.#held.length >= maxHeldPings) return false;
+    if (this.#held.length === 0) this.#heldSinceMs = performance.now();
+    this.#held.push(ping);
+    this.#wait();
+    return true;
+  }
+
+  /** Sends those that wait. */
+  release(): void {
+    for (const ping of this.drop()) this.#send(ping);
+  }
+
+  /** Forgets those that wait. */
+  drop(): Buffer[] {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const held = this.#held;
+    this.#held = [];
+    return held;
+  }
+
+  #wait(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      // A late timer comes before what the kernel has meanwhile, this after it.
+      setImmediate(() => {
+        this.#releaseIfQuiet();
+      });
+    }, quietMs);
+  }
+
+  #releaseIfQuiet(): void {
+    if (this.#held.length === 0) return;
+    const isLate = performance.now() - this.#heldSinceMs > maxPingHoldMs;
+    if (this.#isQuiet || isLate) this.release();
+    else this.#wait();
+  }
+
+  get #isQuiet(): boolean {
+    return this.#readAtMs !== undefined && performance.now() - this.#readAtMs >= quietMs;
+  }
+}
+
+/** Whether these bytes are a PING frame of SPDY/3.1 (section 2.6.5) or one of WebSocket (RFC 6455, 5.5.2). */
+export function isPing(bytes: Buffer): boolean {
+  if (bytes.length === spdyPingBytes) return bytes.readUInt32BE(0) === spdyPing;
+  return bytes[0] === webSocketPing && bytes.length <= maxWebSocketPingBytes;
+}
+
+/** A control frame, version 3, type 6. */
+const spdyPing = 0x80_03_00_06;
+const spdyPingBytes = 12;
+
+/** The last fragment of a message of opcode 9. */
+const webSocketPing = 0x89;
+
+/** Head, mask and the longest payload of a control frame. */
+const maxWebSocketPingBytes = 2 + 4 + 125;
