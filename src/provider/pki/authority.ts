@@ -4,16 +4,11 @@ import { signCertificate } from './certificate.ts';
 import { PkiError } from './errors.ts';
 import { caExtensions, clientExtensions, serverExtensions } from './extensions.ts';
 import { Issuer } from './issuer.ts';
+import type { KeyPairPem } from './key-pair.ts';
 import { backdateMs, caLifetimeMs, servingLifetimeMs, siteLifetimeMs } from './lifetimes.ts';
 import { newKey, pkcs8 } from './new-key.ts';
 import { publicKeyHashOf } from './public-key.ts';
 import type { SiteId } from './site-identity.ts';
-
-/** Certificate chain and private key, PEM. */
-export interface KeyPairPem {
-  certificate: string;
-  privateKey: string;
-}
 
 /** A certificate for one of the provider's listeners. The chain ends with the CA, whose hash a joining device checks. */
 export interface ServingKeyPair extends KeyPairPem {

@@ -1,5 +1,6 @@
 import type { Secret } from '../../kube/api.ts';
-import { createCa, type CaPairs, type KeyPairPem } from './authority.ts';
+import { createCa, type CaPairs } from './authority.ts';
+import type { KeyPairPem } from './key-pair.ts';
 import { PkiError } from './errors.ts';
 
 /** Name of the Secret with the provider's CA, in the provider's namespace. */

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { Condition, KubernetesObject } from '../../kube/api.ts';
 import type { KubeClient } from '../kube-client/kube-client.ts';
 import { resources } from '../kube-client/resource-type.ts';
-import type { KeyPairPem } from './authority.ts';
+import type { KeyPairPem } from './key-pair.ts';
 import { PkiError } from './errors.ts';
 import { renewAfterShare, renewalCheckMs, signingPollMs, signingRetryMs } from './lifetimes.ts';
 import { newKey, pkcs8 } from './new-key.ts';

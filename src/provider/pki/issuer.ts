@@ -3,7 +3,7 @@ import type { Extension } from '@peculiar/asn1-x509';
 import { issuedBy, signCertificate, type DistinguishedName } from './certificate.ts';
 import { PkiError } from './errors.ts';
 import { backdateMs } from './lifetimes.ts';
-import type { KeyPairPem } from './authority.ts';
+import type { KeyPairPem } from './key-pair.ts';
 import { publicKeyHashOf } from './public-key.ts';
 
 /** A CA's certificate with its key: what signs certificates. */

@@ -2,7 +2,7 @@ import type { Secret } from '../../kube/api.ts';
 import { isKubeApiError } from '../kube-client/kube-api-error.ts';
 import type { KubeClient } from '../kube-client/kube-client.ts';
 import { resources } from '../kube-client/resource-type.ts';
-import type { KeyPairPem } from './authority.ts';
+import type { KeyPairPem } from './key-pair.ts';
 
 /** Name of the Secret with the serving certificate that the cluster issued, in the provider's namespace. */
 export const servingSecretName = 'towline-kubelet-serving';

@@ -5,11 +5,8 @@ import type { Site } from '../../../src/kube/site.ts';
 import { SiteRenewal } from '../../../src/provider/join/site-renewal.ts';
 import { SiteJoin, type JoinSites } from '../../../src/provider/join/site-join.ts';
 import { tokenHashOf } from '../../../src/provider/join/token.ts';
-import {
-  CertificateAuthority,
-  createCa,
-  type KeyPairPem,
-} from '../../../src/provider/pki/authority.ts';
+import { CertificateAuthority, createCa } from '../../../src/provider/pki/authority.ts';
+import type { KeyPairPem } from '../../../src/provider/pki/key-pair.ts';
 import { ServingCertificate } from '../../../src/provider/pki/serving-certificate.ts';
 import type { SiteId } from '../../../src/provider/pki/site-identity.ts';
 import type { SitePeer } from '../../../src/provider/site/site-peer.ts';

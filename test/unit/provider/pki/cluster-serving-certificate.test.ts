@@ -4,11 +4,8 @@ import t, { type Test } from 'tap';
 import { waitFor } from '../../../../hack/lab/wait.ts';
 import { KubeApiError } from '../../../../src/provider/kube-client/kube-api-error.ts';
 import type { KubeClient } from '../../../../src/provider/kube-client/kube-client.ts';
-import {
-  CertificateAuthority,
-  createCa,
-  type KeyPairPem,
-} from '../../../../src/provider/pki/authority.ts';
+import { CertificateAuthority, createCa } from '../../../../src/provider/pki/authority.ts';
+import type { KeyPairPem } from '../../../../src/provider/pki/key-pair.ts';
 import { signCertificate } from '../../../../src/provider/pki/certificate.ts';
 import { ClusterServingCertificate } from '../../../../src/provider/pki/cluster-serving-certificate.ts';
 import { serverExtensions } from '../../../../src/provider/pki/extensions.ts';

@@ -1,0 +1,5 @@
+/** Certificate chain and private key, PEM. */
+export interface KeyPairPem {
+  certificate: string;
+  privateKey: string;
+}
