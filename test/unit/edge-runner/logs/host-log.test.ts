@@ -50,7 +50,7 @@ void t.test('what is exchanged for a link after the look is not read', async (t)
   const dir = t.testdir({ log: {}, outside: { history: 'secret' }, 'attacker.cjs': attacker });
   await mkdir(join(dir, 'log', 'apt'));
   for (const name of ['apt/history', 'line']) await writeFile(join(dir, 'log', name), 'fine');
-  const child = fork(join(dir, 'attacker.cjs'), { cwd: dir });
+  const child = fork(join(dir, 'attacker.cjs'), { cwd: dir, execArgv: [] });
   t.teardown(() => child.kill());
   await once(child, 'message');
   const told = new Map<string, number>();
