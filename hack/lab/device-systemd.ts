@@ -29,6 +29,12 @@ exec unshare --fork --pid --mount --uts --ipc --propagation private sh -ec '
 mount -t proc proc /proc
 mount -t tmpfs tmpfs /run
 mkdir -p /run/systemd/system /run/cgroup
+# systemd mounts every controller that it reads of, and so takes it from the whole machine.
+while read -r name rest; do
+  case "$name" in "#"*) ;; *) [ -e "/sys/fs/cgroup/$name" ] || continue ;; esac
+  echo "$name $rest"
+done < /proc/cgroups > /run/cgroups
+mount --bind /run/cgroups /proc/cgroups
 mount -t tmpfs tmpfs /run/cgroup
 for tree in /sys/fs/cgroup/*; do
   mkdir "/run/cgroup/$(basename "$tree")"
