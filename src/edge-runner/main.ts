@@ -59,7 +59,7 @@ async function main(argv: readonly string[]): Promise<number> {
     case 'uninstall':
       return uninstallCommand(rest, io);
     case 'doctor':
-      return doctorCommand(rest, io);
+      return doctorCommand(rest, io, process.env);
     case 'join':
       return joinCommand(rest, io, process.env);
     case 'run':

@@ -1,13 +1,16 @@
 import { X509Certificate } from 'node:crypto';
 import { JoinError } from '../join/errors.ts';
-import { loadIdentity } from '../join/identity-dir.ts';
+import { loadCertificates, loadIdentity } from '../join/identity-dir.ts';
 import type { Section } from './section.ts';
 
-/** Which site the device is of, and how long its certificates hold. */
-export async function describeIdentity(stateDir: string, nowMs: number): Promise<Section> {
+/** Which site the device is of, how long its certificates hold, and whether its key is the right one. */
+export async function describeIdentity(
+  { stateDir, keyPath }: { stateDir: string; keyPath: string | undefined },
+  nowMs: number,
+): Promise<Section> {
   const title = 'identity';
   try {
-    const { tenant, site, addresses, certificate, ca } = await loadIdentity(stateDir);
+    const { tenant, site, addresses, certificate, ca } = await loadCertificates(stateDir);
     return {
       title,
       lines: [
@@ -15,11 +18,22 @@ export async function describeIdentity(stateDir: string, nowMs: number): Promise
         `provider ${addresses.join(', ')}`,
         `certificate ${validity(certificate, nowMs)}`,
         `CA ${validity(ca, nowMs)}`,
+        `key ${await keyState(stateDir, keyPath)}`,
       ],
     };
   } catch (error) {
     if (!(error instanceof JoinError)) throw error;
     return { title, lines: [`${error.code}: ${error.message}`] };
+  }
+}
+
+async function keyState(stateDir: string, keyPath: string | undefined): Promise<string> {
+  try {
+    const { key } = await loadIdentity(stateDir, keyPath);
+    return key === undefined ? 'in the state directory' : `in ${keyPath}`;
+  } catch (error) {
+    if (!(error instanceof JoinError)) throw error;
+    return `${error.code}: ${error.message}`;
   }
 }
 

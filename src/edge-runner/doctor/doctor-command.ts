@@ -1,4 +1,5 @@
 import { RunnerError } from '../errors.ts';
+import { givenKeyPath } from '../join/given-key.ts';
 import type { CommandIo } from '../join/join-command.ts';
 import { preflight } from '../preflight/preflight-command.ts';
 import { printChecks } from '../preflight/print-checks.ts';
@@ -30,8 +31,15 @@ const optionTypes = {
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
 
-/** `towline-runner doctor`: `argv` begins after that word. @returns the exit status. */
-export async function doctorCommand(argv: readonly string[], io: CommandIo): Promise<number> {
+/**
+ * `towline-runner doctor`: `argv` begins after that word; the environment has systemd's credentials.
+ * @returns the exit status.
+ */
+export async function doctorCommand(
+  argv: readonly string[],
+  io: CommandIo,
+  environment: Record<string, string | undefined>,
+): Promise<number> {
   try {
     const split = argv.includes('--') ? argv.indexOf('--') : argv.length;
     const values = parseFlags('doctor', argv.slice(0, split), optionTypes);
@@ -43,7 +51,11 @@ export async function doctorCommand(argv: readonly string[], io: CommandIo): Pro
     if (!['json', 'text'].includes(values.output)) {
       throw new RunnerError('USAGE', `-o: "${values.output}" is neither json nor text`);
     }
-    const sections = await examine(run, values.log, io.signal);
+    const sections = await examine(
+      { ...run, keyPath: givenKeyPath(run.keyFile, environment) },
+      values.log,
+      io.signal,
+    );
     io.stdout.write(
       values.output === 'json'
         ? `${JSON.stringify({ sections }, undefined, 2)}\n`
@@ -59,7 +71,7 @@ export async function doctorCommand(argv: readonly string[], io: CommandIo): Pro
 
 /** Asks everything that can be asked; what fails is a line of its section. */
 async function examine(
-  run: RunOptions,
+  run: RunOptions & { keyPath: string | undefined },
   logFile: string | undefined,
   signal: AbortSignal,
 ): Promise<Section[]> {
@@ -69,7 +81,7 @@ async function examine(
     await describeDevice(nowMs),
     { title: 'preflight', lines: printChecks(checks).trimEnd().split('\n') },
     await describeRuntime(run.containerdSocket),
-    await describeIdentity(run.stateDir, nowMs),
+    await describeIdentity(run, nowMs),
     describeStore(run.stateDir),
     await describeRunner(run.memoryDir, signal),
     describeLog(await readLog(logFile)),

@@ -1,4 +1,5 @@
 import { RunnerError } from '../errors.ts';
+import { keyCredential } from '../join/given-key.ts';
 import type { CommandIo } from '../join/join-command.ts';
 import { preflight } from '../preflight/preflight-command.ts';
 import { parseFlags } from '../run/parse-flags.ts';
@@ -6,6 +7,7 @@ import { parseRunOptions } from '../run/run-options.ts';
 import { install } from './install.ts';
 import { ownProgram } from './own-program.ts';
 import { Systemd } from './systemd.ts';
+import type { UnitCredential } from './unit-file.ts';
 
 const defaultMemoryMaxMegabytes = 256;
 
@@ -16,7 +18,11 @@ upgrade, or with other options, it changes what is different and restarts the ru
 
   RUN-OPTIONS            as for "towline-runner run", for example -- --pod-cidr 10.1.2.0/24
   --memory-max MIB       the runner is restarted when it takes more (default ${defaultMemoryMaxMegabytes}); pods don't count
-  --credential NAME:PATH given to the runner as by systemd's LoadCredential=; may be repeated
+  --credential NAME:PATH given to the runner as by systemd's LoadCredential=; may be repeated. ${keyCredential} is the
+                         key that the device joined with by "join --key-file". A path below a folder
+                         credstore.encrypted is taken as --credential-encrypted takes it
+  --credential-encrypted NAME:PATH
+                         as by LoadCredentialEncrypted=, of what systemd-creds encrypt has written (systemd 250)
   --root DIR             install into the files of another system: no checks, nothing is started (default /)
   -h, --help             show this text
 `;
@@ -24,6 +30,7 @@ upgrade, or with other options, it changes what is different and restarts the ru
 const optionTypes = {
   'memory-max': { type: 'string', default: String(defaultMemoryMaxMegabytes) },
   credential: { type: 'string', multiple: true, default: [] as string[] },
+  'credential-encrypted': { type: 'string', multiple: true, default: [] as string[] },
   root: { type: 'string', default: '/' },
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
@@ -47,7 +54,12 @@ export async function installCommand(argv: readonly string[], io: CommandIo): Pr
       program: ownProgram(process),
       ...{ runFlags, run, say },
       memoryMaxMegabytes: megabytes(values['memory-max']),
-      credentials: values.credential.map(checkCredential),
+      credentials: [
+        ...values.credential.map((text) => parseCredential('--credential', text)),
+        ...values['credential-encrypted'].map((text) =>
+          parseCredential('--credential-encrypted', text),
+        ),
+      ],
       preflight: () => (isLive ? preflight({ ...run, root: '/' }) : Promise.resolve([])),
       services: new Systemd(values.root),
     });
@@ -65,7 +77,11 @@ function megabytes(text: string): number {
   throw new RunnerError('USAGE', `--memory-max: "${text}" is no number of MiB from 64 on`);
 }
 
-function checkCredential(text: string): string {
-  if (/^[\w.-]+:\/.+$/.test(text)) return text;
-  throw new RunnerError('USAGE', `--credential: "${text}" is not NAME:/PATH`);
+function parseCredential(flag: string, text: string): UnitCredential {
+  const [, name, path] = /^([\w.-]+):(\/.+)$/.exec(text) ?? [];
+  if (name === undefined || path === undefined) {
+    throw new RunnerError('USAGE', `${flag}: "${text}" is not NAME:/PATH`);
+  }
+  const encrypted = flag === '--credential-encrypted' || path.includes('/credstore.encrypted/');
+  return { name, path, encrypted };
 }

@@ -7,7 +7,7 @@ import { printChecks } from '../preflight/print-checks.ts';
 import type { RunOptions } from '../run/run-options.ts';
 import { installedProgram, type OwnProgram } from './own-program.ts';
 import type { ServiceManager } from './systemd.ts';
-import { environmentFile, unitFile, unitName } from './unit-file.ts';
+import { environmentFile, unitFile, unitName, type UnitCredential } from './unit-file.ts';
 import { copyIfChanged, writeIfChanged } from './write-if-changed.ts';
 
 export interface InstallOptions {
@@ -20,7 +20,7 @@ export interface InstallOptions {
   runFlags: readonly string[];
   run: Pick<RunOptions, 'stateDir'>;
   memoryMaxMegabytes: number;
-  credentials: readonly string[];
+  credentials: readonly UnitCredential[];
   preflight: () => Promise<Check[]>;
   services: ServiceManager;
   say: (line: string) => void;

@@ -9,8 +9,16 @@ export interface UnitOptions {
   /** Made by systemd, readable by root alone; undefined when the state is somewhere else. */
   readonly stateDirectory: string | undefined;
   readonly memoryMaxMegabytes: number;
-  /** `NAME:PATH`, as systemd.exec(5) has it. */
-  readonly credentials: readonly string[];
+  readonly credentials: readonly UnitCredential[];
+}
+
+/** What systemd hands to the runner in $CREDENTIALS_DIRECTORY: systemd.exec(5), "Credentials". */
+export interface UnitCredential {
+  readonly name: string;
+  /** Absolute. */
+  readonly path: string;
+  /** Written by systemd-creds(1), and deciphered by systemd with the device's TPM or its own key. */
+  readonly encrypted: boolean;
 }
 
 /** Rights that a runner has no use for, though it is root; mounting and owning files stay. */
@@ -54,7 +62,7 @@ OOMScoreAdjust=-999
 MemoryMax=${memoryMaxMegabytes}M
 # Keys and Secrets are in the runner's memory.
 LimitCORE=0
-${stateDirectory === undefined ? '' : `StateDirectory=${stateDirectory}\nStateDirectoryMode=0700\n`}${credentials.map((credential) => `LoadCredential=${quote(credential)}\n`).join('')}
+${stateDirectory === undefined ? '' : `StateDirectory=${stateDirectory}\nStateDirectoryMode=0700\n`}${credentials.map(credentialLine).join('')}
 # No ProtectSystem=, PrivateTmp= and the like: in a mount namespace of its own the runner
 # would mount volumes that containerd does not see.
 NoNewPrivileges=yes
@@ -71,6 +79,12 @@ KeyringMode=private
 [Install]
 WantedBy=multi-user.target
 `;
+}
+
+/** Its value is taken as it stands, but for % specifiers: quotes and $ would be part of name and path. */
+function credentialLine({ name, path, encrypted }: UnitCredential): string {
+  const setting = encrypted ? 'LoadCredentialEncrypted' : 'LoadCredential';
+  return `${setting}=${name}:${path.replaceAll('%', '%%')}\n`;
 }
 
 /** A word of a unit's command line: systemd.service(5), "Command lines", and its % and $ specifiers. */

@@ -26,6 +26,8 @@ export type JoinErrorCode =
   | 'IDENTITY_EXISTS'
   | 'IDENTITY_MISSING'
   | 'IDENTITY_INVALID'
+  /** The key that is kept outside of the state directory is missing, unfit or another one. */
+  | 'KEY_UNUSABLE'
   /** The state directory can't be read or written. */
   | 'STATE_DIR_UNUSABLE'
   | 'ABORTED';

@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import * as v from 'valibot';
 import { publicPemOf } from './device-key.ts';
 import { JoinError, systemCodeOf } from './errors.ts';
+import { keyCredential, keyUnusable, readGivenKey } from './given-key.ts';
 import { certificateFault, identityConfig, type Identity } from './identity.ts';
 
 /** Where a runner keeps what it must not lose, unless told otherwise. */
@@ -18,26 +19,57 @@ const files = {
 } as const;
 
 /**
- * Reads the identity of this device.
+ * Reads the identity of this device. `keyPath`: where its key is, unless that is in `dir`.
+ * @throws JoinError as `loadCertificates`; `KEY_UNUSABLE`
+ */
+export async function loadIdentity(
+  dir: string = defaultStateDir,
+  keyPath?: string,
+): Promise<Identity> {
+  const found = await loadCertificates(dir);
+  if (found.key !== undefined) return { ...found, privateKey: await givenKey(found, keyPath) };
+  const privateKey = await readPart(dir, files.privateKey);
+  const publicKey = publicPem(dir, privateKey);
+  const fault = certificateFault({ ...found, publicKey, site: found });
+  if (fault !== undefined) throw invalid(dir, fault);
+  return { ...found, privateKey };
+}
+
+/**
+ * What an identity has besides its key.
  * @throws JoinError `IDENTITY_MISSING`, `IDENTITY_INVALID`, `STATE_DIR_UNUSABLE`
  */
-export async function loadIdentity(dir: string = defaultStateDir): Promise<Identity> {
-  const [privateKey, certificate, ca, config] = await Promise.all([
-    readPart(dir, files.privateKey),
+export async function loadCertificates(dir: string): Promise<Omit<Identity, 'privateKey'>> {
+  const [certificate, ca, config] = await Promise.all([
     readPart(dir, files.certificate),
     readPart(dir, files.ca),
     readPart(dir, files.config),
   ]);
   const parsed = v.safeParse(identityConfig, parseJson(config));
   if (!parsed.success) throw invalid(dir, `${files.config} is damaged`);
-  const identity = { ...parsed.output, privateKey, certificate, ca };
-  const fault = certificateFault({
-    ...identity,
-    publicKey: publicPem(dir, privateKey),
-    site: identity,
-  });
+  const identity = { ...parsed.output, certificate, ca };
+  const fault = certificateFault({ ...identity, site: identity });
   if (fault !== undefined) throw invalid(dir, fault);
   return identity;
+}
+
+async function givenKey(
+  { certificate, ca, tenant, site }: Omit<Identity, 'privateKey'>,
+  path: string | undefined,
+): Promise<string> {
+  if (path === undefined) {
+    throw keyUnusable(
+      `this device keeps its key outside of the state directory: start it with systemd's credential ${keyCredential} ("towline-runner install --credential ${keyCredential}:PATH"), or name the key's file with --key-file`,
+    );
+  }
+  const { pem } = await readGivenKey(path);
+  const publicKey = publicPemOf(pem);
+  if (certificateFault({ certificate, ca, publicKey, site: { tenant, site } }) === undefined) {
+    return pem;
+  }
+  throw keyUnusable(
+    `the key in ${path} is not the one that this device joined with: give that one, or join again with --force, --key-file ${path} and a new token`,
+  );
 }
 
 /**
@@ -71,11 +103,13 @@ export class IdentityDraft {
 
   /** @throws JoinError `STATE_DIR_UNUSABLE` */
   async commit(identity: Identity): Promise<void> {
-    const { tenant, site, addresses } = identity;
-    const config = `${JSON.stringify({ tenant, site, addresses }, undefined, 2)}\n`;
+    const { tenant, site, addresses, key } = identity;
+    const config = `${JSON.stringify({ tenant, site, addresses, key }, undefined, 2)}\n`;
     const target = join(this.#dir, this.#name);
     try {
-      await writeDurably(join(target, files.privateKey), identity.privateKey, 0o600);
+      if (key === undefined) {
+        await writeDurably(join(target, files.privateKey), identity.privateKey, 0o600);
+      }
       await writeDurably(join(target, files.certificate), identity.certificate, 0o644);
       await writeDurably(join(target, files.ca), identity.ca, 0o644);
       await writeDurably(join(target, files.config), config, 0o644);

@@ -4,6 +4,8 @@ import * as v from 'valibot';
 
 /** Who a device is, and whom it trusts. Certificates and key are PEM. */
 export interface Identity {
+  /** Its key is kept by somebody else, as systemd's credential or a file; else in the state directory. */
+  key?: 'credential' | undefined;
   tenant: string;
   site: string;
   /** `wss://host:port` of the providers. */
@@ -20,6 +22,7 @@ export const identityConfig = v.object({
   tenant: v.pipe(v.string(), v.minLength(1)),
   site: v.pipe(v.string(), v.minLength(1)),
   addresses: v.pipe(v.array(v.string()), v.minLength(1)),
+  key: v.optional(v.literal('credential')),
 });
 export type IdentityConfig = v.InferOutput<typeof identityConfig>;
 
@@ -31,10 +34,13 @@ export function earliestTimeOf(certificate: string): number {
   return new X509Certificate(certificate).validFromDate.getTime();
 }
 
-/** What is wrong with a certificate for a key and a site, or `undefined`. Validity in time is left to TLS. */
+/**
+ * What is wrong with a certificate for a site and a key, if that is known, or `undefined`. Validity in
+ * time is left to TLS.
+ */
 export function certificateFault(options: {
   certificate: string;
-  publicKey: string;
+  publicKey?: string;
   ca: string;
   site: { tenant: string; site: string };
 }): string | undefined {
@@ -46,7 +52,7 @@ export function certificateFault(options: {
     return 'certificate or CA are not in PEM';
   }
   const publicKey = certificate.publicKey.export({ type: 'spki', format: 'pem' }).toString();
-  if (publicKey !== options.publicKey) return 'the certificate is for another key';
+  if (publicKey !== (options.publicKey ?? publicKey)) return 'the certificate is for another key';
   const { issuer } = certificate;
   if (!authorities.some((ca) => ca.subject === issuer && certificate.verify(ca.publicKey))) {
     return 'the certificate is not from the CA';

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { dnsLabelForm, isDnsLabel } from '../../kube/dns-label.ts';
 import type { ProxyEnvironment } from '../../tunnel/proxy-environment.ts';
 import { JoinError } from './errors.ts';
+import { keyCredential } from './given-key.ts';
 import { defaultStateDir } from './identity-dir.ts';
 import { joinSite, type JoinOptions } from './join-site.ts';
 import { progressAfterMs } from './limits.ts';
@@ -22,6 +23,8 @@ Makes this device the one of a site. "towlinectl site create" prints the whole l
   --token TOKEN        the join token; it works once
   --ca-hash HASH       sha256:<hex> of the provider's CA key, which is checked before anything is sent
   --state-dir DIR      where this device keeps its identity (default ${defaultStateDir})
+  --key-file FILE      join with this private key (P-256, PEM, mode 0600) instead of making one; it is not
+                       copied, and "run" has to be given it, as credential ${keyCredential} or with --key-file
   --force              replace the identity that this device has
   -h, --help           show this text
 
@@ -50,8 +53,11 @@ export async function joinCommand(
       io.stdout.write(`waiting for the provider at ${urls} ...\n`);
     }, progressAfterMs);
     await joinSite({ ...options, environment, signal: io.signal });
+    const { tenant, site, dir, keyFile } = options;
     io.stdout.write(
-      `joined ${options.tenant}/${options.site}; the identity is in ${options.dir}. Next: towline-runner run\n`,
+      keyFile === undefined
+        ? `joined ${tenant}/${site}; the identity is in ${dir}. Next: towline-runner run\n`
+        : `joined ${tenant}/${site}; the identity is in ${dir}, and its key stays in ${keyFile}. Next: towline-runner install --credential ${keyCredential}:PATH, or towline-runner run --key-file FILE\n`,
     );
     return 0;
   } catch (error) {
@@ -91,6 +97,7 @@ function parseOptions(
     caHash,
     dir: values['state-dir'] ?? defaultStateDir,
     force: values.force ?? false,
+    keyFile: values['key-file'],
   };
 }
 
@@ -101,6 +108,7 @@ const optionTypes = {
   token: { type: 'string' },
   'ca-hash': { type: 'string' },
   'state-dir': { type: 'string' },
+  'key-file': { type: 'string' },
   force: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;

@@ -3,6 +3,7 @@ import { joinPath, type JoinRequest, type JoinResponse } from '../../protocol/jo
 import type { ProxyEnvironment } from '../../tunnel/proxy-environment.ts';
 import { FileKey, joinRequestOf, publicPemOf } from './device-key.ts';
 import { JoinError } from './errors.ts';
+import { readGivenKey } from './given-key.ts';
 import { certificateFault, type Identity } from './identity.ts';
 import { IdentityDraft } from './identity-dir.ts';
 import { exchangeJoin } from './join-exchange.ts';
@@ -28,20 +29,24 @@ export interface JoinOptions {
   dir: string;
   /** Replace the identity that this device has. */
   force: boolean;
+  /** The file of a private key to join with, which stays where it is; one is made when there is none. */
+  keyFile?: string | undefined;
   /** Where HTTPS_PROXY and NO_PROXY are looked up. */
   environment: ProxyEnvironment;
   signal: AbortSignal;
 }
 
 /**
- * Makes this device one of a site: generates a key, redeems the token for a certificate, and stores
- * both. The directory is tried before the token is spent.
+ * Makes this device one of a site: generates a key, unless it is given one, redeems the token for a
+ * certificate, and stores both, but no key that was given. The directory is tried before the token is
+ * spent.
  * @throws JoinError
  */
 export async function joinSite(options: JoinOptions): Promise<Identity> {
+  const { keyFile } = options;
+  const key = keyFile === undefined ? FileKey.generate() : await readGivenKey(keyFile);
   const draft = await IdentityDraft.begin(options.dir, { replace: options.force });
   try {
-    const key = FileKey.generate();
     const response = await redeem(options, joinRequestOf(key, options));
     const identity: Identity = {
       tenant: options.tenant,
@@ -50,6 +55,7 @@ export async function joinSite(options: JoinOptions): Promise<Identity> {
       certificate: response.certificate,
       privateKey: key.pem,
       ca: response.ca,
+      ...(keyFile === undefined ? {} : { key: 'credential' }),
     };
     requireFitting(identity, key);
     await draft.commit(identity);

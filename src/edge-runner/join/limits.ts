@@ -26,3 +26,6 @@ export const progressAfterMs = 2_000;
 
 /** Certificates that are looked at in what a provider presents. */
 export const maxChainLength = 8;
+
+/** Largest file of a device's key that is given with --key-file or as a credential. */
+export const maxKeyFileBytes = 8 * 1024;

@@ -10,13 +10,15 @@ import { IdentityDraft, loadIdentity } from './identity-dir.ts';
 export class SiteCredentials {
   readonly isRenewable = true;
   readonly #dir: string;
+  readonly #keyPath: string | undefined;
   #identity: Identity;
   #stored: Promise<unknown> = Promise.resolve();
 
-  /** `identity` is what the state directory `dir` holds. */
-  constructor(options: { identity: Identity; dir: string }) {
+  /** `identity` is what `loadIdentity` gives for `dir` and `keyPath`. */
+  constructor(options: { identity: Identity; dir: string; keyPath?: string | undefined }) {
     this.#identity = options.identity;
     this.#dir = options.dir;
+    this.#keyPath = options.keyPath;
   }
 
   get identity(): Identity {
@@ -39,7 +41,7 @@ export class SiteCredentials {
    * @returns whether anything is new. @throws JoinError as `loadIdentity`
    */
   async reload(): Promise<boolean> {
-    const found = await loadIdentity(this.#dir);
+    const found = await loadIdentity(this.#dir, this.#keyPath);
     const { tenant, site, certificate } = this.#identity;
     if (found.certificate === certificate) return false;
     if (found.tenant !== tenant || found.site !== site) {
@@ -71,7 +73,7 @@ export class SiteCredentials {
   }
 
   async #store(identity: Identity): Promise<void> {
-    const stored = await loadIdentity(this.#dir);
+    const stored = await loadIdentity(this.#dir, this.#keyPath);
     if (stored.privateKey !== identity.privateKey) {
       throw new JoinError(
         'IDENTITY_INVALID',

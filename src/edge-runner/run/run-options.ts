@@ -6,6 +6,7 @@ import { parseDuration } from '../../kube/duration.ts';
 import { KubeRuleError } from '../../kube/kube-rule-error.ts';
 import { RunnerError } from '../errors.ts';
 import type { ShutdownGrace } from '../pod/drain-pods.ts';
+import { keyCredential } from '../join/given-key.ts';
 import { parseFlags } from './parse-flags.ts';
 
 export const defaultContainerdSocket = '/run/containerd/containerd.sock';
@@ -40,6 +41,8 @@ export interface RunOptions {
   upkeep: UpkeepOptions;
   /** The identity by an outside authority; undefined where the device has joined. */
   svid: SvidOptions | undefined;
+  /** The file of the device's key, where it isn't in the state directory; undefined: as systemd's credential. */
+  keyFile: string | undefined;
 }
 
 export const runHelp = `Usage: towline-runner run [options]
@@ -47,6 +50,8 @@ export const runHelp = `Usage: towline-runner run [options]
 Keeps this device connected and its pods running. The device must have joined a site, or have an SVID.
 
   --state-dir DIR      identity, store and pod volumes (default /var/lib/towline)
+  --key-file FILE      the key that the device joined with, where that was "join --key-file"; mode 0600
+                       (default: systemd's credential ${keyCredential})
   --memory-dir DIR     secrets and tokens in use, on a tmpfs (default /run/towline)
   --containerd SOCKET  containerd's socket (default ${defaultContainerdSocket})
   --log-dir DIR        container logs (default ${defaultLogRoot})
@@ -78,6 +83,7 @@ HTTPS_PROXY and NO_PROXY are honoured.
 
 const optionTypes = {
   'state-dir': { type: 'string', default: '/var/lib/towline' },
+  'key-file': { type: 'string' },
   'memory-dir': { type: 'string', default: '/run/towline' },
   containerd: { type: 'string', default: defaultContainerdSocket },
   'log-dir': { type: 'string', default: defaultLogRoot },
@@ -126,7 +132,13 @@ export function parseRunOptions(argv: readonly string[]): RunOptions | 'help' {
     staticPodDir: values['static-pod-dir'],
     upkeep: parseUpkeepOptions(values),
     svid: parseSvidOptions(values),
+    keyFile: parseKeyFile(values['key-file'], values['svid-file']),
   };
+}
+
+function parseKeyFile(file: string | undefined, svid: string | undefined): string | undefined {
+  if (file === undefined || svid === undefined) return file;
+  throw new RunnerError('USAGE', '--key-file: the key of an SVID is given by --svid-key-file');
 }
 
 function addressList(text: string): string[] {

@@ -91,7 +91,7 @@ async function serve(
 ): Promise<void> {
   const stop = new AbortController();
   const signal = AbortSignal.any([stop.signal, damage.signal]);
-  const credentials = await openCredentials(options, log);
+  const credentials = await openCredentials(options, environment, log);
   const { identity } = credentials;
   const channel = new GrpcChannel({ socketPath: options.containerdSocket });
   closers.push(() => channel.close());

@@ -70,7 +70,7 @@ function stateDirs(t: Test, names: readonly string[]): (name: string) => string 
 /** Joins a site that is made for it. */
 async function joinAs(cloud: Cloud, name: string, dir: string, caHash?: string): Promise<void> {
   cloud.sites.add(name, `token of ${name}`);
-  await join(cloud, dir, name, `token of ${name}`, caHash);
+  await join(cloud, dir, name, `token of ${name}`, caHash === undefined ? {} : { caHash });
 }
 
 /** An identity of a time a year ago, by the same CA. */

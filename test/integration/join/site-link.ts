@@ -67,10 +67,15 @@ export async function startCloud(t: Test, options: FixtureOptions = {}): Promise
 }
 
 /** Joins a site that is made for it. @returns the state directory */
-export async function joinNew(t: Test, cloud: ProviderFixture, site = 'shop'): Promise<string> {
+export async function joinNew(
+  t: Test,
+  cloud: ProviderFixture,
+  site = 'shop',
+  options: { keyFile?: string } = {},
+): Promise<string> {
   const dir = t.testdir({});
   cloud.sites.add(site, `token of ${site}`);
-  await join(cloud, dir, site, `token of ${site}`);
+  await join(cloud, dir, site, `token of ${site}`, options);
   return dir;
 }
 
@@ -82,17 +87,17 @@ export async function joinAnew(cloud: ProviderFixture, dir: string): Promise<voi
   await join(cloud, dir, 'shop', 'another token');
 }
 
-/** Joins with a line that names this CA, or the one that the provider says now. */
+/** Joins with a line that names this CA, or the one that the provider says now; with a key of its own, or this one. */
 export async function join(
   cloud: ProviderFixture,
   dir: string,
   site: string,
   token: string,
-  caHash = cloud.authority.caHash,
+  options: { caHash?: string; keyFile?: string } = {},
 ): Promise<void> {
   await joinSite({
     addresses: parseProviderAddresses(cloud.url),
-    ...{ tenant: 'acme', site, token, dir, caHash },
+    ...{ tenant: 'acme', site, token, dir, caHash: cloud.authority.caHash, ...options },
     force: true,
     environment: {},
     signal: AbortSignal.timeout(20_000),
@@ -111,15 +116,15 @@ export interface Device {
 
 /**
  * The part of a runner that keeps the link, with the identity of a state directory. `random`: in
- * place of chance, for its back-off.
+ * place of chance, for its back-off. `keyPath`: as `loadIdentity` has it.
  */
 export async function startDevice(
   t: Test,
   dir: string,
-  options: { random?: () => number } = {},
+  { keyPath, ...options }: { random?: () => number; keyPath?: string } = {},
 ): Promise<Device> {
-  const identity = await loadIdentity(dir);
-  return keepLinked(t, () => new SiteCredentials({ identity, dir }), options);
+  const identity = await loadIdentity(dir, keyPath);
+  return keepLinked(t, () => new SiteCredentials({ identity, dir, keyPath }), options);
 }
 
 /** The same with any credentials, which log with the rest. */

@@ -129,12 +129,31 @@ void t.test('into the files of another system, and out again', { skip }, async (
   t.equal(await uninstallCommand(['--root', root], io), 0, 'and once more');
 });
 
+void t.test('credentials go into the unit, encrypted ones as such', { skip }, async (t) => {
+  const root = t.testdir();
+  const flags = [
+    ...['--credential', 'towline-key:/etc/towline/key.pem'],
+    ...['--credential', 'a:/etc/credstore.encrypted/a', '--credential-encrypted', 'b:/opt/b'],
+  ];
+  t.equal(await installCommand(['--root', root, ...flags], recordedIo([])), 0);
+  const lines = (await readFile(join(root, unit), 'utf8')).split('\n');
+  t.same(
+    lines.filter((line) => line.startsWith('LoadCredential')),
+    [
+      'LoadCredential=towline-key:/etc/towline/key.pem',
+      'LoadCredentialEncrypted=a:/etc/credstore.encrypted/a',
+      'LoadCredentialEncrypted=b:/opt/b',
+    ],
+  );
+});
+
 void t.test('flags that cannot be are named in one line', async (t) => {
   const said: string[] = [];
   const io = recordedIo(said);
   t.equal(await installCommand(['--root', t.testdir(), '--', '--nonsense'], io), 1);
   t.equal(await installCommand(['--memory-max', 'much'], io), 1);
   t.equal(await installCommand(['--credential', 'x'], io), 1);
+  t.equal(await installCommand(['--credential-encrypted', 'x:relative'], io), 1);
   for (const line of said) t.match(line, /^towline-runner install: .+\n$/);
 });
 

@@ -65,10 +65,18 @@ void t.test('words with spaces, percent and dollar signs arrive as they are', (t
 });
 
 void t.test('a state directory of its own, and credentials', (t) => {
-  const credentials = ['key:/etc/towline/key.pem', 'token:/run/my token'];
+  const credentials = [
+    { name: 'towline-key', path: '/etc/towline/key.pem', encrypted: false },
+    { name: 'token', path: '/run/my 5% $token', encrypted: false },
+    { name: 'sealed', path: '/etc/credstore.encrypted/my key', encrypted: true },
+  ];
   const unit = unitFile({ ...options, stateDirectory: undefined, credentials });
   t.same(settings(unit, 'StateDirectory'), []);
-  t.same(settings(unit, 'LoadCredential'), ['key:/etc/towline/key.pem', '"token:/run/my token"']);
+  t.same(settings(unit, 'LoadCredential'), [
+    'towline-key:/etc/towline/key.pem',
+    'token:/run/my 5%% $token',
+  ]);
+  t.same(settings(unit, 'LoadCredentialEncrypted'), ['sealed:/etc/credstore.encrypted/my key']);
   t.end();
 });
 
@@ -82,11 +90,28 @@ void t.test(
   { skip: !analyze && 'no systemd-analyze' },
   async (t) => {
     const path = join(t.testdir(), unitName);
-    const credentials = ['key:/etc/towline/key.pem'];
+    const credentials = [
+      { name: 'towline-key', path: '/etc/towline/key.pem', encrypted: false },
+      { name: 'sealed', path: '/etc/credstore.encrypted/sealed', encrypted: true },
+    ];
     await writeFile(path, unitFile({ ...options, credentials }));
     // It complains of the file's name and of containerd.service only where those are missing.
     const { stdout, stderr } = await run('systemd-analyze', ['verify', '--man=no', path]);
     const about = `${stdout}${stderr}`.split('\n').filter((line) => line.includes(unitName));
     t.same(about, []);
+  },
+);
+
+void t.test(
+  'systemd takes name and path of a credential as they are meant',
+  { skip: !analyze && 'no systemd-analyze' },
+  async (t) => {
+    const path = join(t.testdir(), unitName);
+    // It names a path only when it refuses it.
+    const credential = { name: 'a', path: '/etc/../my 5% $key' };
+    const credentials = [true, false].map((encrypted) => ({ ...credential, encrypted }));
+    await writeFile(path, unitFile({ ...options, credentials }));
+    const { stderr } = await run('systemd-analyze', ['verify', '--man=no', path]);
+    t.equal(stderr.split(`"${credential.path}" not valid`).length, 3, stderr);
   },
 );

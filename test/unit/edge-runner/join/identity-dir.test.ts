@@ -1,10 +1,25 @@
-import { chmod, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
+import { createPrivateKey } from 'node:crypto';
+import {
+  chmod,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pino } from 'pino';
 import t, { type Test } from 'tap';
+import { describeIdentity } from '../../../../src/edge-runner/doctor/describe-identity.ts';
 import { FileKey } from '../../../../src/edge-runner/join/device-key.ts';
 import type { Identity } from '../../../../src/edge-runner/join/identity.ts';
 import { IdentityDraft, loadIdentity } from '../../../../src/edge-runner/join/identity-dir.ts';
+import { openCredentials } from '../../../../src/edge-runner/run/open-credentials.ts';
+import { DeviceKeySource, storePurpose } from '../../../../src/edge-runner/store/store-key.ts';
 import { CertificateAuthority, createCa } from '../../../../src/provider/pki/authority.ts';
 
 const authority = new CertificateAuthority({
@@ -66,6 +81,11 @@ void t.test('parts that are damaged or do not belong together are refused', asyn
     ['certificate.pem', other.certificate, /for another key/],
     ['ca.pem', foreign.certificate, /not from the CA/],
     ['config.json', '{', /config\.json is damaged/],
+    [
+      'config.json',
+      '{"tenant":"acme","site":"shop","addresses":["wss://a:1"],"key":"tpm"}',
+      /config\.json is damaged/,
+    ],
     ['config.json', '{"tenant":"acme","site":"shop","addresses":[]}', /config\.json is damaged/],
     ['config.json', '{"tenant":"acme","site":"x","addresses":["wss://a:1"]}', /for another site/],
   ];
@@ -75,6 +95,87 @@ void t.test('parts that are damaged or do not belong together are refused', asyn
     await t.rejects(loadIdentity(dir), { code: 'IDENTITY_INVALID', message }, file);
     t.equal(await readFile(join(dir, 'identity', file), 'utf8'), content);
   }
+});
+
+async function storedElsewhere(
+  t: Test,
+): Promise<{ dir: string; path: string; identity: Identity }> {
+  const dir = t.testdir({});
+  const identity: Identity = { ...newIdentity(), key: 'credential' };
+  await (await IdentityDraft.begin(dir, { replace: false })).commit(identity);
+  const path = join(dir, 'key-elsewhere.pem');
+  await writeFile(path, identity.privateKey, { mode: 0o600 });
+  return { dir, path, identity };
+}
+
+void t.test('a key that is kept by somebody else is not stored, and has to be given', async (t) => {
+  const { dir, path, identity } = await storedElsewhere(t);
+  t.notOk((await readdir(join(dir, 'identity'))).includes('key.pem'));
+  const config = JSON.parse(await readFile(join(dir, 'identity/config.json'), 'utf8')) as object;
+  t.match(config, { key: 'credential', site: 'shop' });
+  t.strictSame(await loadIdentity(dir, path), identity);
+  const code = 'KEY_UNUSABLE';
+  await t.rejects(loadIdentity(dir), {
+    code,
+    message: /--credential towline-key:PATH.*--key-file/,
+  });
+  await t.rejects(loadIdentity(dir, `${path}.absent`), { code, message: /there is no / });
+  await writeFile(path, newIdentity().privateKey);
+  await t.rejects(loadIdentity(dir, path), {
+    code,
+    message: /not the one that this device joined/,
+  });
+});
+
+void t.test('the same key opens the store, wherever and however it is kept', async (t) => {
+  const { dir, path, identity } = await storedElsewhere(t);
+  const sec1 = createPrivateKey(identity.privateKey).export({ type: 'sec1', format: 'pem' });
+  await writeFile(path, sec1);
+  const { privateKey } = await loadIdentity(dir, path);
+  t.strictSame(
+    new DeviceKeySource(privateKey).derive(storePurpose),
+    new DeviceKeySource(identity.privateKey).derive(storePurpose),
+  );
+});
+
+void t.test('the flag for a key is refused where the device has its own', async (t) => {
+  const log = pino({ enabled: false });
+  const own = await stored(t);
+  const options = { svid: undefined, stateDir: own.dir, keyFile: undefined };
+  const environment = { CREDENTIALS_DIRECTORY: join(own.dir, 'absent') };
+  const credentials = await openCredentials(options, environment, log);
+  t.strictSame(credentials.identity, own.identity, 'credentials of other names mean nothing');
+  await t.rejects(openCredentials({ ...options, keyFile: '/k' }, {}, log), {
+    code: 'USAGE',
+    message: /--key-file: this device has joined with a key of its own/,
+  });
+});
+
+void t.test("a key is taken from systemd's credential", async (t) => {
+  const { dir, path, identity } = await storedElsewhere(t);
+  const given = join(dir, 'credentials');
+  await mkdir(given);
+  await rename(path, join(given, 'towline-key'));
+  const credentials = await openCredentials(
+    { svid: undefined, stateDir: dir, keyFile: undefined },
+    { CREDENTIALS_DIRECTORY: given },
+    pino({ enabled: false }),
+  );
+  t.strictSame(credentials.identity, identity);
+});
+
+void t.test('the doctor says where the key is, and describes the rest without it', async (t) => {
+  const { dir: stateDir, path: keyPath } = await storedElsewhere(t);
+  const lines = async (keyPath: string | undefined): Promise<string> =>
+    (await describeIdentity({ stateDir, keyPath }, Date.now())).lines.join('\n');
+  t.match(await lines(keyPath), `key in ${keyPath}`);
+  t.match(await lines(undefined), /site acme\/shop[^]*certificate valid[^]*key KEY_UNUSABLE: /);
+  const own = await stored(t);
+  const { lines: ownLines } = await describeIdentity(
+    { stateDir: own.dir, keyPath: undefined },
+    Date.now(),
+  );
+  t.equal(ownLines.at(-1), 'key in the state directory');
 });
 
 void t.test('a state directory that may not be written is refused', async (t) => {

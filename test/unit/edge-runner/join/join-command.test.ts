@@ -1,3 +1,5 @@
+import { chmod, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import t from 'tap';
 import { joinCommand } from '../../../../src/edge-runner/join/join-command.ts';
 
@@ -56,3 +58,14 @@ void t.test(
     t.match(stderr, /^towline-runner join: the provider does not answer at wss:\/\/127[^\n]+\n$/);
   },
 );
+
+void t.test('a key that is of no use is told before anybody is asked', async (t) => {
+  const dir = t.testdir({ 'key.pem': 'rubbish' });
+  await chmod(join(dir, 'key.pem'), 0o600);
+  const state = join(dir, 'state');
+  const given = ['--state-dir', state, '--key-file', join(dir, 'key.pem')];
+  const { code, stderr } = await command([address, ...flags, ...given]);
+  t.equal(code, 1);
+  t.match(stderr, /^towline-runner join: .*key\.pem is no private key on P-256 [^\n]+\n$/);
+  t.notOk((await readdir(dir)).includes('state'));
+});
