@@ -27,6 +27,8 @@ export class CriObserver implements PodObserver {
   readonly #addresses = new Map<string, string[]>();
   /** When the process of a container or sandbox was heard to have ended. */
   readonly #ended = new Map<string, number>();
+  /** Containers in which memory ran out. */
+  readonly #outOfMemory = new Set<string>();
 
   constructor(cri: CriClient, clock: Clock) {
     this.#cri = cri;
@@ -84,6 +86,18 @@ export class CriObserver implements PodObserver {
     if (oldest !== undefined) this.#ended.delete(oldest);
   }
 
+  /**
+   * The event stream said that memory ran out in a container. CRI says so of its end, too, but the end
+   * may come first, and what was read of it then has another reason.
+   */
+  noteOutOfMemory(containerId: string): void {
+    this.#outOfMemory.add(containerId);
+    this.#settled.delete(containerId);
+    if (this.#outOfMemory.size <= maxEnds) return;
+    const [oldest] = this.#outOfMemory;
+    if (oldest !== undefined) this.#outOfMemory.delete(oldest);
+  }
+
   /** A running container has been given other resources. */
   noteResize(containerId: string, resources: ResourceRequirements): void {
     const before = this.#settled.get(containerId);
@@ -94,6 +108,7 @@ export class CriObserver implements PodObserver {
   forget(id: string): void {
     this.#settled.delete(id);
     this.#ended.delete(id);
+    this.#outOfMemory.delete(id);
     this.#addresses.delete(id);
   }
 
@@ -132,13 +147,23 @@ export class CriObserver implements PodObserver {
     if (settled !== undefined && stateOf(item.state) === settled.state) return settled;
     const response = await ifFound(this.#cri.containerStatus({ containerId: item.id }));
     if (response?.status === undefined) return undefined;
-    const observed = observedContainer(item, response.status, this.#clock);
+    const observed = this.#corrected(observedContainer(item, response.status, this.#clock));
     if (observed.state === 'exited' || observed.state === 'running') {
       this.#settled.set(item.id, observed);
     }
     return observed;
   }
+
+  #corrected(observed: ObservedContainer): ObservedContainer {
+    const { id, reason, exitCode } = observed;
+    const isWrong =
+      ['', 'Error'].includes(reason) && exitCode === killedExitCode && this.#outOfMemory.has(id);
+    return isWrong ? { ...observed, reason: 'OOMKilled' } : observed;
+  }
 }
+
+/** Of SIGKILL, by which the kernel ends what has no memory left. */
+const killedExitCode = 137;
 
 function observedContainer(
   item: Container,

@@ -12,7 +12,7 @@ interface RuntimeWatch {
 }
 
 /** Nothing else wakes a pod, and whatever is sent besides wakes the device. */
-const filters = ['topic=="/tasks/exit"'];
+const filters = ['topic=="/tasks/exit"', 'topic=="/tasks/oom"'];
 
 const firstRetryMs = 500;
 const maxRetryMs = 10_000;
@@ -29,6 +29,8 @@ export async function watchRuntime(watch: RuntimeWatch, signal: AbortSignal): Pr
           await watch.node.refresh();
         } else if (event.type === 'task-exit' && event.execId === '') {
           watch.pods.containerEnded(event.containerId);
+        } else if (event.type === 'task-oom') {
+          watch.pods.containerOutOfMemory(event.containerId);
         }
       }
     } catch (error) {

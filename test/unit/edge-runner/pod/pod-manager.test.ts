@@ -413,6 +413,23 @@ void t.test('a change in another namespace concerns nobody here', async (t) => {
   t.same(fake.refreshed, []);
 });
 
+void t.test(
+  'a container of which it is told after its end that memory ran out was OOMKilled',
+  async (t) => {
+    const made = bench(t);
+    const { fake, pods } = made;
+    await running(made, named('a', { restartPolicy: 'Never' }));
+    const id = pods.list()[0]?.observed.containers[0]?.id ?? '';
+    const reason = (): string | undefined =>
+      pods.list()[0]?.status?.containerStatuses?.[0]?.state.terminated?.reason;
+    fake.runtime.exit('web', 137);
+    pods.containerEnded(id);
+    await until('its end', () => reason() === 'Error');
+    pods.containerOutOfMemory(id);
+    await until('the true reason', () => reason() === 'OOMKilled');
+  },
+);
+
 void t.test('the end of a container of somebody else wakes no pod that sleeps', async (t) => {
   const made = bench(t);
   const { fake, pods } = made;
