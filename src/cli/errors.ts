@@ -22,6 +22,8 @@ export type CliErrorCode =
   | 'CA_ROLL_ABSENT'
   /** Sites would be shut out without the old CA. */
   | 'CA_NEEDED'
+  /** There are no join tokens: a SPIFFE authority gives out the identities. */
+  | 'NO_JOINING'
   /** The cluster refused the object, or failed. */
   | 'REQUEST_FAILED';
 

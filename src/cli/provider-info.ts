@@ -8,6 +8,15 @@ export interface ProviderInfo {
   address: string;
   /** `sha256:<hex>` of the CA's SubjectPublicKeyInfo. */
   caHash: string;
+  /** The provider's own, where a SPIFFE authority gives out the identities: no device joins there. */
+  spiffeId?: string | undefined;
+}
+
+/** A provider with which no device joins. */
+export type SpiffeProvider = ProviderInfo & { spiffeId: string };
+
+export function isSpiffe(provider: ProviderInfo): provider is SpiffeProvider {
+  return provider.spiffeId !== undefined;
 }
 
 export interface ProviderFlags {
@@ -34,7 +43,8 @@ export async function readProviderInfo(
   const data = await publishedInfo(cluster, flags.providerNamespace);
   const address = flags.providerAddress ?? data['address'];
   const caHash = flags.caHash ?? data['caHash'];
-  if (address !== undefined && caHash !== undefined) return { address, caHash };
+  const spiffeId = data['spiffeId'];
+  if (address !== undefined && caHash !== undefined) return { address, caHash, spiffeId };
   throw unknownProvider(flags.providerNamespace, 'it lacks address or caHash');
 }
 

@@ -1,19 +1,30 @@
 import type { Site } from '../kube/site.ts';
-import { joinLine, newJoinToken, parseTokenTtl } from './join-token.ts';
+import type { SiteRef } from './cluster.ts';
+import { CliError } from './errors.ts';
+import { joinLine, newJoinToken, parseTokenTtl, type JoinToken } from './join-token.ts';
 import type { ClusterFlags } from './kube-config.ts';
 import { openCluster } from './open-cluster.ts';
 import { formatObject, requireFormat, type CliIo } from './output.ts';
-import { readProviderInfo, type ProviderFlags } from './provider-info.ts';
+import {
+  isSpiffe,
+  readProviderInfo,
+  type ProviderFlags,
+  type SpiffeProvider,
+} from './provider-info.ts';
 import { requireNamespace, siteRef } from './site-ref.ts';
 import { siteOf, type SiteFlags } from './site-object.ts';
 import { formatSites } from './site-table.ts';
+import { siteSpiffeId, svidLine } from './svid-line.ts';
 
 export interface TokenFlags extends ClusterFlags, ProviderFlags {
   tokenTtl: string;
   output: string;
 }
 
-/** Creates a Site and prints the line with which a device joins it. Rejects with CliError. */
+/**
+ * Creates a Site and prints the line with which a device joins it, or runs with its SVID where nobody
+ * joins. Rejects with CliError.
+ */
 export async function createSite(
   name: string,
   flags: TokenFlags & SiteFlags,
@@ -23,11 +34,18 @@ export async function createSite(
   const format = requireFormat(flags.output, ['join', 'json', 'yaml']);
   const { cluster, namespace } = openCluster(flags, io);
   const ref = siteRef(namespace, name);
-  const wanted = siteOf(ref, flags, token.stored);
+  const bare = siteOf(ref, flags, undefined);
   const provider = await readProviderInfo(cluster, flags);
-  const site = await cluster.createSite(wanted);
+  const what = `site ${namespace}/${name} created`;
+  if (isSpiffe(provider)) {
+    const site = await cluster.createSite(bare);
+    const how = `No device joins here: run this on the one with the SVID ${siteSpiffeId(provider, ref)}`;
+    writeLine({ format, site, line: svidLine(provider), intro: `${what}. ${how}` }, io);
+    return;
+  }
+  const site = await cluster.createSite({ ...bare, spec: { ...bare.spec, join: token.stored } });
   const line = joinLine(provider, ref, token.token);
-  writeJoin({ format, site, line, what: `site ${namespace}/${name} created`, token, flags }, io);
+  writeLine({ format, site, line, intro: `${what}. ${joinIntro(token)}` }, io);
 }
 
 /** Gives a Site a new join token and prints the line with which a device joins it. */
@@ -37,13 +55,14 @@ export async function renewToken(name: string, flags: TokenFlags, io: CliIo): Pr
   const { cluster, namespace } = openCluster(flags, io);
   const ref = siteRef(namespace, name);
   const provider = await readProviderInfo(cluster, flags);
+  if (isSpiffe(provider)) throw noJoins(provider, ref);
   const { spec } = await cluster.site(ref);
   // What shuts every key out would shut out the one of this token, too.
   const revoked = spec?.revokedKey === '*' ? { revokedKey: null } : {};
   const site = await cluster.patchSite(ref, { join: token.stored, ...revoked });
   const line = joinLine(provider, ref, token.token);
   const what = `site ${namespace}/${name} has a new join token; a device that joined before stays until another one uses it, unless it is revoked`;
-  writeJoin({ format, site, line, what, token, flags }, io);
+  writeLine({ format, site, line, intro: `${what}. ${joinIntro(token)}` }, io);
 }
 
 export interface ListFlags extends ClusterFlags {
@@ -74,21 +93,24 @@ export async function listSites(flags: ListFlags, io: CliIo): Promise<void> {
   io.stdout.write(formatSites(sites, options));
 }
 
+function joinIntro({ stored }: JoinToken): string {
+  return `Run this on the device as root, before ${stored.expiresAt}; it works once`;
+}
+
+function noJoins(provider: SpiffeProvider, ref: SiteRef): CliError {
+  const { namespace, name } = ref;
+  return new CliError(
+    'NO_JOINING',
+    `no device joins here, so there are no tokens: a SPIFFE authority gives out the identities. Run on the device that has the SVID ${siteSpiffeId(provider, ref)}: ${svidLine(provider)}. A site that was revoked is let in again by: towlinectl site revoke ${name} -n ${namespace} --undo`,
+  );
+}
+
 /** The line alone goes to standard output, so that it can be piped to the device. */
-function writeJoin(
-  result: {
-    format: 'join' | 'json' | 'yaml';
-    site: Site;
-    line: string;
-    what: string;
-    token: { stored: { expiresAt: string } };
-    flags: TokenFlags;
-  },
+function writeLine(
+  result: { format: 'join' | 'json' | 'yaml'; site: Site; line: string; intro: string },
   io: CliIo,
 ): void {
-  io.stderr.write(
-    `${result.what}. Run this on the device as root, before ${result.token.stored.expiresAt}; it works once:\n`,
-  );
+  io.stderr.write(`${result.intro}:\n`);
   const isJoin = result.format === 'join';
   (isJoin ? io.stdout : io.stderr).write(`${result.line}\n`);
   if (result.format !== 'join') io.stdout.write(formatObject(result.site, result.format));

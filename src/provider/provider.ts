@@ -130,9 +130,8 @@ export class Provider {
       notReady: () => (signal.aborted ? 'stopping' : undefined),
       log: this.#log,
     });
-    const publish = await this.#listen(client, authority, tunnels, registry, () =>
-      sites.nodeNames(),
-    );
+    const known = { authority, spiffeId: svid?.spiffeId };
+    const publish = await this.#listen(client, known, tunnels, registry, () => sites.nodeNames());
     this.#rollCa(caches, {
       ...{ authority, secrets, sites: () => caches.sites.list(), log: this.#log },
       request: () =>
@@ -259,7 +258,7 @@ export class Provider {
 
   async #listen(
     client: KubeClient,
-    authority: CertificateAuthority,
+    { authority, spiffeId }: { authority: CertificateAuthority; spiffeId: string | undefined },
     tunnels: TunnelServer,
     registry: SiteRegistry,
     nodeNames: () => string[],
@@ -278,7 +277,7 @@ export class Provider {
       const { caHash, nextCaHash } = authority;
       const withSignal = signal === undefined ? {} : { signal };
       return publishProviderInfo({
-        ...{ client, namespace, addresses, caHash, nextCaHash, ...withSignal },
+        ...{ client, namespace, addresses, caHash, nextCaHash, spiffeId, ...withSignal },
       });
     };
     await publish();

@@ -154,6 +154,9 @@ await onEveryControlPlane(
       await towline.stopProvider();
       await towline.startProvider(...svidFlags(dirs.cloud));
       const [address = ''] = /wss:\/\/\S+/.exec(site.joinLine) ?? [];
+      const created = await towline.towlinectl('site', 'create', 'other', '-n', site.tenant);
+      t.match(created, `--provider ${address} --provider-id ${providerId}`);
+      await towline.towlinectl('site', 'delete', 'other', '-n', site.tenant, '--force');
       const runnerFlags = ['--provider', address, '--provider-id', providerId];
       // The store was sealed by the key that joined: it is set aside, and another is begun.
       await site.startRunner(...svidFlags(dirs.site), ...runnerFlags);

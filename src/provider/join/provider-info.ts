@@ -8,7 +8,9 @@ export const providerInfoName = 'towline-provider';
 
 /**
  * Publishes what a join line needs: `address` (wss://host:port, comma-separated when there are
- * several) and `caHash`; while the CA is rolled also `nextCaHash`. Writes only what differs, and leaves other keys alone.
+ * several) and `caHash`; while the CA is rolled also `nextCaHash`; and where nobody joins, because a
+ * SPIFFE authority gives out the identities, `spiffeId`, the provider's own. Writes only what differs,
+ * and leaves other keys alone.
  * @throws KubeApiError
  */
 export async function publishProviderInfo(options: {
@@ -17,12 +19,13 @@ export async function publishProviderInfo(options: {
   addresses: readonly string[];
   caHash: string;
   nextCaHash: string | undefined;
+  spiffeId: string | undefined;
   signal?: AbortSignal;
 }): Promise<void> {
   const { client, namespace } = options;
   const withSignal = options.signal === undefined ? {} : { signal: options.signal };
-  const { caHash, nextCaHash = null } = options;
-  const data = { address: options.addresses.join(','), caHash, nextCaHash };
+  const { caHash, nextCaHash = null, spiffeId = null } = options;
+  const data = { address: options.addresses.join(','), caHash, nextCaHash, spiffeId };
   const ref = { namespace, name: providerInfoName };
   const stored = await readInfo(client, ref, withSignal);
   if (stored !== undefined && hasAll(stored, data)) return;

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { SecureContextOptions } from 'node:tls';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { readSvid, type SvidPems } from '../../tunnel/svid.ts';
+import { readSvid, spiffeIdIn, type SvidPems } from '../../tunnel/svid.ts';
 import { PkiError } from './errors.ts';
 import { svidFilesCheckMs } from './lifetimes.ts';
 import type { SecureServer } from './serving-certificate.ts';
@@ -53,6 +53,11 @@ export class SvidFiles {
     if (found.ok) return new SvidFiles(options, found.pems, found.trusted);
     const { certificate } = options.names;
     throw new PkiError('SVID_INVALID', `--svid-file ${certificate}: ${found.fault}`);
+  }
+
+  /** The provider's own, by the SVID that counts now. */
+  get spiffeId(): string | undefined {
+    return spiffeIdIn(new X509Certificate(this.#pems.certificate).subjectAltName);
   }
 
   get current(): { certificate: string; privateKey: string } {

@@ -61,8 +61,10 @@ async function startJoining(plane: ControlPlane): Promise<Joining> {
     log,
   });
   const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
-  const info = { client, namespace, caHash: authority.caHash, nextCaHash: undefined };
-  await publishProviderInfo({ ...info, addresses: ['wss://old.example:1'] });
+  const absent = { nextCaHash: undefined, spiffeId: undefined };
+  const info = { client, namespace, caHash: authority.caHash, ...absent };
+  const spiffeId = 'spiffe://example.org/towline';
+  await publishProviderInfo({ ...info, spiffeId, addresses: ['wss://old.example:1'] });
   await publishProviderInfo({ ...info, addresses: [`wss://127.0.0.1:${port}`] });
   return {
     client,

@@ -97,6 +97,7 @@ void t.test('two ends with SVIDs connect without a join, by their SPIFFE IDs', a
   t.match(session.peer, { site: { tenant: 'acme', name: 'shop' }, trustDigest: undefined });
   await until(() => device.sessions.length === 1);
   t.match(device.identity(), { tenant: 'acme', site: 'shop' });
+  t.equal(world.svid.spiffeId, providerId, 'which towlinectl is told');
 });
 
 void t.test('both are rotated, keys, intermediates and root, under a connection', async (t) => {
