@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ResourceRequirements } from '../../kube/api.ts';
 import type { ContainerStatus, Container } from '../cri/container-messages.ts';
 import type { CriClient } from '../cri/cri-client.ts';
@@ -15,6 +16,9 @@ import { annotations, labels, type PodObserver, type RuntimePod } from './runtim
  */
 const firstSettleMs = 20;
 const maxSettleMs = 10_000;
+
+/** How long after the end of a container it may be told that memory ran out in it. */
+const outOfMemoryDelayMs = 100;
 
 /** Most ends that are remembered; other users of containerd have containers, too. */
 const maxEnds = 500;
@@ -86,13 +90,9 @@ export class CriObserver implements PodObserver {
     if (oldest !== undefined) this.#ended.delete(oldest);
   }
 
-  /**
-   * The event stream said that memory ran out in a container. CRI says so of its end, too, but the end
-   * may come first, and what was read of it then has another reason.
-   */
+  /** The event stream said that memory ran out in a container. CRI says so of its end, too, but maybe later. */
   noteOutOfMemory(containerId: string): void {
     this.#outOfMemory.add(containerId);
-    this.#settled.delete(containerId);
     if (this.#outOfMemory.size <= maxEnds) return;
     const [oldest] = this.#outOfMemory;
     if (oldest !== undefined) this.#outOfMemory.delete(oldest);
@@ -145,25 +145,43 @@ export class CriObserver implements PodObserver {
   async #container(item: Container): Promise<ObservedContainer | undefined> {
     const settled = this.#settled.get(item.id);
     if (settled !== undefined && stateOf(item.state) === settled.state) return settled;
-    const response = await ifFound(this.#cri.containerStatus({ containerId: item.id }));
-    if (response?.status === undefined) return undefined;
-    const observed = this.#corrected(observedContainer(item, response.status, this.#clock));
+    const seen = await this.#look(item);
+    if (seen === undefined) return undefined;
+    const observed = this.#mayLackMemory(seen) ? await this.#lookAgain(item) : seen;
+    if (observed === undefined) return undefined;
     if (observed.state === 'exited' || observed.state === 'running') {
       this.#settled.set(item.id, observed);
     }
     return observed;
   }
 
-  #corrected(observed: ObservedContainer): ObservedContainer {
-    const { id, reason, exitCode } = observed;
-    const isWrong =
-      ['', 'Error'].includes(reason) && exitCode === killedExitCode && this.#outOfMemory.has(id);
-    return isWrong ? { ...observed, reason: 'OOMKilled' } : observed;
+  async #look(item: Container): Promise<ObservedContainer | undefined> {
+    const response = await ifFound(this.#cri.containerStatus({ containerId: item.id }));
+    if (response?.status === undefined) return undefined;
+    const observed = observedContainer(item, response.status, this.#clock);
+    const isKnown = this.#outOfMemory.has(item.id) && wasKilled(observed);
+    return isKnown ? { ...observed, reason: 'OOMKilled' } : observed;
+  }
+
+  /** It ended a moment ago, and why it was killed may not have been told yet. */
+  #mayLackMemory(observed: ObservedContainer): boolean {
+    return wasKilled(observed) && this.#sinceEndMs(observed.id) < outOfMemoryDelayMs;
+  }
+
+  async #lookAgain(item: Container): Promise<ObservedContainer | undefined> {
+    await delay(outOfMemoryDelayMs - this.#sinceEndMs(item.id));
+    return this.#look(item);
+  }
+
+  #sinceEndMs(containerId: string): number {
+    return this.#clock.monotonicMs() - (this.#ended.get(containerId) ?? -Infinity);
   }
 }
 
-/** Of SIGKILL, by which the kernel ends what has no memory left. */
-const killedExitCode = 137;
+/** Ended by SIGKILL, as the kernel ends what has no memory left, for no reason that CRI knows. */
+function wasKilled({ state, exitCode, reason }: ObservedContainer): boolean {
+  return state === 'exited' && exitCode === 137 && ['', 'Error'].includes(reason);
+}
 
 function observedContainer(
   item: Container,

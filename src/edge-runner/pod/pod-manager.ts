@@ -133,13 +133,9 @@ export class PodManager {
     for (const worker of owner === undefined ? others : [owner]) worker.wake();
   }
 
-  /** Memory ran out in a container: what is known of its end may not say so yet. */
+  /** Memory ran out in a container, of whose end it is told as well. */
   containerOutOfMemory(containerId: string): void {
     this.#options.context.observer.noteOutOfMemory(containerId);
-    const owner = this.list().find(({ observed }) => {
-      return observed.containers.some(({ id }) => id === containerId);
-    });
-    owner?.wake();
   }
 
   /** Calls back once when the runtime says that a container has ended. Returns how to stop it. */

@@ -69,18 +69,23 @@ export class HeldPings {
   }
 }
 
-/** Whether these bytes are a PING frame of SPDY/3.1 (section 2.6.5) or one of WebSocket (RFC 6455, 5.5.2). */
+/** Whether these bytes are one whole PING frame of SPDY/3.1 (section 2.6.5) or of WebSocket (RFC 6455, 5.5.2). */
 export function isPing(bytes: Buffer): boolean {
-  if (bytes.length === spdyPingBytes) return bytes.readUInt32BE(0) === spdyPing;
-  return bytes[0] === webSocketPing && bytes.length <= maxWebSocketPingBytes;
+  if (bytes.length === spdyPing.length + 4)
+    return spdyPing.equals(bytes.subarray(0, spdyPing.length));
+  const [first, second = 0] = bytes;
+  const payloadBytes = second - maskBit;
+  const isWhole = payloadBytes >= 0 && bytes.length === headBytes + payloadBytes;
+  return first === webSocketPing && payloadBytes <= maxControlPayloadBytes && isWhole;
 }
 
-/** A control frame, version 3, type 6. */
-const spdyPing = 0x80_03_00_06;
-const spdyPingBytes = 12;
+/** A control frame, version 3, type 6, without flags, of four bytes: the ping's number. */
+const spdyPing = Buffer.from('8003000600000004', 'hex');
 
 /** The last fragment of a message of opcode 9. */
 const webSocketPing = 0x89;
-
-/** Head, mask and the longest payload of a control frame. */
-const maxWebSocketPingBytes = 2 + 4 + 125;
+/** Clients mask what they send. */
+const maskBit = 0x80;
+/** Two bytes and the mask. */
+const headBytes = 6;
+const maxControlPayloadBytes = 125;

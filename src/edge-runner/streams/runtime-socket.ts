@@ -68,7 +68,10 @@ export class RuntimeSocket {
       this.#pings.reading();
       socket.resume();
     });
-    client.once('end', () => socket.end());
+    client.once('end', () => {
+      this.#pings.release();
+      socket.end();
+    });
     client.once('close', () => {
       socket.destroy();
     });
