@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { pino } from 'pino';
+import { pino, type Logger } from 'pino';
 import type { WebSocket } from 'ws';
 import type { Site } from '../../../src/kube/site.ts';
 import { SiteRenewal } from '../../../src/provider/join/site-renewal.ts';
@@ -89,6 +89,8 @@ export interface FixtureOptions {
   host?: string;
   siteLifetimeMs?: number;
   onTunnel?: OnTunnel;
+  /** Where it logs; nowhere by default. */
+  log?: Logger;
 }
 
 /** A real listener of a provider on loopback; its certificate is for `names`. */
@@ -101,7 +103,7 @@ export async function startProvider(options: FixtureOptions = {}): Promise<Provi
     ...(options.siteLifetimeMs === undefined ? {} : { siteLifetimeMs: options.siteLifetimeMs }),
   });
   const sites = options.sites ?? new MemorySites();
-  const log = pino({ enabled: false });
+  const { log = pino({ enabled: false }) } = options;
   const tunnels: ProviderFixture['tunnels'] = [];
   const notReady: ProviderFixture['notReady'] = { reason: undefined };
   const host = options.host ?? '127.0.0.1';
