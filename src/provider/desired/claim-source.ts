@@ -5,6 +5,7 @@ import type { KubeClient } from '../kube-client/kube-client.ts';
 import { resources } from '../kube-client/resource-type.ts';
 import type { Known, ObjectHold, ObjectSource } from './object-source.ts';
 import { sentVolumeClaim } from './sent-object.ts';
+import { isBoundTo } from './sent-volume.ts';
 import { WatchSource } from './watch-source.ts';
 
 export interface ClaimSourceOptions {
@@ -39,14 +40,18 @@ export class ClaimSource implements ObjectSource {
         },
       },
       concerns: (object, namespace, name) => {
-        const { metadata, spec } = object as PersistentVolume;
-        const claim = metadata.namespace === undefined ? spec?.claimRef : metadata;
-        return claim?.namespace === namespace && claim.name === name;
+        const { metadata } = object;
+        if (metadata.namespace !== undefined) {
+          return metadata.namespace === namespace && metadata.name === name;
+        }
+        // Also one that is the claim's no more.
+        return this.#claim(namespace, name)?.spec?.volumeName === metadata.name;
       },
       make: (namespace, name) => {
         const claim = this.#claim(namespace, name);
-        const volumeName = claim?.spec?.volumeName ?? '';
-        return claim && sentVolumeClaim(claim, volumes.get(undefined, volumeName));
+        const volume = volumes.get(undefined, claim?.spec?.volumeName ?? '');
+        const isOurs = claim !== undefined && volume !== undefined && isBoundTo(claim, volume);
+        return claim && sentVolumeClaim(claim, isOurs ? volume : undefined);
       },
     });
   }

@@ -9,12 +9,12 @@ import type {
   Secret,
   Service,
 } from '../../kube/api.ts';
-import { mountOptionsAnnotation } from '../../kube/mount-options.ts';
 import type { ServiceLink } from '../../kube/service-env.ts';
 import { objectVersion } from '../../protocol/digest.ts';
 import type { DesiredObject } from '../../protocol/sync.ts';
 import { omit } from '../omit.ts';
 import { tolerationsAnnotation } from '../pod/plan-tolerations.ts';
+import { sentVolume } from './sent-volume.ts';
 
 /**
  * A pod as a site gets it: what says how to run it, and what a container can read of it. Left out is
@@ -99,26 +99,6 @@ export function sentVolumeClaim(
     status: { phase: claim.status?.phase },
     volume: volume && sentVolume(volume),
   });
-}
-
-function sentVolume({ metadata, spec = {} }: PersistentVolume): object {
-  const { claimRef } = spec;
-  const ours = omit(spec as Record<string, unknown>, 'capacity', 'storageClassName');
-  return {
-    metadata: { name: metadata.name, annotations: mountAnnotations(metadata.annotations) },
-    spec: {
-      ...omit(ours, 'persistentVolumeReclaimPolicy', 'volumeAttributesClassName'),
-      claimRef: claimRef && { uid: claimRef.uid },
-    },
-  };
-}
-
-/** Of a volume's annotations, those that a node reads. */
-function mountAnnotations(
-  annotations: Record<string, string> = {},
-): Record<string, string> | undefined {
-  const options = annotations[mountOptionsAnnotation];
-  return options === undefined ? undefined : { [mountOptionsAnnotation]: options };
 }
 
 /** Certificates of ClusterTrustBundles, as a projection asks for them. It is no object of the cluster. */

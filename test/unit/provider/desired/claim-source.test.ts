@@ -67,7 +67,12 @@ void t.test('a claim follows both watches, and brings its volume', (t) => {
     status: { phase: 'Bound' },
     volume: {
       metadata: { name: 'pv', annotations: { 'volume.beta.kubernetes.io/mount-options': 'soft' } },
-      spec: { accessModes: ['ReadWriteOnce'], claimRef: { uid: 'c' }, local: { path: '/disk' } },
+      spec: {
+        ...{ accessModes: ['ReadWriteOnce'], claimRef: { uid: 'c' } },
+        ...{ volumeMode: undefined, mountOptions: undefined, nodeAffinity: undefined },
+        local: { path: '/disk', fsType: undefined },
+        ...{ hostPath: undefined, nfs: undefined },
+      },
     },
   });
   const size = { capacity: { storage: '2Gi' } } as object;
@@ -81,6 +86,55 @@ void t.test('a claim follows both watches, and brings its volume', (t) => {
   hold.release();
   claims.set(claim('Bound', 'pv'));
   t.equal(changes, 4);
+  t.end();
+});
+
+void t.test('a volume that is not the claim’s stays away, whatever name the claim has', (t) => {
+  const { claims, volumes, source } = scene();
+  const hold = source.hold('shop', 'data', () => undefined);
+  claims.set(claim('Bound', 'pv'));
+  const bound = { namespace: 'shop', name: 'data', uid: 'c' };
+  for (const claimRef of [
+    undefined,
+    {},
+    { namespace: 'shop', name: 'data' },
+    { ...bound, namespace: 'bank' },
+    { ...bound, name: 'other' },
+    { ...bound, uid: 'earlier' },
+  ]) {
+    const spec: object = { ...volume.spec, claimRef };
+    volumes.set({ ...volume, spec });
+    t.equal(objectOf(hold.known)?.volume, undefined, JSON.stringify(claimRef));
+    t.equal(objectOf(hold.known)?.spec?.volumeName, 'pv');
+  }
+  volumes.set(volume);
+  t.ok(objectOf(hold.known)?.volume);
+  volumes.set({ metadata: { name: 'pv' }, spec: { local: { path: '/disk' } } });
+  t.equal(objectOf(hold.known)?.volume, undefined, 'nor does it stay when it is released');
+  t.end();
+});
+
+void t.test('of a volume that no runner mounts goes the name of its kind alone', (t) => {
+  const { claims, volumes, source } = scene();
+  const hold = source.hold('shop', 'data', () => undefined);
+  claims.set(claim('Bound', 'pv'));
+  const csi = {
+    ...{ driver: 'd', volumeHandle: 'secret-handle', volumeAttributes: { user: 'secret-user' } },
+    nodePublishSecretRef: { name: 'secret-name', namespace: 'secret-space' },
+  };
+  const { local, ...general } = volume.spec ?? {};
+  t.ok(local);
+  const spec = { ...general, csi, mountOptions: ['password=secret'] };
+  const annotations = { 'volume.beta.kubernetes.io/mount-options': 'secret' };
+  volumes.set({ metadata: { name: 'pv', annotations }, spec });
+  const sent = JSON.stringify(objectOf(hold.known));
+  t.match(sent, /"csi":{}/);
+  t.notMatch(sent, /secret|driver/);
+  volumes.set({
+    metadata: { name: 'pv' },
+    spec: { ...general, nfs: { server: 's', path: '/p', ...{ other: 'secret' } } },
+  });
+  t.notMatch(JSON.stringify(objectOf(hold.known)), 'secret');
   t.end();
 });
 
