@@ -35,6 +35,8 @@ export class ServiceAccountTokens implements TokenSource {
   readonly #log: Pick<Logger, 'warn'>;
   /** Tokens that the store didn't take, by pod and request. */
   readonly #unstored = new Map<string, StoredToken>();
+  /** Requests under way; the answer to one that is not wanted any more is not kept. */
+  readonly #requests = new Set<{ podUid: string; isWanted: boolean }>();
 
   constructor(options: ServiceAccountTokenOptions) {
     this.#store = options.store;
@@ -48,18 +50,24 @@ export class ServiceAccountTokens implements TokenSource {
     const key = tokenKey(projection);
     const stored = this.#stored(uid, key);
     if (stored !== undefined && this.#isFresh(stored)) return stored;
+    const request = { podUid: uid, isWanted: true };
+    this.#requests.add(request);
     try {
       const issued = await this.#request(pod, projection);
-      const issuedAtMs = this.#now();
-      const expiresAtMs =
-        issuedAtMs +
-        (lifetimeMsOf(issued.token) ?? Date.parse(issued.expirationTimestamp) - issuedAtMs);
-      this.#keep(uid, key, { token: issued.token, issuedAtMs, expiresAtMs });
+      if (request.isWanted) this.#keep(uid, key, this.#dated(issued));
       return issued;
     } catch (error) {
       if (stored !== undefined) return stored;
       throw error;
+    } finally {
+      this.#requests.delete(request);
     }
+  }
+
+  #dated({ token, expirationTimestamp }: IssuedToken): StoredToken {
+    const issuedAtMs = this.#now();
+    const lifetimeMs = lifetimeMsOf(token) ?? Date.parse(expirationTimestamp) - issuedAtMs;
+    return { token, issuedAtMs, expiresAtMs: issuedAtMs + lifetimeMs };
   }
 
   /** A token from the future was issued before the clock was set back: nobody knows how old it is. */
@@ -77,8 +85,9 @@ export class ServiceAccountTokens implements TokenSource {
     return times.length === 0 ? undefined : Math.min(...times);
   }
 
-  /** Drops those of a pod that is gone. @throws RunnerError `STORE_FAILED` */
+  /** Drops those of a pod that is gone, also those that still come. @throws RunnerError `STORE_FAILED` */
   forget(podUid: string): void {
+    for (const request of this.#requests) if (request.podUid === podUid) request.isWanted = false;
     for (const name of this.#unstored.keys()) {
       if (name.startsWith(`${podUid}/`)) this.#unstored.delete(name);
     }

@@ -118,3 +118,13 @@ void t.test(
     t.equal(tokens.renewAtMs(withToken), realMs - yearMs);
   },
 );
+
+void t.test('a token that comes when its pod is gone is not kept', async (t) => {
+  const { tokens } = bench(realMs);
+  const late = tokens.token(withToken, projection);
+  tokens.forget(withToken.metadata.uid ?? '');
+  t.equal((await late).token, jwt(1));
+  t.equal(tokens.renewAtMs(withToken), undefined);
+  await tokens.token(withToken, projection);
+  t.equal(tokens.renewAtMs(withToken), realMs + 48 * 60_000, 'one for the pod that is back is');
+});
