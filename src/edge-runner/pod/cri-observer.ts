@@ -60,11 +60,15 @@ export class CriObserver implements PodObserver {
     return observed;
   }
 
+  /** All pods that the runtime has. Drops what is remembered of containers that others have removed. */
   async list(): Promise<RuntimePod[]> {
+    const remembered = [...this.#settled.keys(), ...this.#addresses.keys()];
     const [sandboxes, containers] = await Promise.all([
       this.#cri.listPodSandbox(),
       this.#cri.listContainers(),
     ]);
+    const present = new Set([...sandboxes.items, ...containers.containers].map(({ id }) => id));
+    for (const id of remembered) if (!present.has(id)) this.forget(id);
     const pods = new Map<string, RuntimePod>();
     for (const item of [...containers.containers, ...sandboxes.items]) {
       const uid = item.labels[labels.podUid];
