@@ -20,7 +20,7 @@ export interface SiteSpec {
   allowedNamespaces?: string[];
   /** Namespaces whose DaemonSets' pods it takes besides those; `*` means all. */
   allowedDaemonSetNamespaces?: string[];
-  /** Namespaces in which the device's static pods are shown; those whose pods it takes when absent. */
+  /** Namespaces in which the device's static pods are shown, of those it takes pods of; its own when absent. */
   staticPodNamespaces?: string[];
   /** The newest join token: `sha256:<hex>` of it, and when it ends (RFC 3339). */
   join?: { tokenHash: string; expiresAt: string };

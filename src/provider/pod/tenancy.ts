@@ -44,20 +44,20 @@ export function mayHavePodsOf(
   );
 }
 
-/** Namespaces of the cluster itself begin so: no `*` and no silence means them. */
+/** Namespaces of the cluster itself begin so: no `*` means them. */
 const systemPrefix = 'kube-';
 
 /**
- * Whether a device's static pods are shown in a namespace. Its Site must take all pods of that namespace,
- * for a copy in the API draws what selects it by labels; and it can narrow that further.
+ * Whether a device's static pods are shown in a namespace: the tenant's own, unless its Site names others.
+ * For a copy in the API draws what selects it by labels, and a device that may run pods of a namespace is not
+ * thereby one that may make them there. A named one must be one whose pods the site takes all.
  */
 export function showsStaticPodsIn(
   namespace: string,
   { tenant, site }: { tenant: string; site: Site | undefined },
 ): boolean {
-  const { allowedNamespaces, staticPodNamespaces } = site?.spec ?? {};
+  const { allowedNamespaces, staticPodNamespaces: named = [tenant] } = site?.spec ?? {};
   if (namespace !== tenant && !lists(allowedNamespaces, namespace)) return false;
-  const named = staticPodNamespaces ?? [tenant, ...(allowedNamespaces ?? [])];
   return namespace.startsWith(systemPrefix) ? named.includes(namespace) : lists(named, namespace);
 }
 

@@ -191,7 +191,7 @@ void t.test(
     t.same(scene.done(), []);
     t.match(scene.events, [/shows no static pods in namespace "other"/]);
     t.notOk(scene.controller.shows(nodeName, pod));
-    scene.setSite({ allowedNamespaces: ['other'] });
+    scene.setSite({ allowedNamespaces: ['other'], staticPodNamespaces: ['other'] });
     await turns(50);
     t.same(scene.done(), ['create web-site.tenant']);
     t.ok(scene.controller.shows(nodeName, pod));
