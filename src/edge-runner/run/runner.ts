@@ -18,10 +18,6 @@ import { Outbox } from '../report/outbox.ts';
 import { ReportClient } from '../report/report-client.ts';
 import type { EdgeStore } from '../store/edge-store.ts';
 import { setAside } from '../store/open-store.ts';
-import { AesSealer } from '../store/sealer.ts';
-import { openKeyFile, storeKeyName } from '../store/key-file.ts';
-import { openOrStandIn } from '../store/stand-in-store.ts';
-import { DeviceKeySource, storePurpose } from '../store/store-key.ts';
 import { tellStaticPods } from '../static-pods/tell-static-pods.ts';
 import { StaticPods } from '../static-pods/static-pods.ts';
 import { StreamServer } from '../streams/stream-server.ts';
@@ -42,6 +38,7 @@ import { keepInOrder } from './keep-in-order.ts';
 import { informSystemd } from './inform-systemd.ts';
 import { Link } from './link.ts';
 import { openCredentials } from './open-credentials.ts';
+import { openSiteStore, storeName } from './open-site-store.ts';
 import { openControl } from './open-control.ts';
 import type { RunOptions } from './run-options.ts';
 import { shutDownWhenAsked } from './shut-down.ts';
@@ -52,9 +49,6 @@ interface RunnerDependencies {
   environment: Record<string, string | undefined>;
   signal: AbortSignal;
 }
-
-/** The store's file in the state directory. */
-export const storeName = 'store.db';
 
 /** How often the runtime is asked for its conditions. */
 const nodeCheckIntervalMs = 30_000;
@@ -100,18 +94,11 @@ async function serve(
   await ensureFolder('--log-dir', options.logRoot);
   await ensureFolder('--memory-dir', options.memoryDir, privateMode);
   const storeFile = join(options.stateDir, storeName);
-  const keys = credentials.isRenewable
-    ? new DeviceKeySource(identity.privateKey)
-    : await openKeyFile(join(options.stateDir, storeKeyName));
-  const key = keys.derive(storePurpose);
   await ensureMemoryDir(options.memoryDir, new LinuxMounter());
   const end = (error: RunnerError): void => {
     damage.abort(error);
   };
-  const store = openOrStandIn(storeFile, {
-    ...{ log, sealer: new AesSealer(key), onDamage: end, onReplaced: end },
-    copyFile: join(options.memoryDir, 'store-copy.db'),
-  });
+  const store = await openSiteStore(credentials, { ...options, storeFile, log, onEnd: end });
   closers.push(() => {
     closeStore(store, storeFile, isDamage(damage.signal.reason), log);
   });

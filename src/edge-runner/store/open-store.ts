@@ -20,7 +20,7 @@ import { openDatabase, openingError, type SqliteFileOptions } from './sqlite-fil
 const companions = ['-wal', '-shm', '-journal', ''];
 
 /**
- * Opens the store, readable by root alone. A damaged one, or one of another identity, is set aside as
+ * Opens the store, readable by root alone. A damaged one, or one of another identity or site, is set aside as
  * `FILE.damaged-N` and begun anew: then it is not complete, and the pods that run are left alone
  * until the cloud has told everything.
  * @throws RunnerError `ALREADY_RUNNING`, `STORE_FAILED`, `STORE_NEWER`

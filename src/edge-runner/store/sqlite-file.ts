@@ -9,6 +9,11 @@ export type TransactionStep = 'begun' | 'written' | 'committed';
 
 export interface SqliteFileOptions {
   sealer: Sealer;
+  /**
+   * SPIFFE ID of the site whose store it is: one key may have been given for several. A store that
+   * doesn't say whose it is becomes this site's.
+   */
+  owner?: string;
   /** Called when the file turns out to be damaged after it was opened. */
   onDamage?: (error: RunnerError) => void;
   /** Of the schema; the newest unless a test is older. */

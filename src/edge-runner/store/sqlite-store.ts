@@ -19,13 +19,14 @@ export class SqliteStore implements EdgeStore {
   /**
    * Opens the store for this process alone, and reads all of it once.
    * @throws RunnerError `ALREADY_RUNNING`, `STORE_FAILED`, `STORE_NEWER`, or `STORE_DAMAGED`, which
-   *   also is what a file under another key looks like.
+   *   also is what a file under another key looks like, or one of another site than `owner`.
    */
   constructor(file: string, options: SqliteFileOptions) {
     this.#file = new SqliteFile(file, options);
     this.#sealer = options.sealer;
     try {
       this.#checkContents();
+      if (options.owner !== undefined) this.#requireOwner(options.owner);
     } catch (error) {
       this.#file.close();
       throw error;
@@ -180,6 +181,19 @@ export class SqliteStore implements EdgeStore {
     }
     const tokens = this.#file.all<Row>('SELECT pod_uid, request FROM token');
     for (const { pod_uid, request } of tokens) this.token(pod_uid, request);
+  }
+
+  #requireOwner(owner: string): void {
+    const [row] = this.#file.all<{ value: Uint8Array }>(
+      "SELECT value FROM meta WHERE name = 'owner'",
+    );
+    if (row === undefined) {
+      this.#file.transaction(() => {
+        this.#file.run("INSERT INTO meta VALUES ('owner', ?)", this.#seal(owner, 'meta/owner'));
+      });
+    } else if (this.#open(row.value, 'meta/owner') !== owner) {
+      throw this.#file.damaged('it is of another site');
+    }
   }
 
   #seal(value: unknown, place: string): Uint8Array {

@@ -12,7 +12,7 @@ import { labels } from '../pod/runtime.ts';
 import { Outbox } from '../report/outbox.ts';
 import { checkRuntime } from '../run/check-runtime.ts';
 import { createPodContext } from '../run/create-pod-context.ts';
-import { storeName } from '../run/runner.ts';
+import { storeName } from '../run/open-site-store.ts';
 import { storeKeyName } from '../store/key-file.ts';
 import { lockStore, storeFiles } from '../store/open-store.ts';
 import { AesSealer } from '../store/sealer.ts';

@@ -24,14 +24,19 @@ interface Opened {
   ended: () => boolean;
 }
 
-function open(file: string, seed = 1): Opened {
+function open(file: string, seed = 1, owner?: string): Opened {
   const lines: unknown[][] = [];
   let ended = false;
   const onDamage = (): void => {
     ended = true;
   };
   const log = { error: (...line: unknown[]): unknown => lines.push(line) };
-  const store = openStore(file, { sealer: makeSealer(seed), onDamage, log });
+  const store = openStore(file, {
+    sealer: makeSealer(seed),
+    onDamage,
+    log,
+    ...(owner && { owner }),
+  });
   return { store, lines, ended: () => ended };
 }
 
@@ -152,6 +157,43 @@ void t.test('a store of another identity is set aside', (t) => {
   t.match(lines, [[{ err: { message: /key of another identity/ } }, String]]);
   t.same(store.objects(), []);
   store.close();
+  t.end();
+});
+
+void t.test('a store of another site under the same key is set aside', (t) => {
+  const id = 'spiffe://fleet.test/tenant/a/site/x';
+  for (const other of [
+    'spiffe://fleet.test/tenant/b/site/x',
+    'spiffe://fleet.test/tenant/a/site/y',
+    'spiffe://other.test/tenant/a/site/x',
+  ]) {
+    const file = temporaryFile(t);
+    open(file, 1, id).store.close();
+    const own = open(file, 1, id);
+    own.store.applyDelta([secret], [], true);
+    own.store.close();
+    t.same(own.lines, [], 'its own site has it again');
+    const { store, lines, ended } = open(file, 1, other);
+    t.match(lines, [[{ err: { message: /another site/ }, keptAs: `${file}.damaged-1` }, String]]);
+    t.same(store.objects(), [], other);
+    t.notOk(store.isComplete());
+    t.notOk(ended(), 'the runner goes on');
+    store.close();
+  }
+  t.end();
+});
+
+void t.test('a store that does not say whose it is becomes that of the first who asks', (t) => {
+  const file = temporaryFile(t);
+  fill(file);
+  const first = open(file, 1, 'spiffe://fleet.test/tenant/a/site/x');
+  t.same(first.lines, []);
+  t.same(first.store.objects(), [secret]);
+  first.store.close();
+  const second = open(file, 1, 'spiffe://fleet.test/tenant/b/site/y');
+  t.match(second.lines, [[{ err: { message: /another site/ } }, String]]);
+  t.same(second.store.objects(), []);
+  second.store.close();
   t.end();
 });
 
