@@ -72,6 +72,18 @@ export interface LabSite {
   killRunner(): Promise<void>;
 }
 
+const providerUser = 'system:serviceaccount:towline-system:towline-provider';
+
+/** Gives the provider the right to show static pods; resolves when the API server goes by it. @throws LabError */
+export async function allowMirrorPods(adminKubeconfig: string, namespace: string): Promise<void> {
+  const manifest = join(manifests, 'mirror-pods.yaml');
+  await kubectlChecked(adminKubeconfig, ['apply', '-f', manifest]);
+  const question = ['auth', 'can-i', 'create', 'pods', '-n', namespace, `--as=${providerUser}`];
+  await waitFor(async () => (await kubectl(adminKubeconfig, question)).code === 0, {
+    ...{ what: 'the provider to have the right to create pods', timeoutMs: 30_000 },
+  });
+}
+
 /** The port on which the lab's provider waits for tunnels. */
 export const tunnelPort = 8443;
 

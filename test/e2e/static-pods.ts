@@ -1,6 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Test } from 'tap';
+import { allowMirrorPods } from '../../hack/lab/towline.ts';
 import { waitFor } from '../../hack/lab/wait.ts';
 import type { Pod } from '../../src/kube/api.ts';
 import { isRunning, type Cluster } from './cluster.ts';
@@ -8,6 +9,7 @@ import { isRunning, type Cluster } from './cluster.ts';
 /** A pod of a file on the device, with and without its mirror pod. */
 export async function staticPods(t: Test, cluster: Cluster): Promise<void> {
   const { namespace, site } = cluster;
+  await allowMirrorPods(cluster.plane.adminKubeconfig, namespace);
   const name = `web-${site.nodeName}`;
   const write = (word: string, where = namespace, file = 'web'): Promise<void> =>
     writeFile(

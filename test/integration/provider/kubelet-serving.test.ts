@@ -24,7 +24,7 @@ for (const binaries of found) {
     const lab = await createLab({ name: `serving-${process.pid}`, progress });
     t.teardown(() => lab.stop());
     const use = new RoleUse(t.testdir({}), {
-      manifest: 'kubelet-serving.yaml',
+      manifests: ['kubelet-serving.yaml'],
       roles: ['towline-provider-kubelet-serving'],
     });
     const plane = await lab.startControlPlane({

@@ -1,5 +1,6 @@
 import type { Test } from 'tap';
 import { kubectl } from '../../../hack/lab/kubectl.ts';
+import { allowMirrorPods } from '../../../hack/lab/towline.ts';
 import { waitFor } from '../../../hack/lab/wait.ts';
 import type { Pod } from '../../../src/kube/api.ts';
 import { pod, running, type Scene } from './scene.ts';
@@ -14,6 +15,7 @@ const manifest = {
 /** What a device may bring into the API by saying that it has static pods, and what it tries in vain. */
 export async function mirrorPods(t: Test, scene: Scene): Promise<void> {
   const { admin, odd } = scene;
+  await allowMirrorPods(admin, 'acme');
   const stream = await odd.reportNode();
   const tell = (...pods: readonly object[]): Promise<unknown> =>
     stream.ask({ type: 'static-pods', pods });

@@ -19,9 +19,9 @@ export interface Permission {
   name?: string;
 }
 
-/** Roles of one name in a file of manifests/. */
+/** Roles of some names in files of manifests/. */
 export interface RoleSource {
-  manifest: string;
+  manifests: readonly string[];
   roles: readonly string[];
 }
 
@@ -36,7 +36,7 @@ export class RoleUse {
   constructor(
     dir: string,
     source: RoleSource = {
-      manifest: 'rbac.yaml',
+      manifests: ['rbac.yaml', 'mirror-pods.yaml'],
       roles: [providerName, `${providerName}-mirror-pods`],
     },
   ) {
@@ -105,9 +105,10 @@ interface Role {
 }
 
 /** All that the manifest gives by its roles of that name. */
-function granted({ manifest, roles: names }: RoleSource): Permission[] {
-  const text = readFileSync(join(root, 'manifests', manifest), 'utf8');
-  const roles = parseAllDocuments(text)
+function granted({ manifests, roles: names }: RoleSource): Permission[] {
+  const roles = manifests
+    .map((manifest) => readFileSync(join(root, 'manifests', manifest), 'utf8'))
+    .flatMap((text) => parseAllDocuments(text))
     .map((document) => document.toJS() as Role)
     .filter(({ kind, metadata }) => /^(Cluster)?Role$/.test(kind) && names.includes(metadata.name));
   return roles.flatMap(({ metadata, rules }) =>

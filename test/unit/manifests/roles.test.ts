@@ -76,6 +76,13 @@ void t.test(
     ]);
     t.equal(makers.length, 1);
     t.equal(makers[0]?.rules.length, 1, 'so that it can be bound in some namespaces only');
+    t.same(
+      globSync('manifests/*.yaml', { cwd: root }).filter((file) =>
+        readFileSync(join(root, file), 'utf8').includes('towline-provider-mirror-pods'),
+      ),
+      ['manifests/mirror-pods.yaml'],
+      'which is given and bound by a file of its own alone',
+    );
     const verbsOn = (resource: string): string[] =>
       ofProvider.flatMap(({ rules }) =>
         rules.filter(({ resources }) => resources.includes(resource)).flatMap(({ verbs }) => verbs),
