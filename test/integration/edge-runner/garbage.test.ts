@@ -37,7 +37,7 @@ t.teardown(async () => {
 });
 
 await t.test('logs are rotated while containers write, and not a line is lost', async (t) => {
-  const counts = { first: 1000, main: 3000 };
+  const counts = { first: 3000, main: 3000 };
   const writer = (name: keyof typeof counts, then: string): Container => {
     const script = `i=0; while [ $i -lt ${counts[name]} ]; do echo line $i; i=$((i+1)); usleep 500; done`;
     return { name, image: busyboxImage, command: ['sh', '-c', `${script}; ${then}`] };

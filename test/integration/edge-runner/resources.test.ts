@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import t from 'tap';
 import { busyboxImage } from '../../../hack/lab/images.ts';
@@ -93,10 +93,6 @@ void t.test(
       (await readFile(path, 'utf8')).split(/\s+/).filter(Boolean);
     const controllers = await read(join(mount, 'cgroup.controllers'));
     const before = await read(join(mount, 'cgroup.subtree_control'));
-    t.teardown(async () => {
-      const back = controllers.filter((each) => !before.includes(each)).map((each) => `-${each}`);
-      await writeFile(join(mount, 'cgroup.subtree_control'), back.join(' '));
-    });
     const own = new PodCgroups({
       facts: { ...cgroups, version: 2, controllers, mountPoints: { '': mount }, trees: [mount] },
       ...{ driver: 'cgroupfs', root: `${device.cgroupRoot}/two`, milliCpu: 1000 },
@@ -105,6 +101,15 @@ void t.test(
     const pod = makePod('two', { containers: [idle({})] });
     await own.limit(pod, [pod]);
     const folder = join(mount, own.parentOf(pod) ?? '');
+    t.teardown(async () => {
+      const root = dirname(dirname(folder));
+      for (const each of ['besteffort', 'burstable', '.']) await rmdir(join(root, each));
+      // Only what no cgroup below passes on can be taken back.
+      const back = controllers.filter((each) => !before.includes(each)).map((each) => `-${each}`);
+      for (let above = dirname(root); above.startsWith(mount); above = dirname(above)) {
+        await writeFile(join(above, 'cgroup.subtree_control'), back.join(' '));
+      }
+    });
     for (const above of [mount, dirname(folder)]) {
       t.same(await read(join(above, 'cgroup.subtree_control')), controllers);
     }
