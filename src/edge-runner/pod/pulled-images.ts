@@ -6,7 +6,7 @@ import { imagePath, type SecretIdentity } from './image-credentials.ts';
 /**
  * Which images the runner has pulled, and by whose credentials: a pod that can't pull a private image
  * must not get it because another pod has. Images that came to the device in another way are open
- * to every pod.
+ * to every pod, unless what was known of them is lost.
  *
  * Source: kubelet, `KubeletEnsureSecretPulledImages` with the policy `NeverVerifyPreloadedImages`.
  */
@@ -58,6 +58,19 @@ export class PulledImages {
     const ended = this.#ended(image);
     unlessStoreFails(() => {
       this.#change([], ended);
+    });
+  }
+
+  /**
+   * Of these images nobody knows any more who pulled them: those without a record are nobody's until
+   * they are pulled.
+   * @returns whether the store has that too, and the next start will know
+   */
+  requireProof(ids: readonly string[]): boolean {
+    const put = ids.filter((id) => !this.#pulls.has(id)).map((key) => ({ key, access: {} }));
+    for (const pull of put) this.#pulls.set(pull.key, pull);
+    return unlessStoreFails(() => {
+      this.#change(put, []);
     });
   }
 
@@ -127,10 +140,13 @@ function isSame(a: SecretIdentity, b: SecretIdentity): boolean {
   return a.uid === b.uid && a.namespace === b.namespace && a.name === b.name;
 }
 
-function unlessStoreFails(change: () => void): void {
+/** @returns whether it did not fail */
+function unlessStoreFails(change: () => void): boolean {
   try {
     change();
+    return true;
   } catch (error) {
     if (!(error instanceof RunnerError) || error.code !== 'STORE_FAILED') throw error;
+    return false;
   }
 }

@@ -41,6 +41,7 @@ import { openCredentials } from './open-credentials.ts';
 import { openSiteStore, storeName } from './open-site-store.ts';
 import { openControl } from './open-control.ts';
 import type { RunOptions } from './run-options.ts';
+import { seeToLoss } from './see-to-loss.ts';
 import { shutDownWhenAsked } from './shut-down.ts';
 import { watchNode, watchRuntime } from './watch-runtime.ts';
 
@@ -157,6 +158,7 @@ async function serve(
       allocatable: node.report.allocatable,
     },
   });
+  await seeToLoss({ store, storeFile, cri, pulled: context.pulled, log });
   const pods: PodManager = new PodManager(
     {
       ...{ context, lastStatus: (uid) => outbox.lastStatus(uid) },

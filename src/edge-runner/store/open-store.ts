@@ -13,6 +13,7 @@ import type { Logger } from 'pino';
 import { RunnerError } from '../errors.ts';
 import { systemCodeOf } from '../join/errors.ts';
 import { maxSetAsideStores } from './limits.ts';
+import { noteLoss } from './lost-store.ts';
 import { SqliteStore } from './sqlite-store.ts';
 import { openDatabase, openingError, type SqliteFileOptions } from './sqlite-file.ts';
 
@@ -126,6 +127,7 @@ export function setAside(file: string): string {
   try {
     const before = setAsideNumbers(file);
     const number = Math.max(0, ...before) + 1;
+    noteLoss(file);
     for (const end of companions) renameIfThere(`${file}${end}`, asideName(file, number, end));
     for (const old of before.slice(0, Math.max(0, before.length + 1 - maxSetAsideStores))) {
       for (const end of companions) rmSync(asideName(file, old, end), { force: true });

@@ -50,6 +50,7 @@ export class StandInStore implements EdgeStore {
   readonly #options: StandInOptions;
   readonly #copy: SqliteStore;
   #store: SqliteStore | undefined;
+  #isUnread = false;
 
   /** @throws RunnerError `ALREADY_RUNNING`, `STORE_NEWER`, `STORE_FAILED` */
   constructor(file: string, options: StandInOptions) {
@@ -62,6 +63,11 @@ export class StandInStore implements EdgeStore {
 
   get transactions(): number {
     return this.#store?.transactions ?? 0;
+  }
+
+  /** Whether the file was damaged, so that nothing of it is here. */
+  get isUnread(): boolean {
+    return this.#isUnread;
   }
 
   isComplete(): boolean {
@@ -131,6 +137,7 @@ export class StandInStore implements EdgeStore {
       if (!(error instanceof RunnerError)) throw unreadable(this.#file, error);
       if (error.code !== 'STORE_DAMAGED') throw error;
       log.error({ err: error }, 'the store could not be read: running pods stay up');
+      this.#isUnread = true;
       return new SqliteStore(':memory:', { sealer });
     }
   }

@@ -14,6 +14,8 @@ import { checkRuntime } from '../run/check-runtime.ts';
 import { createPodContext } from '../run/create-pod-context.ts';
 import { storeName } from '../run/open-site-store.ts';
 import { storeKeyName } from '../store/key-file.ts';
+import { knownImages } from '../store/known-images.ts';
+import { noteLoss } from '../store/lost-store.ts';
 import { lockStore, storeFiles } from '../store/open-store.ts';
 import { AesSealer } from '../store/sealer.ts';
 import { SqliteStore } from '../store/sqlite-store.ts';
@@ -24,6 +26,7 @@ import { runOnHost } from '../host/run-on-host.ts';
 import { LinuxMounter } from '../volumes/linux-mounter.ts';
 import { ensureMemoryDir } from '../volumes/memory-dir.ts';
 import { tearDown } from '../volumes/pod-teardown.ts';
+import { removeImages } from './remove-images.ts';
 
 export interface WipeOptions {
   stateDir: string;
@@ -53,15 +56,21 @@ export async function wipeDevice(
 ): Promise<void> {
   const { stateDir, memoryDir } = options;
   const store = join(stateDir, storeName);
+  const pulled = knownImages(store);
   const unlock = lockStore(store);
   try {
-    tell(`${await endPods(options, log, signal)} pods stopped and removed`);
+    const removed = await removeFromRuntime({ ...options, pulled }, log, signal);
+    tell(`${removed.pods} pods stopped and removed`);
+    if (removed.images > 0) tell(`${removed.images} images removed`);
     await tearDown([join(stateDir, 'pods'), memoryDir], new LinuxMounter(), signal);
     tell('volumes removed, on disk and in memory');
   } finally {
     unlock();
   }
-  for (const file of storeFiles(store)) await rm(file, { force: true });
+  const files = storeFiles(store);
+  // Images that are still here may have been private.
+  if (files.length > 0) noteLoss(store);
+  for (const file of files) await rm(file, { force: true });
   await rm(join(stateDir, storeKeyName), { force: true });
   tell('store removed');
   if (options.keepIdentity) return;
@@ -69,22 +78,36 @@ export async function wipeDevice(
   tell('identity removed');
 }
 
-/** Ends every pod that a runner has made, of whichever site. @returns how many */
-async function endPods(options: WipeOptions, log: Logger, signal: AbortSignal): Promise<number> {
+/**
+ * Ends every pod that a runner has made, of whichever site, and removes the images that are known to
+ * have been pulled for pods; where nothing is known, those that these pods have.
+ * @returns how many
+ */
+async function removeFromRuntime(
+  options: WipeOptions & { pulled: readonly string[] | undefined },
+  log: Logger,
+  signal: AbortSignal,
+): Promise<{ pods: number; images: number }> {
   const channel = new GrpcChannel({ socketPath: options.containerdSocket });
   try {
     const cri = new CriClient(channel);
     await checkRuntime(cri, log);
-    const pods = await podsBySite(cri);
+    const { pods, images } = await podsBySite(cri);
     const tasks = new ContainerdTasks(channel);
     for (const site of pods.keys()) await endSite(site, { ...options, cri, tasks, log, signal });
-    return [...pods.values()].reduce((sum, uids) => sum + uids.size, 0);
+    return {
+      pods: [...pods.values()].reduce((sum, uids) => sum + uids.size, 0),
+      images: await removeImages(cri, options.pulled ?? images),
+    };
   } finally {
     await channel.close();
   }
 }
 
-async function podsBySite(cri: CriClient): Promise<Map<string, Set<string>>> {
+/** Uids of pods by site, and the images of their containers. */
+async function podsBySite(
+  cri: CriClient,
+): Promise<{ pods: Map<string, Set<string>>; images: string[] }> {
   const [sandboxes, containers] = await Promise.all([
     cri.listPodSandbox({}),
     cri.listContainers({}),
@@ -95,7 +118,8 @@ async function podsBySite(cri: CriClient): Promise<Map<string, Set<string>>> {
     if (site === undefined || uid === undefined) continue;
     pods.set(site, (pods.get(site) ?? new Set()).add(uid));
   }
-  return pods;
+  const ours = containers.containers.filter((each) => each.labels[labels.site] !== undefined);
+  return { pods, images: ours.map(({ imageRef }) => imageRef) };
 }
 
 /** Pods end as ever, for all are orphans of a store that holds nothing. */

@@ -74,11 +74,11 @@ void t.test('wipe leaves nothing that came from the cluster', async (t) => {
     [],
   );
   const names = await readdir(stateDir);
-  t.equal(names.length, 2, 'the identity and the link to it');
-  t.ok(names.every((name) => name.startsWith('identity')));
+  t.equal(names.length, 3, 'the identity, the link to it, and that there was a store');
+  t.ok(names.every((name) => name.startsWith('identity') || name === 'store.db.lost'));
 
   t.match(await wipe(), { code: 0, stdout: /^0 pods.*\n.*\n.*\nidentity removed\n/ });
-  t.same(await readdir(stateDir), []);
+  t.same(await readdir(stateDir), ['store.db.lost'], 'no image is open to the next site');
   t.match(await wipe(), { code: 0 }, 'a device without anything is wiped as well');
 });
 

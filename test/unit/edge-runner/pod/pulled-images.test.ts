@@ -89,3 +89,29 @@ void t.test('a store that fails keeps no pod from an image that it may use', (t)
   );
   t.end();
 });
+
+void t.test('what nobody knows any more has to be pulled, also after a restart', (t) => {
+  const store = new FakeStore();
+  const pulled = new PulledImages(store);
+  pulled.began(image);
+  pulled.succeeded(image, 'known', undefined);
+  t.ok(pulled.requireProof(['known', 'lost']));
+  t.ok(pulled.mayUse(image, 'known', []), 'a record stays');
+  for (const each of [pulled, new PulledImages(store)]) {
+    t.notOk(each.mayUse(image, 'lost', [secret('a', '1')]));
+    t.ok(each.mayUse(image, 'new', []), 'what is brought later is open');
+  }
+  pulled.began(image);
+  pulled.succeeded(image, 'lost', secret('a', '1'));
+  t.ok(pulled.mayUse(image, 'lost', [secret('a', '1')]));
+  t.end();
+});
+
+void t.test('a store that fails opens no image, and is told', (t) => {
+  const store = new FakeStore();
+  store.isFull = true;
+  const pulled = new PulledImages(store);
+  t.notOk(pulled.requireProof(['lost']));
+  t.notOk(pulled.mayUse(image, 'lost', []));
+  t.end();
+});

@@ -1,0 +1,37 @@
+import type { Logger } from 'pino';
+import type { CriClient } from '../cri/cri-client.ts';
+import type { PulledImages } from '../pod/pulled-images.ts';
+import type { EdgeStore } from '../store/edge-store.ts';
+import { forgetLoss, wasLost } from '../store/lost-store.ts';
+import { StandInStore } from '../store/stand-in-store.ts';
+
+interface LossOptions {
+  store: EdgeStore;
+  storeFile: string;
+  cri: Pick<CriClient, 'listImages'>;
+  pulled: Pick<PulledImages, 'requireProof'>;
+  log: Pick<Logger, 'warn'>;
+}
+
+/**
+ * After a store was lost, and before pods start: any pod must prove by a pull that it may have what
+ * the device has of images by now. It is done again at the next start until the new store has it.
+ * @throws CriError
+ */
+export async function seeToLoss(options: LossOptions): Promise<void> {
+  const { store, storeFile, cri, pulled, log } = options;
+  const isUnread = store instanceof StandInStore && store.isUnread;
+  if (!wasLost(storeFile) && !isUnread) return;
+  const { images } = await cri.listImages({});
+  const isKept = pulled.requireProof(images.map(({ id }) => id));
+  log.warn(
+    { images: images.length },
+    'a store was lost, and with it who pulled which image: each pod has to pull those that are here',
+  );
+  if (!isKept || isUnread) return;
+  try {
+    forgetLoss(storeFile);
+  } catch (err) {
+    log.warn({ err }, 'the note of a lost store can not be removed');
+  }
+}

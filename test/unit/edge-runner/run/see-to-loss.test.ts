@@ -1,0 +1,73 @@
+import { existsSync, writeFileSync } from 'node:fs';
+import t, { type Test } from 'tap';
+import type { Image } from '../../../../src/edge-runner/cri/image-messages.ts';
+import { PulledImages } from '../../../../src/edge-runner/pod/pulled-images.ts';
+import { seeToLoss } from '../../../../src/edge-runner/run/see-to-loss.ts';
+import { noteLoss, wasLost } from '../../../../src/edge-runner/store/lost-store.ts';
+import { openStore } from '../../../../src/edge-runner/store/open-store.ts';
+import type { SqliteStore } from '../../../../src/edge-runner/store/sqlite-store.ts';
+import { FakeStore } from '../report/fake-store.ts';
+import { makeSealer, temporaryFile } from '../store/fixture.ts';
+
+const image = 'r.test/app:1';
+const cri = { listImages: () => Promise.resolve({ images: [{ id: 'there' } as Image] }) };
+const log = { warn: () => undefined };
+
+function open(t: Test, storeFile: string, seed = 1): SqliteStore {
+  const store = openStore(storeFile, {
+    ...{ sealer: makeSealer(seed), log: { error: () => undefined } },
+  });
+  t.teardown(() => {
+    store.close();
+  });
+  return store;
+}
+
+async function mayUse(store: SqliteStore, storeFile: string): Promise<boolean> {
+  const pulled = new PulledImages(store);
+  await seeToLoss({ store, storeFile, cri, pulled, log });
+  return pulled.mayUse(image, 'there', []);
+}
+
+void t.test('the images of a new device are open', async (t) => {
+  const file = temporaryFile(t);
+  t.ok(await mayUse(open(t, file), file));
+});
+
+const losses: Record<string, (file: string) => number> = {
+  'a damaged store': (file) => {
+    writeFileSync(file, 'no database, however long it may be');
+    return 1;
+  },
+  'the store of another identity': (file) => {
+    openStore(file, { sealer: makeSealer(1), log: { error: () => undefined } }).close();
+    return 2;
+  },
+  'a wipe': (file) => {
+    noteLoss(file);
+    return 1;
+  },
+};
+
+for (const [what, lose] of Object.entries(losses)) {
+  void t.test(`after ${what} the images that are there have to be pulled`, async (t) => {
+    const file = temporaryFile(t);
+    const seed = lose(file);
+    const first = open(t, file, seed);
+    t.notOk(await mayUse(first, file));
+    t.notOk(wasLost(file), 'the new store knows');
+    t.notOk(await mayUse(first, file), 'for good');
+  });
+}
+
+void t.test('a store that takes nothing leaves it to the next start', async (t) => {
+  const file = temporaryFile(t);
+  noteLoss(file);
+  const store = new FakeStore();
+  store.isFull = true;
+  const pulled = new PulledImages(store);
+  await seeToLoss({ store, storeFile: file, cri, pulled, log });
+  t.notOk(pulled.mayUse(image, 'there', []));
+  t.ok(wasLost(file));
+  t.notOk(existsSync(file));
+});
