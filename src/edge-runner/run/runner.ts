@@ -20,6 +20,7 @@ import type { EdgeStore } from '../store/edge-store.ts';
 import { setAside } from '../store/open-store.ts';
 import { tellStaticPods } from '../static-pods/tell-static-pods.ts';
 import { StaticPods } from '../static-pods/static-pods.ts';
+import { checkpointsName, removeCheckpoints } from '../streams/checkpoint-files.ts';
 import { StreamServer } from '../streams/stream-server.ts';
 import { DesiredState } from '../sync/desired-state.ts';
 import { SyncClient } from '../sync/sync-client.ts';
@@ -158,7 +159,8 @@ async function serve(
       allocatable: node.report.allocatable,
     },
   });
-  await seeToLoss({ store, storeFile, cri, pulled: context.pulled, log });
+  const checkpointDir = join(options.stateDir, checkpointsName);
+  await seeToLoss({ store, storeFile, checkpointDir, cri, pulled: context.pulled, log });
   const pods: PodManager = new PodManager(
     {
       ...{ context, lastStatus: (uid) => outbox.lastStatus(uid) },
@@ -194,7 +196,7 @@ async function serve(
   });
   const streams = new StreamServer({
     ...{ pods, cri, endpoints, hostLogRoot, log },
-    checkpointDir: join(options.stateDir, 'checkpoints'),
+    checkpointDir,
     onCertificate: (head) => credentials.install(head),
     onLeave: async () => {
       log.info('the Site is being deleted: all pods are stopped');
@@ -203,6 +205,7 @@ async function serve(
       desired.changed([], signal);
       await desired.stopped();
       await pods.stopped();
+      await removeCheckpoints(checkpointDir, log);
     },
   });
   const link = new Link({

@@ -4,24 +4,27 @@ import type { PulledImages } from '../pod/pulled-images.ts';
 import type { EdgeStore } from '../store/edge-store.ts';
 import { forgetLoss, wasLost } from '../store/lost-store.ts';
 import { StandInStore } from '../store/stand-in-store.ts';
+import { removeCheckpoints } from '../streams/checkpoint-files.ts';
 
 interface LossOptions {
   store: EdgeStore;
   storeFile: string;
+  checkpointDir: string;
   cri: Pick<CriClient, 'listImages'>;
   pulled: Pick<PulledImages, 'requireProof'>;
-  log: Pick<Logger, 'warn'>;
+  log: Pick<Logger, 'error' | 'warn'>;
 }
 
 /**
  * After a store was lost, and before pods start: any pod must prove by a pull that it may have what
- * the device has of images by now. It is done again at the next start until the new store has it.
+ * the device has of images by now, and checkpoints go, for they may be another site's. It is done again at the next start until the new store has it.
  * @throws CriError
  */
 export async function seeToLoss(options: LossOptions): Promise<void> {
   const { store, storeFile, cri, pulled, log } = options;
   const isUnread = store instanceof StandInStore && store.isUnread;
   if (!wasLost(storeFile) && !isUnread) return;
+  await removeCheckpoints(options.checkpointDir, log);
   const { images } = await cri.listImages({});
   const isKept = pulled.requireProof(images.map(({ id }) => id));
   log.warn(

@@ -14,3 +14,7 @@ export const maxPingHoldMs = 20_000;
 
 /** Most pings of a stream that wait at a time. */
 export const maxHeldPings = 16;
+
+/** Most checkpoints of containers that are kept, and most bytes of them together; the newest always is. */
+export const maxCheckpoints = 4;
+export const maxCheckpointBytes = 1024 * 1024 * 1024;

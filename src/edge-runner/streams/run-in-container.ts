@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CheckpointHead, ProviderStreamReply, RunHead } from '../../protocol/stream-head.ts';
 import { writeFrame } from '../../tunnel/json-frame.ts';
@@ -7,6 +7,7 @@ import type { CriClient } from '../cri/cri-client.ts';
 import { CriError } from '../cri/cri-error.ts';
 import type { PodManager } from '../pod/pod-manager.ts';
 import { rpcProblem } from '../probes/rpc-text.ts';
+import { checkpointName, trimCheckpoints } from './checkpoint-files.ts';
 import { findRunning } from './find-container.ts';
 import { StreamRefusal } from './stream-refusal.ts';
 
@@ -41,7 +42,8 @@ export async function serveRun(
 }
 
 /**
- * Has the runtime write a container's checkpoint into a file on the device, and sends its name.
+ * Has the runtime write a container's checkpoint into a file on the device, and sends its name. Only
+ * the newest few are kept, and nothing of one that failed.
  * Source: kubelet, `/checkpoint`; pkg/kubelet, CheckpointContainer.
  * @throws StreamRefusal when it can't, as a runtime that makes none.
  */
@@ -53,13 +55,16 @@ export async function serveCheckpoint(
   const { namespace, pod, container, timeoutSeconds: timeout } = head;
   const { id: containerId } = findRunning(pods, head, 500);
   await mkdir(checkpointDir, { recursive: true, mode: 0o700 });
-  const time = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
-  const location = join(checkpointDir, `checkpoint-${pod}_${namespace}-${container}-${time}.tar`);
+  const location = join(checkpointDir, checkpointName(head, new Date()));
   await cri
     .checkpointContainer({ containerId, location, timeout }, { signal: goneSignal(stream) })
-    .catch(
-      refuse((problem) => `checkpointing of ${namespace}/${pod}/${container} failed (${problem})`),
-    );
+    .catch(async (error: unknown) => {
+      await rm(location, { recursive: true, force: true });
+      return refuse(
+        (problem) => `checkpointing of ${namespace}/${pod}/${container} failed (${problem})`,
+      )(error);
+    });
+  await trimCheckpoints(checkpointDir);
   await answer(stream, Buffer.from(JSON.stringify({ items: [location] })));
 }
 

@@ -23,6 +23,7 @@ import { DesiredState } from '../sync/desired-state.ts';
 import { RunnerError } from '../errors.ts';
 import { maxParallelPulls } from '../limits.ts';
 import { runOnHost } from '../host/run-on-host.ts';
+import { checkpointsName } from '../streams/checkpoint-files.ts';
 import { LinuxMounter } from '../volumes/linux-mounter.ts';
 import { ensureMemoryDir } from '../volumes/memory-dir.ts';
 import { tearDown } from '../volumes/pod-teardown.ts';
@@ -63,6 +64,7 @@ export async function wipeDevice(
     tell(`${removed.pods} pods stopped and removed`);
     if (removed.images > 0) tell(`${removed.images} images removed`);
     await tearDown([join(stateDir, 'pods'), memoryDir], new LinuxMounter(), signal);
+    await rm(join(stateDir, checkpointsName), { recursive: true, force: true });
     tell('volumes removed, on disk and in memory');
   } finally {
     unlock();

@@ -1,4 +1,5 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { Image } from '../../../../src/edge-runner/cri/image-messages.ts';
 import { PulledImages } from '../../../../src/edge-runner/pod/pulled-images.ts';
@@ -11,7 +12,7 @@ import { makeSealer, temporaryFile } from '../store/fixture.ts';
 
 const image = 'r.test/app:1';
 const cri = { listImages: () => Promise.resolve({ images: [{ id: 'there' } as Image] }) };
-const log = { warn: () => undefined };
+const log = { warn: () => undefined, error: () => undefined };
 
 function open(t: Test, storeFile: string, seed = 1): SqliteStore {
   const store = openStore(storeFile, {
@@ -23,15 +24,21 @@ function open(t: Test, storeFile: string, seed = 1): SqliteStore {
   return store;
 }
 
+function checkpointsOf(storeFile: string): string {
+  return join(dirname(storeFile), 'checkpoints');
+}
+
 async function mayUse(store: SqliteStore, storeFile: string): Promise<boolean> {
   const pulled = new PulledImages(store);
-  await seeToLoss({ store, storeFile, cri, pulled, log });
+  await seeToLoss({ store, storeFile, checkpointDir: checkpointsOf(storeFile), cri, pulled, log });
   return pulled.mayUse(image, 'there', []);
 }
 
 void t.test('the images of a new device are open', async (t) => {
   const file = temporaryFile(t);
+  mkdirSync(checkpointsOf(file));
   t.ok(await mayUse(open(t, file), file));
+  t.ok(existsSync(checkpointsOf(file)), 'and its checkpoints its own');
 });
 
 const losses: Record<string, (file: string) => number> = {
@@ -52,9 +59,12 @@ const losses: Record<string, (file: string) => number> = {
 for (const [what, lose] of Object.entries(losses)) {
   void t.test(`after ${what} the images that are there have to be pulled`, async (t) => {
     const file = temporaryFile(t);
+    mkdirSync(checkpointsOf(file));
+    writeFileSync(join(checkpointsOf(file), 'checkpoint.tar'), 'memory');
     const seed = lose(file);
     const first = open(t, file, seed);
     t.notOk(await mayUse(first, file));
+    t.notOk(existsSync(checkpointsOf(file)), 'whose checkpoints they are is not known');
     t.notOk(wasLost(file), 'the new store knows');
     t.notOk(await mayUse(first, file), 'for good');
   });
@@ -66,7 +76,7 @@ void t.test('a store that takes nothing leaves it to the next start', async (t) 
   const store = new FakeStore();
   store.isFull = true;
   const pulled = new PulledImages(store);
-  await seeToLoss({ store, storeFile: file, cri, pulled, log });
+  await seeToLoss({ store, storeFile: file, checkpointDir: checkpointsOf(file), cri, pulled, log });
   t.notOk(pulled.mayUse(image, 'there', []));
   t.ok(wasLost(file));
   t.notOk(existsSync(file));

@@ -1,5 +1,5 @@
 import { text } from 'node:stream/consumers';
-import { stat } from 'node:fs/promises';
+import { readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import t, { type Test } from 'tap';
@@ -125,8 +125,19 @@ void t.test('a checkpoint is a file of the device, as far as the runtime can', a
   const [reply, body] = await able.ask(head);
   t.same(reply, { ok: true });
   t.same(JSON.parse(body), { items: [location] });
-  t.match(location, /\/checkpoints\/checkpoint-web_shop-app-\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\.tar$/);
+  t.match(
+    location,
+    /\/checkpoints\/checkpoint-web_shop-app-\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\.tar$/,
+  );
   t.equal((await stat(able.dir)).mode & 0o777, 0o700);
+  const broken = new Bench(t, {
+    checkpointContainer: async ({ location = '' }) => {
+      await writeFile(location, 'half');
+      return fails('UNKNOWN', 'no room')();
+    },
+  });
+  t.match(await broken.ask(head), [{ ok: false, message: /no room/ }]);
+  t.same(await readdir(broken.dir), [], 'nothing is left of one that failed');
   const unable = new Bench(t, { checkpointContainer: fails('UNIMPLEMENTED', 'unknown method') });
   t.match(await unable.ask(head), [
     {
