@@ -4,6 +4,7 @@ import {
   maxFactLength,
   maxFacts,
   maxNameLength,
+  maxStaticPodBytes,
   maxToldStaticPods,
 } from './limits.ts';
 
@@ -105,7 +106,13 @@ export const staticPod = v.object({
   seen: v.pipe(v.string(), v.maxLength(maxFactLength)),
   /** Absent where it is too large to be told whole. */
   manifest: v.optional(
-    v.object({ labels: strings, annotations: strings, spec: v.looseObject({}) }),
+    v.pipe(
+      v.object({ labels: strings, annotations: strings, spec: v.looseObject({}) }),
+      v.check(
+        (manifest) => Buffer.byteLength(JSON.stringify(manifest)) <= maxStaticPodBytes,
+        'larger than a static pod is told whole',
+      ),
+    ),
   ),
 });
 export type StaticPodReport = v.InferOutput<typeof staticPod>;

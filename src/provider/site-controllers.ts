@@ -81,8 +81,8 @@ export class SiteControllers implements Runnable {
       onNotShown: (node, message) => {
         recorder.warn(node, 'StaticPodNotShown', message);
       },
-      onForgotten: (podKey) => {
-        statuses.forgetStaticPod(podKey);
+      onForgotten: (nodeName, podKey) => {
+        statuses.forgetStaticPod(nodeName, podKey);
       },
     });
     const statuses: PodStatusController = new PodStatusController({
@@ -99,7 +99,7 @@ export class SiteControllers implements Runnable {
         recorder.warn(pod, 'StatusRefused', `The API server refused a status: ${message}`);
       },
     });
-    reviewWhenNeeded(options, statuses);
+    reviewWhenNeeded(options, statuses, mirrors);
     const tolerations = new TolerationController({
       ...{ client, pods, sites, registry, isSiteNode, log },
       onInvalidPolicy: (site, message) => {
@@ -193,13 +193,18 @@ function nodeController(
 }
 
 /** What a site may have follows from its Site, and nothing is said of pods before it has its Node. */
-function reviewWhenNeeded(options: SiteControllersOptions, statuses: PodStatusController): void {
+function reviewWhenNeeded(
+  options: SiteControllersOptions,
+  statuses: PodStatusController,
+  mirrors: MirrorController,
+): void {
   options.sites.subscribe((nodeName) => {
     statuses.review(nodeName);
   });
   options.caches.nodes.subscribe((change) => {
     if (change.type === 'set' && change.previous === undefined) {
       statuses.review(change.object.metadata.name);
+      mirrors.review(change.object.metadata.name);
     }
   });
 }

@@ -2,16 +2,18 @@ import type { Logger } from 'pino';
 import type { KubernetesObject, Node, Pod } from '../../kube/api.ts';
 import { isMirrorPod, nodeUidOf } from '../../kube/mirror-pod.ts';
 import { isLeaving } from '../../kube/site.ts';
+import { staticPodsDigest } from '../../protocol/digest.ts';
 import type { StaticPodReport } from '../../protocol/report.ts';
 import { isKubeApiError } from '../kube-client/kube-api-error.ts';
 import type { KubeClient } from '../kube-client/kube-client.ts';
 import { resources } from '../kube-client/resource-type.ts';
 import { type PodIndex, podKeyOf } from '../pod/pod-index.ts';
+import { mayHavePodsOf } from '../pod/tenancy.ts';
 import { ReconcileQueue } from '../reconcile/reconcile-queue.ts';
 import type { SiteDirectory } from '../site/site-directory.ts';
 import type { SiteRegistry } from '../site/site-registry.ts';
 import { maxMirrorWrites, mirrorRetryMs, refusedMirrorRetryMs } from './limits.ts';
-import { type MirrorPlan, planMirror } from './plan-mirror.ts';
+import { isNamedAfter, type MirrorPlan, planMirror } from './plan-mirror.ts';
 import { SiteStatics } from './site-statics.ts';
 
 export interface MirrorControllerOptions {
@@ -24,7 +26,7 @@ export interface MirrorControllerOptions {
   /** Told of a static pod that isn't shown. `about` is the Node. */
   onNotShown: (about: KubernetesObject, message: string) => void;
   /** Told that a device no longer has a static pod of this `namespace/name`. */
-  onForgotten: (podKey: string) => void;
+  onForgotten: (nodeName: string, podKey: string) => void;
   log: Logger;
   now?: () => number;
 }
@@ -61,11 +63,11 @@ export class MirrorController {
       if (isTold || isMirrorPod(pod)) this.#queue.add(keyOf(nodeName, podKeyOf(pod)));
     });
     options.registry.subscribe((nodeName) => {
-      this.#review(nodeName);
+      this.review(nodeName);
     });
     options.sites.subscribe((nodeName) => {
       if (options.sites.known(nodeName) === undefined) this.#tell(nodeName, undefined);
-      else this.#review(nodeName);
+      else this.review(nodeName);
     });
   }
 
@@ -78,14 +80,22 @@ export class MirrorController {
     return this.#sites.get(nodeName)?.digest;
   }
 
-  /** Takes all static pods that a site has. */
+  /** Takes all static pods that a site has; a list with the digest of the last one says nothing new. */
   told(nodeName: string, pods: readonly StaticPodReport[]): void {
-    this.#tell(nodeName, pods);
+    if (this.digestOf(nodeName) !== staticPodsDigest(pods)) this.#tell(nodeName, pods);
   }
 
-  /** Whether a site has told that it has this static pod. */
+  /** Whether a site has told that it has this static pod, and may have one of that name there. */
   has(nodeName: string, pod: Pick<StaticPodReport, 'namespace' | 'name' | 'uid'>): boolean {
-    return this.#sites.get(nodeName)?.get(pod.namespace, pod.name)?.uid === pod.uid;
+    const { sites } = this.#options;
+    const { namespace, name, uid } = pod;
+    const tenant = sites.idOf(nodeName)?.tenant;
+    return (
+      tenant !== undefined &&
+      this.#sites.get(nodeName)?.get(namespace, name)?.uid === uid &&
+      isNamedAfter(name, nodeName) &&
+      mayHavePodsOf(namespace, { tenant, site: sites.get(nodeName) })
+    );
   }
 
   /** Whether it is also shown, or about to be. */
@@ -101,12 +111,13 @@ export class MirrorController {
     if (pods === undefined) this.#sites.delete(nodeName);
     else this.#sites.set(nodeName, statics);
     const now = new Set(statics.keys);
-    for (const key of before) if (!now.has(key)) this.#options.onForgotten(key);
+    for (const key of before) if (!now.has(key)) this.#options.onForgotten(nodeName, key);
     for (const key of before) this.#queue.add(keyOf(nodeName, key));
-    this.#review(nodeName);
+    this.review(nodeName);
   }
 
-  #review(nodeName: string): void {
+  /** Looks at all of a site's again: its link, its Site or its Node has changed. */
+  review(nodeName: string): void {
     for (const key of this.#sites.get(nodeName)?.keys ?? []) this.#queue.add(keyOf(nodeName, key));
     for (const pod of this.#options.pods.ofNode(nodeName)) {
       if (isMirrorPod(pod)) this.#queue.add(keyOf(nodeName, podKeyOf(pod)));
@@ -119,9 +130,14 @@ export class MirrorController {
     const statics = this.#sites.get(nodeName);
     // As of a kubelet that is down: nothing is known of what is there, and nothing is changed.
     if (statics === undefined || registry.linkState(nodeName) !== 'connected') return;
+    if (!this.#isItsNode(nodeName)) {
+      this.#queue.addAfter(keyAt(place), refusedMirrorRetryMs);
+      return;
+    }
     const told = statics.get(namespace, name);
     const plan = told && this.#plan(nodeName, told);
     const pod = pods.get(namespace, name);
+    if (pod !== undefined) statics.taken.delete(`${namespace}/${name}`);
     if (pod !== undefined && isMirrorPod(pod) && pod.spec.nodeName === nodeName) {
       if (isMirrorOf(pod, plan)) return;
       await this.#write(place, statics, () => this.#delete(pod, signal));
@@ -129,8 +145,15 @@ export class MirrorController {
     else if (plan !== undefined && pod !== undefined) {
       this.#notShown(place, 'another pod has its name');
     } else if (plan !== undefined) {
-      await this.#write(place, statics, () => this.#create(place, plan.pod, signal));
+      await this.#write(place, statics, () => this.#create(place, statics, plan.pod, signal));
     }
+  }
+
+  /** What hangs at a Node that isn't the site's is not its to change; a Site that goes takes all along. */
+  #isItsNode(nodeName: string): boolean {
+    const site = this.#options.sites.get(nodeName);
+    const leaves = site !== undefined && isLeaving(site);
+    return leaves || this.#options.nodeOf(nodeName) !== undefined;
   }
 
   /** `undefined` where the site has no Node, or is being deleted. */
@@ -150,19 +173,31 @@ export class MirrorController {
     else this.#queue.addAfter(keyAt(place), mirrorRetryMs);
   }
 
-  async #create(place: Place, pod: Pod, signal: AbortSignal): Promise<void> {
+  async #create(place: Place, statics: SiteStatics, pod: Pod, signal: AbortSignal): Promise<void> {
     const { namespace } = place;
     try {
       await this.#options.client.create(resources.pods, pod, { namespace, signal });
       this.#options.log.info({ pod: place }, 'a static pod is shown');
     } catch (error) {
       if (isKubeApiError(error, 'ALREADY_EXISTS')) {
-        this.#queue.addAfter(keyAt(place), mirrorRetryMs);
+        this.#alreadyThere(place, statics);
       } else if (isKubeApiError(error, 'FORBIDDEN', 'INVALID', 'NOT_FOUND', 'CONFLICT')) {
         this.#notShown(place, error.message);
         this.#queue.addAfter(keyAt(place), refusedMirrorRetryMs);
       } else throw error;
     }
+  }
+
+  /** The watch may be late; when it still doesn't show the pod, that is one which can't be used, and of others. */
+  #alreadyThere(place: Place, { taken }: SiteStatics): void {
+    const key = `${place.namespace}/${place.name}`;
+    if (!taken.has(key)) {
+      taken.add(key);
+      this.#queue.addAfter(keyAt(place), mirrorRetryMs);
+      return;
+    }
+    this.#notShown(place, 'another pod has its name');
+    this.#queue.addAfter(keyAt(place), refusedMirrorRetryMs);
   }
 
   async #delete({ metadata }: Pod, signal: AbortSignal): Promise<void> {
@@ -180,8 +215,10 @@ export class MirrorController {
 
   #notShown({ nodeName, namespace, name }: Place, message: string): void {
     const text = `Static pod ${namespace}/${name} runs, and is not shown in the API: ${message}`;
-    if (this.#sites.get(nodeName)?.events.take() !== true) {
-      this.#options.log.info({ node: nodeName }, text);
+    const statics = this.#sites.get(nodeName);
+    const isNew = statics?.isNewRefusal(`${namespace}/${name}`, message) === true;
+    if (statics?.events.take() !== true) {
+      if (isNew) this.#options.log.info({ node: nodeName }, text);
       return;
     }
     // As a kubelet's events about its node.

@@ -72,7 +72,7 @@ function problemOf(
   nodeName: string,
   rules: { tenant: string; site: Site | undefined },
 ): string | undefined {
-  if (!name.endsWith(`-${nodeName}`) || name.length === nodeName.length + 1) {
+  if (!isNamedAfter(name, nodeName)) {
     return `its name does not end in "-${nodeName}"`;
   }
   if (!showsStaticPodsIn(namespace, rules)) {
@@ -80,9 +80,10 @@ function problemOf(
   }
   if (manifest === undefined) return `it has more than ${maxStaticPodBytes} bytes`;
   const reference = apiReferenceOf(manifest.spec);
-  if (reference !== undefined) return `static pods may not reference ${reference}`;
-  if (Buffer.byteLength(JSON.stringify(manifest)) > maxStaticPodBytes) {
-    return `it has more than ${maxStaticPodBytes} bytes`;
-  }
-  return undefined;
+  return reference === undefined ? undefined : `static pods may not reference ${reference}`;
+}
+
+/** Whether a pod's name is one that a node's static pods have. */
+export function isNamedAfter(name: string, nodeName: string): boolean {
+  return name.endsWith(`-${nodeName}`) && name.length > nodeName.length + 1;
 }

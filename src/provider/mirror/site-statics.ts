@@ -12,6 +12,9 @@ import {
 export class SiteStatics {
   readonly writes: TokenBucket;
   readonly events: TokenBucket;
+  /** `namespace/name` of those whose name the API has said to be taken, though nothing is seen of it. */
+  readonly taken = new Set<string>();
+  readonly #refusals = new Map<string, string>();
   #pods: ReadonlyMap<string, StaticPodReport> = new Map();
   #digest: string | undefined;
 
@@ -37,5 +40,15 @@ export class SiteStatics {
   set(pods: readonly StaticPodReport[]): void {
     this.#pods = new Map(pods.map((pod) => [`${pod.namespace}/${pod.name}`, pod]));
     this.#digest = staticPodsDigest(pods);
+    for (const known of [this.taken, this.#refusals]) {
+      for (const key of known.keys()) if (!this.#pods.has(key)) known.delete(key);
+    }
+  }
+
+  /** Whether this was not the last reason why that one, as `namespace/name`, isn't shown. */
+  isNewRefusal(key: string, message: string): boolean {
+    const isNew = this.#refusals.get(key) !== message;
+    if (this.#pods.has(key)) this.#refusals.set(key, message);
+    return isNew;
   }
 }

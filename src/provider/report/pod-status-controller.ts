@@ -103,9 +103,10 @@ export class PodStatusController {
   }
 
   /** Drops what is kept of a static pod, as `namespace/name`, that its device no longer has. */
-  forgetStaticPod(key: string): void {
+  forgetStaticPod(nodeName: string, key: string): void {
     const [namespace = '', name = ''] = key.split('/');
-    if (this.#options.pods.get(namespace, name) === undefined) this.#reports.delete(key);
+    const isThere = this.#options.pods.get(namespace, name) !== undefined;
+    if (!isThere && this.#reports.get(key)?.nodeName === nodeName) this.#reports.delete(key);
   }
 
   /** Takes a report; resolves when the API has it, or the pod isn't the site's. */

@@ -22,7 +22,8 @@ export interface ReportSink {
   node(report: NodeReport): Promise<void>;
   /** Digest of the static pods that the site told last; `undefined` when none were told. */
   staticPodsDigest(): string | undefined;
-  staticPods(pods: StaticPodReport[]): void;
+  /** Resolves when the site's newest list counts; the cluster gets it later. */
+  staticPods(pods: StaticPodReport[]): Promise<void>;
   /** Waits until the site has a claim on the pods of its node; false when the signal aborts first. */
   admitted(signal: AbortSignal): Promise<boolean>;
   pod(report: PodReport): Promise<void>;
@@ -111,7 +112,7 @@ export class ReportServer {
       throw new ProtocolError('STREAM_ENDED', 'the stream ended');
     }
     if (message.type === 'token-request') return this.#token(message);
-    if (message.type === 'static-pods') this.#sink.staticPods(message.pods);
+    if (message.type === 'static-pods') await this.#sink.staticPods(message.pods);
     else if (message.type === 'pods') {
       await Promise.all(message.pods.map((pod) => this.#sink.pod(pod)));
     } else {

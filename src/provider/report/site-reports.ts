@@ -64,7 +64,8 @@ export class SiteReports implements ReportSink {
     return this.#options.mirrors.digestOf(this.#options.nodeName);
   }
 
-  staticPods(pods: StaticPodReport[]): void {
+  async staticPods(pods: StaticPodReport[]): Promise<void> {
+    await this.#options.turn();
     this.#options.mirrors.told(this.#options.nodeName, pods);
   }
 

@@ -99,7 +99,7 @@ export class SmallCloud {
     return {
       known: () => this.node,
       staticPodsDigest: () => undefined,
-      staticPods: () => undefined,
+      staticPods: () => Promise.resolve(),
       admitted: () => Promise.resolve(true),
       node: (report) => taken(() => (this.node = report)),
       pod: (report) => taken(() => this.statuses.set(report.name, report)),

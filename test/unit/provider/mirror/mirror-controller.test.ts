@@ -23,6 +23,7 @@ class Scene {
   readonly events: string[] = [];
   readonly forgotten: string[] = [];
   readonly failures: KubeApiError[] = [];
+  readonly logged: string[] = [];
   node: Node | undefined = { metadata: { name: nodeName, uid: 'node-uid' } };
   link: LinkState = 'connected';
   now = 0;
@@ -49,8 +50,8 @@ class Scene {
       },
       nodeOf: () => this.node,
       onNotShown: ({ metadata }, message) => this.events.push(`${metadata.name}: ${message}`),
-      onForgotten: (key) => this.forgotten.push(key),
-      log: pino({ level: 'silent' }),
+      onForgotten: (_nodeName, key) => this.forgotten.push(key),
+      log: pino({ level: 'info' }, { write: (line) => this.logged.push(line) }),
       now: () => this.now,
     });
     this.#running = this.controller.run(this.#stop.signal);
@@ -164,6 +165,91 @@ void t.test('nothing is changed while the site is away, or before it has told', 
   t.same(scene.done(), []);
   await scene.setLink('connected');
   t.same(scene.done(), ['delete old-site.tenant'], 'it is not');
+  await scene.stop();
+});
+
+void t.test(
+  'nothing is changed at a Node that is not the site’s, unless the Site goes',
+  async (t) => {
+    const scene = new Scene();
+    await scene.tell(told('web'), told('db'));
+    scene.done();
+    scene.node = undefined;
+    await scene.tell(told('web'));
+    scene.controller.review(nodeName);
+    await turns(200);
+    t.same(scene.done(), []);
+    const metadata = { name: 'site', namespace: 'tenant', deletionTimestamp: 'now' };
+    scene.sites.set({ metadata: { ...metadata, finalizers: ['towline.dev/site'] }, spec: {} });
+    await turns(200);
+    t.same(scene.done().sort(), ['delete db-site.tenant', 'delete web-site.tenant']);
+    await scene.stop();
+  },
+);
+
+void t.test('what comes of a Node that is back is made up for', async (t) => {
+  const scene = new Scene();
+  const node = scene.node;
+  scene.node = undefined;
+  await scene.tell(told('web'));
+  t.same(scene.done(), []);
+  scene.node = node;
+  scene.controller.review(nodeName);
+  await turns(200);
+  t.same(scene.done(), ['create web-site.tenant']);
+  await scene.stop();
+});
+
+void t.test('a site has only static pods of its node’s name, where it may have pods', async (t) => {
+  const scene = new Scene();
+  const foreign = told('web', '1', { namespace: 'other' });
+  const misnamed = told('web', '2', { name: 'web-other.tenant' });
+  await scene.tell(told('web'), foreign, misnamed);
+  const has = [told('web'), foreign, misnamed].map((pod) => scene.controller.has(nodeName, pod));
+  t.same(has, [true, false, false]);
+  scene.setSite({ allowedNamespaces: ['other'] });
+  t.ok(scene.controller.has(nodeName, foreign));
+  await scene.stop();
+});
+
+void t.test('a list that is the last one again is no news', async (t) => {
+  const scene = new Scene();
+  scene.failures.push(new KubeApiError('FORBIDDEN', 'no'));
+  await scene.tell(told('web'));
+  scene.done();
+  await scene.tell(told('web'));
+  t.same(scene.done(), []);
+  await scene.tell(told('web'), told('db'));
+  t.same(scene.done().sort(), ['create db-site.tenant', 'create web-site.tenant']);
+  await scene.stop();
+});
+
+void t.test(
+  'a name that is taken by what is not seen is told of, and not asked for again and again',
+  async (t) => {
+    const scene = new Scene();
+    const taken = new KubeApiError('ALREADY_EXISTS', 'there');
+    scene.failures.push(taken, taken);
+    await scene.tell(told('web'));
+    t.same([scene.done(), scene.events], [['create web-site.tenant'], []], 'the watch may be late');
+    scene.controller.review(nodeName);
+    await turns(200);
+    t.same(scene.done(), ['create web-site.tenant']);
+    t.match(scene.events, [/another pod has its name$/]);
+    await scene.stop();
+  },
+);
+
+void t.test('one refusal is logged once', async (t) => {
+  const scene = new Scene();
+  const many = Array.from({ length: 27 }, (_, n) => told(`p${n}`, '1', { namespace: 'other' }));
+  await scene.tell(...many);
+  for (let n = 0; n < 5; n += 1) {
+    scene.controller.review(nodeName);
+    await turns(200);
+  }
+  t.equal(scene.events.length, 25);
+  t.equal(scene.logged.filter((line) => line.includes('is not shown')).length, 2);
   await scene.stop();
 });
 

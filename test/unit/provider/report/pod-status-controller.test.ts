@@ -344,8 +344,13 @@ void t.test('a static pod’s status waits for its mirror pod, and for the next 
   await rounds();
   t.match(scene.statusOf('a'), { phase: 'Running' }, 'somebody deleted it, and it came anew');
   scene.cache.delete(mirrorOf('a', 'hash-1'));
+  scene.controller.forgetStaticPod('other.tenant', 'n/a');
+  scene.cache.set(mirrorOf('a', 'hash-1', 'a-third-uid'));
+  await rounds();
+  t.match(scene.statusOf('a'), { phase: 'Running' }, 'another site has no say in it');
+  scene.cache.delete(mirrorOf('a', 'hash-1'));
   scene.statics.delete('hash-1');
-  scene.controller.forgetStaticPod('n/a');
+  scene.controller.forgetStaticPod('site.tenant', 'n/a');
   scene.cache.set(mirrorOf('a', 'hash-1'));
   await rounds();
   t.equal(

@@ -28,6 +28,7 @@ class Scene {
       staticPodsDigest: () => options.staticPodsDigest,
       staticPods: (pods) => {
         this.taken.push(`static pods: ${pods.length}`);
+        return Promise.resolve();
       },
       admitted: (signal) => {
         signal.addEventListener('abort', () => {
