@@ -8,7 +8,6 @@ import {
   rmSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import type { Logger } from 'pino';
 import { RunnerError } from '../errors.ts';
 import { systemCodeOf } from '../join/errors.ts';
@@ -56,11 +55,11 @@ export function openStore(
 
 /**
  * Whether a runner has it open; changes nothing, so that it works on a read-only disk too.
- * @throws RunnerError `ALREADY_RUNNING`
+ * @throws RunnerError `ALREADY_RUNNING`, `STORE_FAILED`
  */
 export function refuseIfUsed(file: string): void {
   if (!existsSync(file)) return;
-  const database = new DatabaseSync(file, { readOnly: true });
+  const database = openDatabase(file, { readOnly: true });
   try {
     database.prepare('PRAGMA schema_version').all();
   } catch (cause) {

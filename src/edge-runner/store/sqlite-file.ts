@@ -157,9 +157,9 @@ export class SqliteFile {
 }
 
 /** @throws RunnerError `STORE_FAILED` */
-export function openDatabase(file: string): DatabaseSync {
+export function openDatabase(file: string, options: { readOnly?: boolean } = {}): DatabaseSync {
   try {
-    return new DatabaseSync(file);
+    return new DatabaseSync(file, options);
   } catch (cause) {
     throw openingError(file, cause);
   }

@@ -160,6 +160,22 @@ export class SqliteStore implements EdgeStore {
     });
   }
 
+  /**
+   * Takes all that another store holds into this one, which is empty. What makes it complete comes
+   * last: one that broke off is as good as empty.
+   * @throws RunnerError `STORE_FAILED`, `STORE_DAMAGED`
+   */
+  copyFrom(other: SqliteStore): void {
+    const [pods, events] = [other.podReports(), other.events()];
+    this.writeReports({ pods, events, forgottenPods: [], sentEvents: [] });
+    this.changeImagePulls(other.imagePulls(), []);
+    for (const { pod_uid, request } of other.#tokenRows()) {
+      const token = other.token(pod_uid, request);
+      if (token !== undefined) this.writeToken(pod_uid, request, token);
+    }
+    this.applyDelta(other.objects(), [], other.isComplete());
+  }
+
   close(): void {
     this.#file.close();
   }
@@ -175,12 +191,11 @@ export class SqliteStore implements EdgeStore {
     this.podReports();
     this.events();
     this.imagePulls();
-    interface Row {
-      pod_uid: string;
-      request: string;
-    }
-    const tokens = this.#file.all<Row>('SELECT pod_uid, request FROM token');
-    for (const { pod_uid, request } of tokens) this.token(pod_uid, request);
+    for (const { pod_uid, request } of this.#tokenRows()) this.token(pod_uid, request);
+  }
+
+  #tokenRows(): { pod_uid: string; request: string }[] {
+    return this.#file.all('SELECT pod_uid, request FROM token');
   }
 
   #requireOwner(owner: string): void {

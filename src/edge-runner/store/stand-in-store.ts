@@ -11,6 +11,8 @@ import type {
   StoredPodReport,
   StoredToken,
 } from './edge-store.ts';
+import { maxReopenDelayMs, minReopenDelayMs } from './limits.ts';
+import { forgetLoss, wasLost } from './lost-store.ts';
 import { openStore, refuseIfUsed } from './open-store.ts';
 import type { SqliteFileOptions } from './sqlite-file.ts';
 import { SqliteStore } from './sqlite-store.ts';
@@ -20,6 +22,8 @@ export interface StandInOptions extends SqliteFileOptions {
   copyFile: string;
   /** Called when the file that can be written again holds something else than was read from it. */
   onReplaced: (error: RunnerError) => void;
+  /** Monotonic. */
+  nowMs?: () => number;
   log: Pick<Logger, 'error' | 'info'>;
 }
 
@@ -43,7 +47,8 @@ export function openOrStandIn(file: string, options: StandInOptions): EdgeStore 
 
 /**
  * The contents of a store whose file can't be written, read from a copy. Each write tries the file
- * again and fails with `STORE_FAILED`, until it works: from then on this is the store itself.
+ * again, unless that was just now, and fails with `STORE_FAILED`, until it works: from then on this is
+ * the store itself. A file that got damaged meanwhile is begun anew with what is here.
  */
 export class StandInStore implements EdgeStore {
   readonly #file: string;
@@ -51,6 +56,7 @@ export class StandInStore implements EdgeStore {
   readonly #copy: SqliteStore;
   #store: SqliteStore | undefined;
   #isUnread = false;
+  #failure: { error: unknown; delayMs: number; untilMs: number } | undefined;
 
   /** @throws RunnerError `ALREADY_RUNNING`, `STORE_NEWER`, `STORE_FAILED` */
   constructor(file: string, options: StandInOptions) {
@@ -144,17 +150,42 @@ export class StandInStore implements EdgeStore {
 
   #writable(): SqliteStore {
     if (this.#store !== undefined) return this.#store;
-    const store = openStore(this.#file, this.#options);
-    if (!isSame(store, this.#copy)) {
-      store.close();
-      const error = replaced(this.#file);
-      this.#options.onReplaced(error);
+    const nowMs = (this.#options.nowMs ?? performance.now.bind(performance))();
+    if (this.#failure !== undefined && nowMs < this.#failure.untilMs) throw this.#failure.error;
+    try {
+      this.#store = this.#reopen();
+    } catch (error) {
+      const delayMs = Math.min(
+        this.#failure === undefined ? minReopenDelayMs : this.#failure.delayMs * 2,
+        maxReopenDelayMs,
+      );
+      this.#failure = { error, delayMs, untilMs: nowMs + delayMs };
       throw error;
     }
     this.#closeCopy();
-    this.#store = store;
     this.#options.log.info('the store can be written again');
-    return store;
+    return this.#store;
+  }
+
+  #reopen(): SqliteStore {
+    const wasLostBefore = wasLost(this.#file);
+    const store = openStore(this.#file, this.#options);
+    try {
+      if (isFresh(store) && this.#copy.isComplete()) {
+        store.copyFrom(this.#copy);
+        // All that the lost one knew is here.
+        if (!wasLostBefore) forgetLoss(this.#file);
+      }
+      const isLost = !wasLostBefore && wasLost(this.#file);
+      if (isSame(store, this.#copy) && !isLost) return store;
+    } catch (error) {
+      store.close();
+      throw error instanceof RunnerError ? error : unreadable(this.#file, error);
+    }
+    store.close();
+    const error = replaced(this.#file);
+    this.#options.onReplaced(error);
+    throw error;
   }
 
   #closeCopy(): void {
@@ -179,6 +210,10 @@ function isSame(store: SqliteStore, copy: SqliteStore): boolean {
     store.isComplete() === copy.isComplete() &&
     digestOf(store.objects()) === digestOf(copy.objects())
   );
+}
+
+function isFresh(store: SqliteStore): boolean {
+  return !store.isComplete() && store.objects().length === 0;
 }
 
 function unreadable(file: string, cause: unknown): RunnerError {

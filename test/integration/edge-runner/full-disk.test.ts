@@ -64,10 +64,14 @@ async function standIn(t: Test): Promise<{ store: EdgeStore; said: string[]; end
   return { store: openOrStandIn(join(dir, 'store.db'), optionsFor(said, ends)), said, ends };
 }
 
+/** Long enough between two tries. */
+let nowMs = 0;
+
 function optionsFor(said: string[], ends: string[] = []): StandInOptions {
   const say = (_: unknown, text?: string): unknown => said.push(text ?? String(_));
   return {
     ...{ sealer: makeSealer(), copyFile: join(memory, 'copy.db') },
+    nowMs: () => (nowMs += 60_000),
     ...{ log: { error: say, info: say }, onReplaced: ({ message }) => ends.push(message) },
   };
 }
