@@ -10,9 +10,18 @@ export interface SvidPems {
   bundle: string;
 }
 
-/** What of an SVID is usable, or why it isn't; `fault` is a phrase for a person. */
+/**
+ * What of an SVID is usable, or why it isn't; `fault` is a phrase for a person. `pems` are the certificates
+ * that were checked and nothing else of the files: OpenSSL throws at half a block that stands behind them.
+ */
 export type SvidVerdict =
-  | { ok: true; spiffeId: string; certificate: X509Certificate; authorities: X509Certificate[] }
+  | {
+      ok: true;
+      spiffeId: string;
+      certificate: X509Certificate;
+      authorities: X509Certificate[];
+      pems: SvidPems;
+    }
   | { ok: false; fault: string };
 
 /**
@@ -39,7 +48,12 @@ export function readSvid(pems: SvidPems): SvidVerdict {
   }
   const spiffeId = certificate.ca ? undefined : spiffeIdIn(certificate.subjectAltName);
   if (spiffeId === undefined) return { ok: false, fault: 'the certificate names no SPIFFE ID' };
-  return { ok: true, spiffeId, certificate, authorities };
+  const checked = {
+    certificate: chain.map(String).join(''),
+    privateKey: pems.privateKey,
+    bundle: authorities.map(String).join(''),
+  };
+  return { ok: true, spiffeId, certificate, authorities, pems: checked };
 }
 
 /**

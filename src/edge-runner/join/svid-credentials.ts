@@ -82,8 +82,7 @@ export class SvidCredentials {
 
 /** @throws JoinError `IDENTITY_INVALID` */
 function read(options: SvidOptions): Identity {
-  const pems = readPems(options);
-  const verdict = readSvid(pems);
+  const verdict = readSvid(readPems(options));
   if (!verdict.ok) throw invalid(options, verdict.fault);
   const path = /^spiffe:\/\/[^/]+\/tenant\/([a-z0-9-]{1,63})\/site\/([a-z0-9-]{1,63})$/;
   const [, tenant, site] = path.exec(verdict.spiffeId) ?? [];
@@ -93,7 +92,7 @@ function read(options: SvidOptions): Identity {
       `${verdict.spiffeId} is not that of a site: spiffe://TRUST-DOMAIN/tenant/TENANT/site/SITE`,
     );
   }
-  const { certificate, privateKey, bundle: ca } = pems;
+  const { certificate, privateKey, bundle: ca } = verdict.pems;
   return { tenant, site, addresses: options.addresses, certificate, privateKey, ca };
 }
 

@@ -19,7 +19,7 @@ export interface SvidFileNames {
  * The identity of the provider and the CAs of its sites, from files that an outside SPIFFE authority
  * rotates. They are read again every few seconds; listeners that are attached take what is new for
  * their next connections, and the connections they have go on. Three files are never replaced at once:
- * what doesn't fit together is left, and the last that did counts.
+ * what doesn't fit together, or what a listener's TLS refuses, is left, and the last that did counts.
  */
 export class SvidFiles {
   readonly trustDomain: string;
@@ -94,21 +94,41 @@ export class SvidFiles {
   /** Takes what the files have, if that is new and of use. */
   async look(): Promise<void> {
     const found = await read(this.#names, this.trustDomain);
-    if (!found.ok) {
-      if (found.fault !== this.#refused) {
-        this.#log.warn({ files: this.#names, fault: found.fault }, 'the SVID is not taken (yet)');
-      }
-      this.#refused = found.fault;
-      return;
+    const isSame = found.ok && JSON.stringify(found.pems) === JSON.stringify(this.#pems);
+    const fault = isSame ? undefined : found.ok ? this.#take(found) : found.fault;
+    if (fault !== undefined && fault !== this.#refused) {
+      this.#log.warn({ files: this.#names, fault }, 'the SVID is not taken (yet)');
     }
-    this.#refused = '';
-    const isSame = JSON.stringify(found.pems) === JSON.stringify(this.#pems);
-    if (isSame) return;
-    this.#pems = found.pems;
-    this.#trusted = found.trusted;
-    for (const listener of this.#listeners) listener();
-    const until = new X509Certificate(found.pems.certificate).validToDate;
+    this.#refused = fault ?? '';
+    if (isSame || fault !== undefined) return;
+    const until = new X509Certificate(this.#pems.certificate).validToDate;
     this.#log.info({ until }, 'the SVID, or the bundle, is new');
+  }
+
+  /** @returns why a listener refused it, when all have what they had. */
+  #take({ pems, trusted }: Found & { ok: true }): string | undefined {
+    const [pemsBefore, trustedBefore] = [this.#pems, this.#trusted];
+    this.#pems = pems;
+    this.#trusted = trusted;
+    const fault = this.#tell();
+    if (fault === undefined) return undefined;
+    this.#pems = pemsBefore;
+    this.#trusted = trustedBefore;
+    this.#tell();
+    return fault;
+  }
+
+  /** @returns why the last listener that refused what counts now did so. TLS has rules of its own. */
+  #tell(): string | undefined {
+    let fault: string | undefined;
+    for (const listener of this.#listeners) {
+      try {
+        listener();
+      } catch (error) {
+        fault = error instanceof Error ? error.message : String(error);
+      }
+    }
+    return fault;
   }
 }
 
@@ -116,11 +136,11 @@ type Found =
   { ok: true; pems: SvidPems; trusted: X509Certificate[] } | { ok: false; fault: string };
 
 async function read(names: SvidFileNames, trustDomain: string): Promise<Found> {
-  const pems = await readPems(names);
-  if (typeof pems === 'string') return { ok: false, fault: pems };
-  const verdict = readSvid(pems);
+  const found = await readPems(names);
+  if (typeof found === 'string') return { ok: false, fault: found };
+  const verdict = readSvid(found);
   if (!verdict.ok) return verdict;
-  const { spiffeId, authorities } = verdict;
+  const { spiffeId, authorities, pems } = verdict;
   if (!spiffeId.startsWith(`spiffe://${trustDomain}/`)) {
     return { ok: false, fault: `${spiffeId} is not of the trust domain ${trustDomain}` };
   }
