@@ -51,7 +51,7 @@ export async function retireCa(flags: CaFlags & { force: boolean }, io: CliIo): 
     const problem = `${caHash ?? 'the old CA'} is still needed by ${sites}: wait for them, or give --force to shut them out; they have to join again then`;
     throw new CliError('CA_NEEDED', problem);
   }
-  await ask(cluster, ref, { action: 'retire', id: idOf(io) });
+  await ask(cluster, ref, { action: flags.force ? 'force-retire' : 'retire', id: idOf(io) });
   await untilChanged(cluster, ref, (info) => info.nextCaHash === undefined);
   io.stdout.write(`${nextCaHash} is the only CA now: new join lines name it\n`);
 }

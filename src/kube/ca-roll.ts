@@ -2,21 +2,26 @@ import { isRevoked, type Site } from './site.ts';
 
 /**
  * Annotation of ConfigMap `towline-provider` with which a person asks the provider for something about
- * its CA: `rotate ID` or `retire ID`. What was carried out is not carried out again for the same ID.
+ * its CA: `rotate ID`, `retire ID` or `force-retire ID`. What was carried out is not carried out again for the same ID.
  */
 export const caRequestAnnotation = 'towline.dev/ca-request';
 
 export interface CaRequest {
-  /** `rotate`: make the next CA. `retire`: give up the current one, whoever still needs it. */
-  action: 'rotate' | 'retire';
+  /**
+   * `rotate`: make the next CA. `retire`: give up the current one if no site needs it; `force-retire`: whoever
+   * still needs it.
+   */
+  action: 'rotate' | 'retire' | 'force-retire';
   id: string;
 }
 
+const actions = ['rotate', 'retire', 'force-retire'] as const;
+
 /** Reads the annotation; `undefined` for what is none. */
 export function parseCaRequest(text: string | undefined): CaRequest | undefined {
-  const [, action, id] = /^(rotate|retire) ([\w.:-]{1,64})$/.exec(text ?? '') ?? [];
-  if (id === undefined || (action !== 'rotate' && action !== 'retire')) return undefined;
-  return { action, id };
+  const [, word, id] = /^([a-z-]+) ([\w.:-]{1,64})$/.exec(text ?? '') ?? [];
+  const action = actions.find((known) => known === word);
+  return id === undefined || action === undefined ? undefined : { action, id };
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { needOfOldCa, parseCaRequest } from '../../kube/ca-roll.ts';
+import { type CaRequest, needOfOldCa, parseCaRequest } from '../../kube/ca-roll.ts';
 import type { Site } from '../../kube/site.ts';
 import { ReconcileQueue } from '../reconcile/reconcile-queue.ts';
 import { createCa, type CaPairs, type CertificateAuthority } from './authority.ts';
@@ -89,7 +89,7 @@ export class CaRoll {
     const asked = parseCaRequest(text);
     if (asked !== undefined && text !== stored.done) {
       const pairs = this.#carriedOut(asked.action, stored.pairs, nowMs);
-      if (pairs === stored.pairs) log.warn({ request: text }, 'nothing to do for this request');
+      if (pairs === stored.pairs) log.warn({ request: text }, 'nothing is done for this request');
       return { ...stored, pairs, done: text };
     }
     const retired = retire(stored.pairs);
@@ -97,8 +97,10 @@ export class CaRoll {
     return { ...stored, pairs: retired };
   }
 
-  #carriedOut(action: 'rotate' | 'retire', pairs: CaPairs, nowMs: number): CaPairs {
-    if (action === 'retire') return retire(pairs);
+  /** Who asks may know less of the Sites than is known here, or have asked nobody: the check is made again. */
+  #carriedOut(action: CaRequest['action'], pairs: CaPairs, nowMs: number): CaPairs {
+    if (action === 'force-retire') return retire(pairs);
+    if (action === 'retire') return this.#isNeeded(nowMs) ? pairs : retire(pairs);
     if (pairs.next !== undefined) return pairs;
     const { trustDomain } = this.#options.authority;
     return { ...pairs, next: createCa({ trustDomain, nowMs }) };

@@ -152,7 +152,7 @@ void t.test(
     await until(() => cloud.registry.get('shop.acme'));
     cloud.ask('rotate 1');
     await until(() => cloud.sites.get('shop')?.status?.caHash === cloud.authority.nextCaHash);
-    cloud.ask('retire 2');
+    cloud.ask('force-retire 2');
     await until(
       async () => trusted(await loadIdentity(dirOf('shop'))).join() === cloud.authority.caHash,
     );

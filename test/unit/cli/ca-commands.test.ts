@@ -65,9 +65,21 @@ void t.test('a CA that is needed is retired by force only', async (t) => {
   const done = api.cli('ca', 'retire', '--force');
   while (api.changes.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
   t.match(api.changes[0]?.body, {
-    metadata: { annotations: { 'towline.dev/ca-request': /^retire / } },
+    metadata: { annotations: { 'towline.dev/ca-request': /^force-retire / } },
   });
   stored.data = { caHash: next };
   t.match(await done, { code: 0, stdout: new RegExp(`${next} is the only CA now`) });
   t.match(await api.cli('ca', 'retire'), { code: 1, stderr: /there is no CA to retire/ });
+});
+
+void t.test('the provider is told that nothing is forced', async (t) => {
+  const stored = info({ caHash: old, nextCaHash: next });
+  const api = await apiFake(t, { [infoPath]: stored, [sitesPath]: { items: [ahead] } });
+  const done = api.cli('ca', 'retire');
+  while (api.changes.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  t.match(api.changes[0]?.body, {
+    metadata: { annotations: { 'towline.dev/ca-request': /^retire / } },
+  });
+  stored.data = { caHash: next };
+  t.match(await done, { code: 0 });
 });

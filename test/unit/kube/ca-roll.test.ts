@@ -32,6 +32,9 @@ void t.test('requests have an action and an id', (t) => {
     action: 'rotate',
     id: '2026-01-01T00:00:00Z',
   });
+  for (const action of ['retire', 'force-retire']) {
+    t.strictSame(parseCaRequest(`${action} 1`), { action, id: '1' });
+  }
   for (const text of [undefined, '', 'rotate', 'rotate ', 'drop 1', 'retire a b', 'retire 1\n2']) {
     t.equal(parseCaRequest(text), undefined, JSON.stringify(text));
   }

@@ -91,7 +91,7 @@ void t.test('a CA is rolled: both trusted, then the new one alone', async (t) =>
 
 void t.test('a site that is away holds the old CA, until a person gives it up', async (t) => {
   const cluster = { secrets: new MemorySecrets(), sites: [joinedSite()], request: 'rotate 1' };
-  const { authority, roll } = await provider(t, cluster);
+  const { authority, roll, lines } = await provider(t, cluster);
   await until(() => authority.nextCaHash !== undefined);
   const next = authority.nextCaHash;
   roll.siteChanged();
@@ -100,6 +100,11 @@ void t.test('a site that is away holds the old CA, until a person gives it up', 
   await until(() => stored(cluster.secrets).done === 'rotate 2');
   t.equal(authority.nextCaHash, next, 'there is no third CA meanwhile');
   cluster.request = 'retire 3';
+  roll.look();
+  await until(() => stored(cluster.secrets).done === 'retire 3');
+  t.equal(authority.nextCaHash, next, 'nor is it given up without force, whoever asks');
+  t.match(lines.join(''), /nothing is done for this request/);
+  cluster.request = 'force-retire 4';
   roll.look();
   await until(() => authority.nextCaHash === undefined);
   t.equal(authority.caHash, next);
