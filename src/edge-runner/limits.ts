@@ -32,3 +32,6 @@ export const startTurnMs = 5_000;
 
 /** How long pods that come together wait for each other, to begin in the order of their priority, in ms. */
 export const startGatherMs = 250;
+
+/** How long a program of the device (systemctl, ip, tc) may take, in ms. */
+export const hostProgramLimitMs = 30_000;

@@ -37,14 +37,15 @@ export class BandwidthLimiter {
 
   /**
    * Sets the bounds of a pod's sandbox, once; nothing where the pod has none.
-   * @throws KubeRuleError `CONFIG_ERROR`, HostError `BANDWIDTH_UNAVAILABLE`, CriError
+   * @throws KubeRuleError `CONFIG_ERROR`, HostError `BANDWIDTH_UNAVAILABLE`, CriError; the signal's reason
    */
-  async limit(pod: Pod, sandboxId: string): Promise<void> {
+  async limit(pod: Pod, sandboxId: string, signal?: AbortSignal): Promise<void> {
     const { ingress, egress } = podBandwidth(pod);
     if ((ingress === undefined && egress === undefined) || this.#limited.has(sandboxId)) return;
-    const link = await this.#linkOf(sandboxId);
-    if (ingress !== undefined) await this.#shape(link, ingress);
-    if (egress !== undefined) await this.#shapeSent(link, egress, middleOf(sandboxId));
+    const run: RunOnHost = (program, args) => this.#run(program, args, signal);
+    const link = await this.#linkOf(sandboxId, run);
+    if (ingress !== undefined) await shape(link, ingress, run);
+    if (egress !== undefined) await this.#shapeSent(link, egress, middleOf(sandboxId), run);
     this.#limited.add(sandboxId);
   }
 
@@ -70,11 +71,10 @@ export class BandwidthLimiter {
     }
   }
 
-  async #linkOf(sandboxId: string): Promise<string> {
+  async #linkOf(sandboxId: string, run: RunOnHost): Promise<string> {
     const { cri } = this.#options;
     const { info } = await cri.podSandboxStatus({ podSandboxId: sandboxId, verbose: true });
     const namespace = namespaceIn(info['info']);
-    const run: RunOnHost = (program, args) => this.#run(program, args);
     const link = namespace === undefined ? undefined : await hostEndOf(namespace, run);
     if (link !== undefined) return link;
     throw new HostError(
@@ -83,35 +83,41 @@ export class BandwidthLimiter {
     );
   }
 
-  async #shapeSent(link: string, bitsPerSecond: number, middle: string): Promise<void> {
+  async #shapeSent(
+    link: string,
+    bitsPerSecond: number,
+    middle: string,
+    run: RunOnHost,
+  ): Promise<void> {
     const middles = await this.#middles;
-    if (!middles.has(middle)) await this.#run('ip', ['link', 'add', middle, 'type', 'ifb']);
+    if (!middles.has(middle)) await this.#add(middle, run);
     middles.add(middle);
-    await this.#run('ip', ['link', 'set', middle, 'up']);
-    await this.#shape(middle, bitsPerSecond);
+    await run('ip', ['link', 'set', middle, 'up']);
+    await shape(middle, bitsPerSecond, run);
     // One of an attempt that broke off, if it is there.
     await this.#options.run('tc', ['qdisc', 'delete', 'dev', link, 'ingress']).catch(() => '');
-    await this.#run('tc', ['qdisc', 'add', 'dev', link, 'handle', 'ffff:', 'ingress']);
-    await this.#run('tc', [
+    await run('tc', ['qdisc', 'add', 'dev', link, 'handle', 'ffff:', 'ingress']);
+    await run('tc', [
       ...['filter', 'add', 'dev', link, 'parent', 'ffff:', 'protocol', 'all', 'u32'],
       ...['match', 'u32', '0', '0', 'action', 'mirred', 'egress', 'redirect', 'dev', middle],
     ]);
   }
 
-  /** Bounds what leaves the device by a link. */
-  async #shape(link: string, bitsPerSecond: number): Promise<void> {
-    const burst = Math.round((bitsPerSecond / 8_000) * bandwidthBurstMs);
-    await this.#run('tc', [
-      ...['qdisc', 'replace', 'dev', link, 'root', 'tbf', 'rate', `${bitsPerSecond}bit`],
-      ...['burst', String(Math.max(burst, minBandwidthBurstBytes))],
-      ...['latency', `${bandwidthDelayMs}ms`],
-    ]);
+  /** A command that was given up may have made it all the same. */
+  async #add(middle: string, run: RunOnHost): Promise<void> {
+    try {
+      await run('ip', ['link', 'add', middle, 'type', 'ifb']);
+    } catch (error) {
+      await this.#options.run('ip', ['link', 'delete', middle]).catch(() => '');
+      throw error;
+    }
   }
 
-  async #run(program: string, args: readonly string[]): Promise<string> {
+  async #run(program: string, args: readonly string[], signal?: AbortSignal): Promise<string> {
     try {
-      return await this.#options.run(program, args);
+      return await this.#options.run(program, args, { signal });
     } catch (cause) {
+      signal?.throwIfAborted();
       const why = systemCodeOf(cause) === 'ENOENT' ? `there is no ${program}` : String(cause);
       throw new HostError(
         'BANDWIDTH_UNAVAILABLE',
@@ -128,4 +134,14 @@ const middlePrefix = 'tlbw';
 function middleOf(sandboxId: string): string {
   const digest = createHash('sha256').update(sandboxId).digest('hex');
   return `${middlePrefix}${digest.slice(0, 15 - middlePrefix.length)}`;
+}
+
+/** Bounds what leaves the device by a link. */
+async function shape(link: string, bitsPerSecond: number, run: RunOnHost): Promise<void> {
+  const burst = Math.round((bitsPerSecond / 8_000) * bandwidthBurstMs);
+  await run('tc', [
+    ...['qdisc', 'replace', 'dev', link, 'root', 'tbf', 'rate', `${bitsPerSecond}bit`],
+    ...['burst', String(Math.max(burst, minBandwidthBurstBytes))],
+    ...['latency', `${bandwidthDelayMs}ms`],
+  ]);
 }

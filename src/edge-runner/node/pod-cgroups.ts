@@ -47,17 +47,22 @@ export class PodCgroups {
   /**
    * Makes a pod's cgroup or changes it, and gives its class its share among `all`. Its limits are
    * not below those that it has in the form of `before`.
-   * @throws HostError `CGROUP_UNWRITABLE`
+   * @throws HostError `CGROUP_UNWRITABLE`; the signal's reason
    */
-  async limit(pod: Pod, all: Iterable<Pod>, before: Pod = pod): Promise<void> {
+  async limit(
+    pod: Pod,
+    all: Iterable<Pod>,
+    before: Pod = pod,
+    signal?: AbortSignal,
+  ): Promise<void> {
     const { driver, root, milliCpu } = this.#options;
     if (driver === undefined) return;
     const whole = { ...unlimited, cpuShares: sharesOf(milliCpu) };
-    await this.#write(qosCgroup('Guaranteed', driver, root), whole);
+    await this.#write(qosCgroup('Guaranteed', driver, root), whole, signal);
     const burstable = { ...unlimited, cpuShares: burstableShares(all) };
-    await this.#write(qosCgroup('Burstable', driver, root), burstable);
-    await this.#write(qosCgroup('BestEffort', driver, root), unlimited);
-    await this.#write(podCgroupParent(pod, driver, root), largerOf(pod, before));
+    await this.#write(qosCgroup('Burstable', driver, root), burstable, signal);
+    await this.#write(qosCgroup('BestEffort', driver, root), unlimited, signal);
+    await this.#write(podCgroupParent(pod, driver, root), largerOf(pod, before), signal);
   }
 
   /** What a pod has used, by the counters of its cgroup; undefined where it has none of its own. */
@@ -73,9 +78,9 @@ export class PodCgroups {
     await removePodCgroups(podUid, { driver, root, facts, slices: this.#slices });
   }
 
-  async #write(cgroup: string, resources: LinuxResources): Promise<void> {
+  async #write(cgroup: string, resources: LinuxResources, signal?: AbortSignal): Promise<void> {
     const { driver, facts } = this.#options;
-    if (driver === 'systemd') return this.#slices.set(cgroup, resources);
+    if (driver === 'systemd') return this.#slices.set(cgroup, resources, signal);
     for (const file of cgroupFiles(facts, cgroup, resources)) await writeOne(file);
   }
 }

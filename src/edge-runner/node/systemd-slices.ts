@@ -25,15 +25,19 @@ export class SystemdSlices {
     this.#version = version;
   }
 
-  /** Makes a slice, or gives one other resources. @throws HostError `CGROUP_UNWRITABLE` */
-  async set(slice: string, resources: LinuxResources): Promise<void> {
+  /**
+   * Makes a slice, or gives one other resources.
+   * @throws HostError `CGROUP_UNWRITABLE`; the signal's reason
+   */
+  async set(slice: string, resources: LinuxResources, signal?: AbortSignal): Promise<void> {
     const properties = sliceProperties(this.#version, resources);
     const text = properties.join(' ');
     if (this.#given.get(slice) === text) return;
     try {
-      await this.#run('systemctl', ['set-property', '--runtime', slice, ...properties]);
-      await this.#run('systemctl', ['start', slice]);
+      await this.#run('systemctl', ['set-property', '--runtime', slice, ...properties], { signal });
+      await this.#run('systemctl', ['start', slice], { signal });
     } catch (cause) {
+      signal?.throwIfAborted();
       throw new HostError(
         'CGROUP_UNWRITABLE',
         `systemd does not give ${slice} its resources: ${whyOf(cause)}`,
@@ -54,12 +58,12 @@ export class SystemdSlices {
       await this.#run('systemctl', ['stop', ...slices]);
       const settings = slices.map((slice) => join(settingsDir, `${slice}.d`));
       await this.#run('rm', ['-rf', ...settings]);
+      this.#root ??= await this.#readRoot();
     } catch (cause) {
       const why = `systemd does not stop ${slices.join(', ')}: ${whyOf(cause)}`;
       throw new HostError('CGROUP_BUSY', why, { cause });
     }
     for (const slice of slices) this.#given.delete(slice);
-    this.#root ??= await this.#readRoot();
     return slices.map((slice) => join(this.#root ?? '/', slicePath(slice)));
   }
 

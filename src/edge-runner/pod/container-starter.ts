@@ -74,10 +74,10 @@ export async function startContainer(context: PodContext, request: StartRequest)
 /** Done with the sandbox already, unless the runner ended between the two. */
 async function holdToBandwidth(
   { bandwidth }: PodContext,
-  { pod, sandbox }: StartRequest,
+  { pod, sandbox, signal }: StartRequest,
 ): Promise<void> {
   try {
-    await bandwidth.limit(pod, sandbox.id);
+    await bandwidth.limit(pod, sandbox.id, signal);
   } catch (error) {
     if (!(error instanceof HostError) && !(error instanceof KubeRuleError)) throw error;
     throw new PodProblem('CreateContainerError', error.message, { cause: error });

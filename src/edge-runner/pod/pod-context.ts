@@ -53,9 +53,9 @@ export interface PodCgroupTree {
   parentOf(pod: Pod): string | undefined;
   /**
    * Makes a pod's cgroup or changes it; `all`: the pods that share the device, `before`: a form of
-   * the pod than which it must not have less yet. @throws HostError
+   * the pod than which it must not have less yet. @throws HostError; the signal's reason
    */
-  limit(pod: Pod, all: Iterable<Pod>, before?: Pod): Promise<void>;
+  limit(pod: Pod, all: Iterable<Pod>, before?: Pod, signal?: AbortSignal): Promise<void>;
   /** What a pod has used; undefined where it has no cgroup of its own. */
   usageOf(pod: Pod): Promise<CgroupUsage | undefined>;
   /** Removes what is left of a stopped pod's, whatever its QoS class was. */

@@ -26,15 +26,21 @@ export function sandboxConfigOf(
   });
 }
 
-/** Makes a pod's sandbox in its cgroup. @throws CriError, HostError, and as `sandboxConfigOf` */
-export async function startSandbox(context: PodContext, pod: Pod, attempt: number): Promise<void> {
+/**
+ * Makes a pod's sandbox in its cgroup.
+ * @throws CriError, HostError, and as `sandboxConfigOf`; the signal's reason
+ */
+export async function startSandbox(
+  context: PodContext,
+  { pod, attempt, signal }: { pod: Pod; attempt: number; signal: AbortSignal },
+): Promise<void> {
   const { bandwidth, cgroups, cri, placed } = context;
   const config = sandboxConfigOf(context, pod, attempt);
-  await cgroups.limit(pod, placed.pods());
+  await cgroups.limit(pod, placed.pods(), pod, signal);
   const runtimeHandler = handlerOf(context, pod);
   const { podSandboxId } = await cri.runPodSandbox({ config, runtimeHandler });
   try {
-    await bandwidth.limit(pod, podSandboxId);
+    await bandwidth.limit(pod, podSandboxId, signal);
   } catch (error) {
     await bandwidth.lift(podSandboxId);
     await cri.stopPodSandbox({ podSandboxId });

@@ -110,3 +110,11 @@ void t.test('where it cannot be done, it is said why and what to install', async
     code: 'CONFIG_ERROR',
   });
 });
+
+void t.test('an interface whose making was given up is not left behind', async (t) => {
+  const { limiter, commands } = device((command) =>
+    command.includes('link add') ? new Error('ip has not ended within 30 s') : undefined,
+  );
+  await t.rejects(limiter.limit(slow, 'sandbox'), { code: 'BANDWIDTH_UNAVAILABLE' });
+  t.match(commands.at(-1), /^ip link delete tlbw/);
+});

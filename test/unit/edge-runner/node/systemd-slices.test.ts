@@ -53,6 +53,25 @@ void t.test('what systemd refuses is told in its words', async (t) => {
   await t.rejects(slices.stop(['a.slice']), { code: 'CGROUP_BUSY', message: /no bus/ });
 });
 
+void t.test('systemd is not waited for by who stops, and its cgroup not in vain', async (t) => {
+  const stop = new AbortController();
+  const waits = new SystemdSlices((_program, _args, { signal } = {}) => {
+    const { promise, reject } = Promise.withResolvers<string>();
+    signal?.addEventListener('abort', () => {
+      reject(new Error('killed'));
+    });
+    return promise;
+  }, 2);
+  const set = waits.set('a.slice', resources, stop.signal);
+  stop.abort(new RangeError('stopped'));
+  await t.rejects(set, { name: 'RangeError', message: 'stopped' });
+  const slices = new SystemdSlices(
+    (program) => (program === 'cat' ? Promise.reject(new Error('stuck')) : Promise.resolve('')),
+    2,
+  );
+  await t.rejects(slices.stop(['a.slice']), { code: 'CGROUP_BUSY', message: /stuck/ });
+});
+
 void t.test('dashes in the name of a slice are folders', (t) => {
   const path = '/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-podx_y.slice';
   t.equal(slicePath('kubepods-burstable-podx_y.slice'), path);
