@@ -4,11 +4,14 @@ import { maxCommandWords } from './limits.ts';
 /** Version of the messages in this folder, in every sync head. */
 export const protocolVersion = 1;
 
-const container = {
+/** `podUid`: by which the device knows the pod, so that it is no other of that name. */
+const pod = {
   namespace: v.string(),
   pod: v.string(),
-  container: v.string(),
+  podUid: v.optional(v.string()),
 };
+
+const container = { ...pod, container: v.string() };
 
 /** The request line and headers of an upgrade, passed on to the runtime's streaming server. */
 const upgrade = v.object({
@@ -59,8 +62,7 @@ const attach = v.object({ type: v.literal('attach'), ...container, ...terminal }
 
 const portForward = v.object({
   type: v.literal('port-forward'),
-  namespace: v.string(),
-  pod: v.string(),
+  ...pod,
   ports: v.array(v.number()),
   upgrade,
 });

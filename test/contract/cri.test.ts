@@ -123,7 +123,12 @@ await t.test('says when containerd is gone, and goes on with the next one', asyn
   await t.rejects(cri.version(), { code: 'UNAVAILABLE', message: device.socket });
 
   await device.restartContainerd();
-  t.match(await cri.version(), { runtimeName: 'containerd' });
+  // It listens before its CRI serves: "server is not initialized yet".
+  const version = await waitFor(() => cri.version().catch(() => undefined), {
+    what: 'CRI to serve',
+    timeoutMs: 20_000,
+  });
+  t.match(version, { runtimeName: 'containerd' });
   const { status } = await cri.containerStatus({ containerId });
   t.equal(status?.state, 'CONTAINER_RUNNING');
   const stop = new AbortController();

@@ -173,9 +173,11 @@ export class PodManager {
     return drainPods(this.list(), grace, this.#options.context.log);
   }
 
-  /** The pod of this name: the one that is desired, before one that only ends. */
-  find(namespace: string, name: string): PodWorker | undefined {
-    const found = this.#named(namespace, name).map(({ worker }) => worker);
+  /** The pod of this name, and of this uid where it is given: the one that is desired, before one that only ends. */
+  find(namespace: string, name: string, uid?: string): PodWorker | undefined {
+    const found = this.#named(namespace, name)
+      .map(({ worker }) => worker)
+      .filter(({ pod }) => uid === undefined || pod.metadata.uid === uid);
     return found.find(({ isDesired }) => isDesired) ?? found[0];
   }
 

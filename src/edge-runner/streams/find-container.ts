@@ -5,9 +5,13 @@ import type { PodManager } from '../pod/pod-manager.ts';
 import type { PodWorker } from '../pod/pod-worker.ts';
 import { StreamRefusal } from './stream-refusal.ts';
 
-interface ContainerName {
+interface PodName {
   namespace: string;
   pod: string;
+  podUid?: string | undefined;
+}
+
+interface ContainerName extends PodName {
   container: string;
 }
 
@@ -66,17 +70,14 @@ function waitingReason(worker: PodWorker, name: ContainerName): string {
 }
 
 /** The pod's sandbox. @throws StreamRefusal */
-export function findSandbox(
-  pods: PodManager,
-  name: { namespace: string; pod: string },
-): ObservedSandbox {
+export function findSandbox(pods: PodManager, name: PodName): ObservedSandbox {
   const sandbox = newestSandbox(findPod(pods, name).observed);
   if (sandbox?.ready === true) return sandbox;
   throw new StreamRefusal(404, `pod ${name.pod}_${name.namespace} isn't running`);
 }
 
-function findPod(pods: PodManager, name: { namespace: string; pod: string }): PodWorker {
-  const worker = pods.find(name.namespace, name.pod);
+function findPod(pods: PodManager, name: PodName): PodWorker {
+  const worker = pods.find(name.namespace, name.pod, name.podUid);
   if (worker !== undefined) return worker;
   throw new StreamRefusal(
     404,

@@ -4,7 +4,7 @@ import type { CheckpointHead, RunHead } from '../../protocol/stream-head.ts';
 import { KubeletApiError } from './kubelet-api-error.ts';
 import { actionTimeoutMs } from './limits.ts';
 import type { NodeDirectory } from './node-directory.ts';
-import { hasContainer, requirePod } from './pod-lookup.ts';
+import { hasContainer, podName, requirePod } from './pod-lookup.ts';
 import type { RequestTarget } from './request-target.ts';
 import { openSiteStream } from './site-stream.ts';
 
@@ -27,7 +27,7 @@ export function runHead(
     throw new KubeletApiError('CONTAINER_NOT_FOUND', `container not found (${name})`);
   }
   const command = (query.get('cmd') ?? '').split(' ');
-  const head = { type: 'run', namespace, pod, container, command } as const;
+  const head = { type: 'run', ...podName(found), container, command } as const;
   const bytes = Buffer.byteLength(JSON.stringify(head));
   if (command.length > maxCommandWords || bytes > maxHeadBytes) {
     throw new KubeletApiError('REQUEST_TOO_LARGE', 'the command is too long');
@@ -54,7 +54,7 @@ export function checkpointHead(
     throw new KubeletApiError('NOT_FOUND', 'cannot parse value of timeout parameter');
   }
   const timeoutSeconds = Math.max(0, Number(timeout));
-  return { type: 'checkpoint', namespace, pod, container, timeoutSeconds };
+  return { type: 'checkpoint', ...podName(found), container, timeoutSeconds };
 }
 
 /** Has the site do it, however long it takes; what can be read is the body. @throws as `openSiteStream` */

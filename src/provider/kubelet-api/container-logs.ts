@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { KubeletApiError } from './kubelet-api-error.ts';
 import { parseLogOptions } from './log-options.ts';
 import type { NodeDirectory } from './node-directory.ts';
-import { hasContainer } from './pod-lookup.ts';
+import { hasContainer, podName } from './pod-lookup.ts';
 import type { RequestTarget } from './request-target.ts';
 import { openSiteStream } from './site-stream.ts';
 
@@ -32,7 +32,7 @@ export async function openContainerLog(
       `container ${JSON.stringify(container)} not found in pod ${JSON.stringify(pod)}`,
     );
   }
-  const head = { type: 'logs', namespace, pod, container, ...options } as const;
+  const head = { type: 'logs', ...podName(found), container, ...options } as const;
   return openSiteStream(nodes, { nodeName, head, streamClass: 'bulk', signal });
 }
 

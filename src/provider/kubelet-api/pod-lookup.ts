@@ -1,4 +1,5 @@
 import type { Pod } from '../../kube/api.ts';
+import { nodeUidOf } from '../../kube/mirror-pod.ts';
 import { KubeletApiError } from './kubelet-api-error.ts';
 import type { NodeDirectory } from './node-directory.ts';
 
@@ -17,6 +18,13 @@ export function requirePod(nodes: NodeDirectory, nodeName: string, target: PodTa
     throw new KubeletApiError('NOT_FOUND', 'pod not found');
   }
   return pod;
+}
+
+/** How a head names a pod of the API to its node. */
+export function podName(pod: Pod): { namespace: string; pod: string; podUid?: string } {
+  const { namespace = '', name } = pod.metadata;
+  const podUid = nodeUidOf(pod);
+  return { namespace, pod: name, ...(podUid === undefined ? {} : { podUid }) };
 }
 
 /** True when the pod's spec has a container of that name, of any kind. */

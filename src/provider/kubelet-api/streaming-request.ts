@@ -3,7 +3,7 @@ import { maxCommandWords, maxHeadBytes } from '../../protocol/limits.ts';
 import type { AttachHead, ExecHead, PortForwardHead } from '../../protocol/stream-head.ts';
 import { KubeletApiError } from './kubelet-api-error.ts';
 import type { NodeDirectory } from './node-directory.ts';
-import { hasContainer, requirePod } from './pod-lookup.ts';
+import { hasContainer, podName, requirePod } from './pod-lookup.ts';
 import type { RequestTarget } from './request-target.ts';
 import { isWebSocket, upgradeOf } from './upgrade-headers.ts';
 
@@ -64,7 +64,7 @@ function terminalHead(
       `container not found (${JSON.stringify(container)})`,
     );
   }
-  const where = { namespace, pod, container, ...streams, upgrade: upgradeOf(request) };
+  const where = { ...podName(found), container, ...streams, upgrade: upgradeOf(request) };
   if (type === 'attach') return { type, ...where };
   return { type: 'exec', command, ...where };
 }
@@ -80,8 +80,9 @@ function portForwardHead(
     throw new KubeletApiError('NOT_FOUND', '404: Page Not Found');
   }
   const ports = isWebSocket(request) ? portsOf(query) : [];
-  requirePod(nodes, nodeName, { namespace, pod, ...(uid === undefined ? {} : { uid }) });
-  return { type: 'port-forward', namespace, pod, ports, upgrade: upgradeOf(request) };
+  const target = { namespace, pod, ...(uid === undefined ? {} : { uid }) };
+  const found = requirePod(nodes, nodeName, target);
+  return { type: 'port-forward', ...podName(found), ports, upgrade: upgradeOf(request) };
 }
 
 /** kube-apiserver sends `input=1` and the like; a terminal has no standard error of its own. */

@@ -14,10 +14,8 @@ void t.test('a static pod is told whole up to a size, before anything walks it',
   const around = Buffer.byteLength(JSON.stringify({ annotations: { note: '' }, spec: {} }));
   const room = maxStaticPodBytes - around;
   t.ok(parseMessage(reportFromRunner, message('x'.repeat(room))));
-  t.throws(
-    () => parseMessage(reportFromRunner, message('x'.repeat(room + 1))),
-    /pods\.0\.manifest: larger than a static pod is told whole/,
-  );
-  t.throws(() => parseMessage(reportFromRunner, message('ä'.repeat(room))), 'bytes, not letters');
+  const tooLarge = /pods\.0\.manifest: larger than a static pod is told whole/;
+  t.throws(() => parseMessage(reportFromRunner, message('x'.repeat(room + 1))), tooLarge);
+  t.throws(() => parseMessage(reportFromRunner, message('ä'.repeat(room))), tooLarge);
   t.end();
 });

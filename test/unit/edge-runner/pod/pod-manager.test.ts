@@ -431,6 +431,16 @@ void t.test(
   },
 );
 
+void t.test('of two pods with one name the uid tells which is meant', async (t) => {
+  const made = bench(t);
+  const { pods } = made;
+  await running(made, named('a'));
+  const { namespace = '', name } = named('a').metadata;
+  t.equal(pods.find(namespace, name)?.pod.metadata.uid, 'a');
+  t.equal(pods.find(namespace, name, 'a')?.pod.metadata.uid, 'a');
+  t.equal(pods.find(namespace, name, 'b'), undefined);
+});
+
 void t.test('the end of a container of somebody else wakes no pod that sleeps', async (t) => {
   const made = bench(t);
   const { fake, pods } = made;

@@ -4,7 +4,7 @@ import { ApiFixture } from './api-fixture.ts';
 void t.test('/run and /checkpoint are the site’s to do, by POST', async (t) => {
   const api = await ApiFixture.start(t);
   const post = { ...api.admin, method: 'POST' };
-  const where = { namespace: 'shop', pod: 'web', container: 'app' };
+  const where = { namespace: 'shop', pod: 'web', podUid: 'uid-1', container: 'app' };
   t.match(await api.ask('/run/shop/web/app?cmd=ls%20-l%20/tmp', post), {
     ...{ status: 200, body: 'done' },
     headers: { 'content-type': 'application/json' },

@@ -185,6 +185,7 @@ void t.test('an exec is relayed byte for byte, both ways, with half-close', asyn
     type: 'exec',
     namespace: 'shop',
     pod: 'web',
+    podUid: 'uid-1',
     container: 'app',
     command: ['sh', '-c'],
     stdin: true,
@@ -400,6 +401,7 @@ void t.test('a port-forward by WebSocket names its ports, and no token goes alon
     type: 'port-forward',
     namespace: 'shop',
     pod: 'web',
+    podUid: 'uid-1',
     ports: [80, 443, 8080],
     upgrade: {
       method: 'GET',
@@ -457,6 +459,7 @@ void t.test('a log comes as it is written', async (t) => {
     type: 'logs',
     namespace: 'shop',
     pod: 'web',
+    podUid: 'uid-1',
     container: 'init',
     follow: true,
     previous: false,
