@@ -62,12 +62,12 @@ export class PulledImages {
   }
 
   /**
-   * Of these images nobody knows any more who pulled them: those without a record are nobody's until
-   * they are pulled.
+   * Of the images or pulls with these keys nobody knows any more whose they are: those without a record
+   * are nobody's until they are pulled.
    * @returns whether the store has that too, and the next start will know
    */
-  requireProof(ids: readonly string[]): boolean {
-    const put = ids.filter((id) => !this.#pulls.has(id)).map((key) => ({ key, access: {} }));
+  requireProof(keys: readonly string[]): boolean {
+    const put = keys.filter((key) => !this.#pulls.has(key)).map((key) => ({ key, access: {} }));
     for (const pull of put) this.#pulls.set(pull.key, pull);
     return unlessStoreFails(() => {
       this.#change(put, []);

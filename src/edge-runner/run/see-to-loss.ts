@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { CriClient } from '../cri/cri-client.ts';
 import type { PulledImages } from '../pod/pulled-images.ts';
 import type { EdgeStore } from '../store/edge-store.ts';
-import { forgetLoss, wasLost } from '../store/lost-store.ts';
+import { forgetLoss, lostPulls, wasLost } from '../store/lost-store.ts';
 import { StandInStore } from '../store/stand-in-store.ts';
 import { removeCheckpoints } from '../streams/checkpoint-files.ts';
 
@@ -16,8 +16,8 @@ interface LossOptions {
 }
 
 /**
- * After a store was lost, and before pods start: any pod must prove by a pull that it may have what
- * the device has of images by now, and checkpoints go, for they may be another site's. It is done again at the next start until the new store has it.
+ * After a store was lost, and before pods start: any pod must prove by a pull that it may have an
+ * image that was pulled, or where nobody knows which were, any that the device has by now; and checkpoints go, for they may be another site's. It is done again at the next start until the new store has it.
  * @throws CriError
  */
 export async function seeToLoss(options: LossOptions): Promise<void> {
@@ -25,11 +25,12 @@ export async function seeToLoss(options: LossOptions): Promise<void> {
   const isUnread = store instanceof StandInStore && store.isUnread;
   if (!wasLost(storeFile) && !isUnread) return;
   await removeCheckpoints(options.checkpointDir, log);
-  const { images } = await cri.listImages({});
-  const isKept = pulled.requireProof(images.map(({ id }) => id));
+  const known = isUnread ? undefined : lostPulls(storeFile);
+  const keys = known ?? (await cri.listImages({})).images.map(({ id }) => id);
+  const isKept = pulled.requireProof(keys);
   log.warn(
-    { images: images.length },
-    'a store was lost, and with it who pulled which image: each pod has to pull those that are here',
+    { images: keys.length },
+    'a store was lost, and with it who pulled which image: each pod has to pull those again',
   );
   if (!isKept || isUnread) return;
   try {

@@ -11,6 +11,7 @@ import { basename, dirname, join } from 'node:path';
 import type { Logger } from 'pino';
 import { RunnerError } from '../errors.ts';
 import { systemCodeOf } from '../join/errors.ts';
+import { knownPulls } from './known-pulls.ts';
 import { maxSetAsideStores } from './limits.ts';
 import { noteLoss } from './lost-store.ts';
 import { SqliteStore } from './sqlite-store.ts';
@@ -126,7 +127,7 @@ export function setAside(file: string): string {
   try {
     const before = setAsideNumbers(file);
     const number = Math.max(0, ...before) + 1;
-    noteLoss(file);
+    noteLoss(file, knownPulls(file));
     for (const end of companions) renameIfThere(`${file}${end}`, asideName(file, number, end));
     for (const old of before.slice(0, Math.max(0, before.length + 1 - maxSetAsideStores))) {
       for (const end of companions) rmSync(asideName(file, old, end), { force: true });

@@ -10,9 +10,8 @@ const help = `Usage: towline-runner wipe [options]
 
 Removes from this device what came from the cluster: stops the site's pods, each within its grace, and
 removes them with their volumes and logs, the images that were pulled for them, the store, what is in
-memory, and the identity. Other images stay, and have to be pulled by the pods of the next site; a key
-that was given to "join --key-file" stays, too. Stop "towline-runner run" first. There is no way back but
-joining again.
+memory, and the identity. Other images stay, and so does a key that was given to "join --key-file". Stop
+"towline-runner run" first. There is no way back but joining again.
 
   --keep-identity      leave the identity: "towline-runner run" connects as the same site again
   --state-dir DIR      identity, store and pod volumes (default ${defaultStateDir})

@@ -14,7 +14,7 @@ import { checkRuntime } from '../run/check-runtime.ts';
 import { createPodContext } from '../run/create-pod-context.ts';
 import { storeName } from '../run/open-site-store.ts';
 import { storeKeyName } from '../store/key-file.ts';
-import { knownImages } from '../store/known-images.ts';
+import { knownPulls } from '../store/known-pulls.ts';
 import { noteLoss } from '../store/lost-store.ts';
 import { lockStore, storeFiles } from '../store/open-store.ts';
 import { AesSealer } from '../store/sealer.ts';
@@ -57,7 +57,7 @@ export async function wipeDevice(
 ): Promise<void> {
   const { stateDir, memoryDir } = options;
   const store = join(stateDir, storeName);
-  const pulled = knownImages(store);
+  const pulled = knownPulls(store);
   const unlock = lockStore(store);
   try {
     const removed = await removeFromRuntime({ ...options, pulled }, log, signal);
@@ -71,7 +71,7 @@ export async function wipeDevice(
   }
   const files = storeFiles(store);
   // Images that are still here may have been private.
-  if (files.length > 0) noteLoss(store);
+  if (files.length > 0) noteLoss(store, pulled);
   for (const file of files) await rm(file, { force: true });
   await rm(join(stateDir, storeKeyName), { force: true });
   tell('store removed');

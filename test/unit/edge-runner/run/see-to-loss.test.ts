@@ -4,7 +4,7 @@ import t, { type Test } from 'tap';
 import type { Image } from '../../../../src/edge-runner/cri/image-messages.ts';
 import { PulledImages } from '../../../../src/edge-runner/pod/pulled-images.ts';
 import { seeToLoss } from '../../../../src/edge-runner/run/see-to-loss.ts';
-import { noteLoss, wasLost } from '../../../../src/edge-runner/store/lost-store.ts';
+import { lostPulls, noteLoss, wasLost } from '../../../../src/edge-runner/store/lost-store.ts';
 import { openStore } from '../../../../src/edge-runner/store/open-store.ts';
 import type { SqliteStore } from '../../../../src/edge-runner/store/sqlite-store.ts';
 import { FakeStore } from '../report/fake-store.ts';
@@ -47,11 +47,13 @@ const losses: Record<string, (file: string) => number> = {
     return 1;
   },
   'the store of another identity': (file) => {
-    openStore(file, { sealer: makeSealer(1), log: { error: () => undefined } }).close();
+    const store = openStore(file, { sealer: makeSealer(1), log: { error: () => undefined } });
+    store.changeImagePulls([{ key: 'there', access: {} }], []);
+    store.close();
     return 2;
   },
   'a wipe': (file) => {
-    noteLoss(file);
+    noteLoss(file, ['there']);
     return 1;
   },
 };
@@ -72,7 +74,7 @@ for (const [what, lose] of Object.entries(losses)) {
 
 void t.test('a store that takes nothing leaves it to the next start', async (t) => {
   const file = temporaryFile(t);
-  noteLoss(file);
+  noteLoss(file, undefined);
   const store = new FakeStore();
   store.isFull = true;
   const pulled = new PulledImages(store);
@@ -80,4 +82,25 @@ void t.test('a store that takes nothing leaves it to the next start', async (t) 
   t.notOk(pulled.mayUse(image, 'there', []));
   t.ok(wasLost(file));
   t.notOk(existsSync(file));
+});
+
+void t.test('where the lost store tells what was pulled, the rest stays open', async (t) => {
+  const file = temporaryFile(t);
+  const before = openStore(file, { sealer: makeSealer(1), log: { error: () => undefined } });
+  before.changeImagePulls([{ key: 'pulling r.test/half:1', access: {} }], []);
+  before.close();
+  const store = open(t, file, 2);
+  t.ok(await mayUse(store, file), 'it came with the device');
+  t.notOk(new PulledImages(store).mayUse('r.test/half:1', 'half', []), 'a pull had broken off');
+});
+
+void t.test('losses that nobody has seen to add up', (t) => {
+  const file = temporaryFile(t);
+  noteLoss(file, ['a']);
+  noteLoss(file, ['b']);
+  t.same(lostPulls(file), ['a', 'b']);
+  noteLoss(file, undefined);
+  noteLoss(file, ['c']);
+  t.equal(lostPulls(file), undefined, 'nobody knows');
+  t.end();
 });

@@ -1,22 +1,22 @@
 import { writeFileSync } from 'node:fs';
 import t from 'tap';
 import type { CriClient } from '../../../../src/edge-runner/cri/cri-client.ts';
-import { knownImages } from '../../../../src/edge-runner/store/known-images.ts';
+import { knownPulls } from '../../../../src/edge-runner/store/known-pulls.ts';
 import { SqliteStore } from '../../../../src/edge-runner/store/sqlite-store.ts';
 import { removeImages } from '../../../../src/edge-runner/wipe/remove-images.ts';
 import { makeSealer, temporaryFile } from '../store/fixture.ts';
 
 void t.test('which images were pulled is known without the store’s key', (t) => {
   const file = temporaryFile(t);
-  t.equal(knownImages(file), undefined, 'there is no store');
+  t.equal(knownPulls(file), undefined, 'there is no store');
   const store = new SqliteStore(file, { sealer: makeSealer() });
   const access = { 'r.test/app': { everyone: true, secrets: [] } };
   store.changeImagePulls([{ key: 'sha256:1', access }], []);
   store.changeImagePulls([{ key: 'pulling r.test/app:2', access: {} }], []);
   store.close();
-  t.same(knownImages(file), ['sha256:1']);
+  t.same(knownPulls(file), ['pulling r.test/app:2', 'sha256:1']);
   writeFileSync(file, 'no database, however long it may be');
-  t.equal(knownImages(file), undefined);
+  t.equal(knownPulls(file), undefined);
   t.end();
 });
 

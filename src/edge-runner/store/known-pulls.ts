@@ -2,17 +2,18 @@ import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 
 /**
- * Ids of the images that a store has pulls of, which needs no key; undefined where it can't be read.
+ * Keys of the pulls that a store has, which needs no key of its own; undefined where it is not whole.
  * To be asked while nobody has the store open.
  */
-export function knownImages(file: string): string[] | undefined {
+export function knownPulls(file: string): string[] | undefined {
   if (!existsSync(file)) return undefined;
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(file);
+    const check = database.prepare('PRAGMA quick_check(1)').all();
+    if (check[0]?.['quick_check'] !== 'ok') return undefined;
     const rows = database.prepare('SELECT key FROM image_pull').all() as { key: string }[];
-    // A pull that is under way has a name, and no id yet.
-    return rows.map(({ key }) => key).filter((key) => !key.includes(' '));
+    return rows.map(({ key }) => key);
   } catch {
     return undefined;
   } finally {
