@@ -1,12 +1,13 @@
 import { text } from 'node:stream/consumers';
-import { readdir, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, stat, utimes, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { pino } from 'pino';
 import t, { type Test } from 'tap';
 import { CriError, type CriErrorCode } from '../../../../src/edge-runner/cri/cri-error.ts';
 import type { CriClient } from '../../../../src/edge-runner/cri/cri-client.ts';
 import type { PodManager } from '../../../../src/edge-runner/pod/pod-manager.ts';
 import type { NodeEndpoints } from '../../../../src/edge-runner/stats/node-endpoints.ts';
+import { maxCheckpoints } from '../../../../src/edge-runner/streams/limits.ts';
 import { StreamServer } from '../../../../src/edge-runner/streams/stream-server.ts';
 import { FrameReader, writeFrame } from '../../../../src/tunnel/json-frame.ts';
 import { Session } from '../../../../src/tunnel/session.ts';
@@ -146,4 +147,24 @@ void t.test('a checkpoint is a file of the device, as far as the runtime can', a
         'checkpointing of shop/web/app failed (rpc error: code = Unimplemented desc = unknown method)',
     },
   ]);
+});
+
+void t.test('of many checkpoints the newest few stay', async (t) => {
+  const bench = new Bench(t, {
+    checkpointContainer: async ({ location = '' }) => {
+      await writeFile(location, 'memory');
+      return {};
+    },
+  });
+  await mkdir(bench.dir);
+  for (let n = 0; n < maxCheckpoints + 2; n += 1) {
+    const old = join(bench.dir, `checkpoint-${n}.tar`);
+    await writeFile(old, 'memory');
+    await utimes(old, n, n);
+  }
+  const [, body] = await bench.ask({ type: 'checkpoint', ...where, timeoutSeconds: 0 });
+  const { items } = JSON.parse(body) as { items: string[] };
+  const names = await readdir(bench.dir);
+  t.equal(names.length, maxCheckpoints);
+  t.ok(names.includes(basename(items[0] ?? '')), 'the one that was asked for among them');
 });
