@@ -57,9 +57,9 @@ class MalformedObjectError extends Error {
  * A cache of one kind of objects that follows the API server: a list, then a watch, for as long as
  * it runs. Nothing ends it but its signal: a broken or silent watch is resumed where it was, with
  * back-off; when the server has forgotten that place, the objects are listed again, and listeners
- * are told the difference. So they are when the server was away: its store may have been restored
- * from a backup meanwhile, and a watch that begins at a version which that store has yet to reach
- * would say nothing, and no error, until it has. An object that is malformed is logged and left out (the version before
+ * are told the difference. So they are when the server was away, or its store has gone back: it may
+ * have been restored from a backup meanwhile, and a watch that begins at a version which that store
+ * has yet to reach would say nothing, and no error, until it has. An object that is malformed is logged and left out (the version before
  * it stays), and harms no other.
  */
 export class Informer<T extends KubernetesObject> {
@@ -94,8 +94,10 @@ export class Informer<T extends KubernetesObject> {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
-        this.#resourceVersion ??= await this.#list(signal);
-        await this.#watch(this.#resourceVersion, signal);
+        this.#isOpen = false;
+        const place = await this.#place(signal);
+        this.#resourceVersion = place;
+        await this.#watch(place, signal);
       } catch (error) {
         if (!isAborted(signal)) await this.#recover(error, signal);
       }
@@ -147,10 +149,27 @@ export class Informer<T extends KubernetesObject> {
     return resourceVersion;
   }
 
+  /** Where a watch can begin. */
+  async #place(signal: AbortSignal): Promise<string> {
+    const place = this.#resourceVersion;
+    if (place === undefined || (await this.#isAheadOfServer(place, signal))) {
+      return this.#list(signal);
+    }
+    return place;
+  }
+
+  /** Versions of one store are in the order of time (KEP-5504); one that goes back was restored from a backup. */
+  async #isAheadOfServer(place: string, signal: AbortSignal): Promise<boolean> {
+    const { client, type, namespace } = this.#options;
+    const newest = await client.newestVersion(type, { namespace, signal });
+    const isBehind = /^\d+$/.test(newest) && /^\d+$/.test(place) && BigInt(newest) < BigInt(place);
+    if (isBehind) this.#log.warn({ place, newest }, 'the API server has gone back in time');
+    return isBehind;
+  }
+
   async #watch(resourceVersion: string, signal: AbortSignal): Promise<void> {
     const { client, type, namespace, labelSelector, fieldSelector } = this.#options;
     const startedAt = performance.now();
-    this.#isOpen = false;
     const events = client.watch<T>(type, {
       namespace,
       labelSelector,

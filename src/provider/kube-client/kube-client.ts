@@ -106,6 +106,21 @@ export class KubeClient {
     }
   }
 
+  /** The version that the server's store has reached: that of a list of one object, as old as the answer. */
+  async newestVersion(
+    type: ResourceType,
+    options: Pick<ListOptions, 'namespace' | 'signal'>,
+  ): Promise<string> {
+    const list = await this.#transport.json<{ metadata: { resourceVersion: string } }>({
+      method: 'GET',
+      path: resourcePath(type, { namespace: options.namespace }),
+      query: { limit: 1 },
+      idempotent: true,
+      signal: options.signal,
+    });
+    return list.metadata.resourceVersion;
+  }
+
   /** Events since a resource version; see `watchEvents`. An informer is what most need instead. */
   async *watch<T>(
     type: ResourceType,

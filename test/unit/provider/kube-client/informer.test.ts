@@ -75,8 +75,14 @@ class Scene {
     return scene;
   }
 
+  /** Of the store; none is as new as whatever was sent. */
+  storeVersion: string | undefined;
+
   serve(url: URL, response: ServerResponse): void {
-    if (url.searchParams.get('watch') !== 'true') {
+    if (url.searchParams.get('limit') === '1') {
+      const resourceVersion = this.storeVersion ?? '1000000';
+      sendJson(response, { metadata: { resourceVersion }, items: [] });
+    } else if (url.searchParams.get('watch') !== 'true') {
       this.lists += 1;
       sendJson(response, {
         kind: 'ConfigMapList',
@@ -163,6 +169,24 @@ void t.test('after a server that was away, listeners hear the difference', async
   t.equal(scene.watches[2]?.resourceVersion, '300');
   t.equal(scene.informer.lists, 2);
 });
+
+void t.test(
+  'a store that has gone back is listed, also where a watch of the old place begins',
+  async (t) => {
+    const scene = await Scene.start(t, (s) => {
+      s.items = [config('settings', '300')];
+      s.listVersion = '300';
+    });
+    await scene.until(() => scene.watches.length === 1);
+    scene.items = [config('settings', '200')];
+    scene.listVersion = '210';
+    scene.storeVersion = '211';
+    scene.breakConnections();
+    await scene.until(() => scene.watches.length === 2);
+    t.same(scene.changes, ['set settings 300', 'set settings 200']);
+    t.equal(scene.watches[1]?.resourceVersion, '210');
+  },
+);
 
 void t.test('a server that is busy gets no list on top', async (t) => {
   const scene = await Scene.start(t);
