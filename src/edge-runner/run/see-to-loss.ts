@@ -17,7 +17,9 @@ interface LossOptions {
 
 /**
  * After a store was lost, and before pods start: any pod must prove by a pull that it may have an
- * image that was pulled, or where nobody knows which were, any that the device has by now; and checkpoints go, for they may be another site's. It is done again at the next start until the new store has it.
+ * image that was pulled, or where nobody knows which were, any that the device has by now; and
+ * checkpoints go, for they may be another site's. It is done again at the next start until the new
+ * store has it.
  * @throws CriError
  */
 export async function seeToLoss(options: LossOptions): Promise<void> {
