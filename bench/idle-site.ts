@@ -56,8 +56,8 @@ class LabIdleSite implements IdleSite {
   async addPods(names: readonly string[]): Promise<void> {
     const list = { apiVersion: 'v1', kind: 'List', items: names.map(idlePod) };
     await this.#kubectl(['apply', '-f', '-'], JSON.stringify(list));
-    const ready =
-      '-o=jsonpath={range .items[*]}{.status.conditions[?(@.type=="Ready")].status} {end}';
+    const readyNames =
+      '-o=jsonpath={range .items[*]}{.status.conditions[?(@.type=="Ready")].status}={.metadata.name} {end}';
     await waitFor(
       async () => {
         const { stdout } = await kubectl(this.towline.kubeconfig, [
@@ -65,10 +65,10 @@ class LabIdleSite implements IdleSite {
           namespace,
           'get',
           'pods',
-          ...names,
-          ready,
+          readyNames,
         ]);
-        return stdout.split(' ').filter((status) => status === 'True').length === names.length;
+        const answered = new Set(stdout.split(' '));
+        return names.every((name) => answered.has(`True=${name}`));
       },
       { what: `${names.length} pods to be Ready`, timeoutMs: 300_000, intervalMs: 500 },
     );
