@@ -19,6 +19,8 @@ export type RequestToken = (
 export interface ServiceAccountTokenOptions {
   store: EdgeStore;
   request: RequestToken;
+  /** What the pod has mounted, from before the store was lost. */
+  mounted: (pod: Pod, projection: ServiceAccountTokenProjection) => Promise<string | undefined>;
   /** In ms since 1970. */
   now: () => number;
   log: Pick<Logger, 'warn'>;
@@ -26,11 +28,13 @@ export interface ServiceAccountTokenOptions {
 
 /**
  * Service-account tokens of the device's pods. A token is renewed at 80 % of its life, as a kubelet
- * does; without the cloud the last one goes on being used, even when it has expired.
+ * does; without the cloud the last one goes on being used, even when it has expired, and where the
+ * store has lost it, it is taken from the pod's volume.
  */
 export class ServiceAccountTokens implements TokenSource {
   readonly #store: EdgeStore;
   readonly #request: RequestToken;
+  readonly #mounted: ServiceAccountTokenOptions['mounted'];
   readonly #now: () => number;
   readonly #log: Pick<Logger, 'warn'>;
   /** Tokens that the store didn't take, by pod and request. */
@@ -41,6 +45,7 @@ export class ServiceAccountTokens implements TokenSource {
   constructor(options: ServiceAccountTokenOptions) {
     this.#store = options.store;
     this.#request = options.request;
+    this.#mounted = options.mounted;
     this.#now = options.now;
     this.#log = options.log;
   }
@@ -58,7 +63,10 @@ export class ServiceAccountTokens implements TokenSource {
       return issued;
     } catch (error) {
       if (stored !== undefined) return stored;
-      throw error;
+      const token = await this.#mounted(pod, projection);
+      if (token === undefined) throw error;
+      if (request.isWanted) this.#keep(uid, key, ofUnknownAge(token));
+      return { token };
     } finally {
       this.#requests.delete(request);
     }
@@ -126,6 +134,11 @@ function lifetimeMsOf(token: string): number | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Nobody knows how much of its life is left: it is due for renewal from the start. */
+function ofUnknownAge(token: string): StoredToken {
+  return { token, issuedAtMs: 0, expiresAtMs: 0 };
 }
 
 function renewAtMs({ issuedAtMs, expiresAtMs }: StoredToken): number {

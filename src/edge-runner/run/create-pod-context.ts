@@ -60,8 +60,12 @@ export async function createPodContext(options: PodContextOptions): Promise<PodC
   await bandwidth.keepOnly((await cri.listPodSandbox({})).items.map(({ id }) => id));
   const { features, runtimeHandlers } = await cri.status({});
   const recursive = runtimeHandlers.filter(({ features }) => features?.recursiveReadOnlyMounts);
+  const volumes = new PodVolumes({
+    ...{ rootDir: options.stateDir, memoryDir: options.memoryDir, log, mount },
+  });
   const tokens = new ServiceAccountTokens({
     ...{ store, now: nowMs, request: options.requestToken, log },
+    mounted: (pod, projection) => volumes.mountedToken(pod, projection),
   });
   return {
     ...{ cri, node, log, clock, tasks: options.tasks },
@@ -95,12 +99,7 @@ export async function createPodContext(options: PodContextOptions): Promise<PodC
       ...{ cri, pulled, maxParallelPulls: options.maxParallelPulls },
       nowMs: () => clock.monotonicMs(),
     }),
-    volumes: new PodVolumes({
-      rootDir: options.stateDir,
-      memoryDir: options.memoryDir,
-      log,
-      mount,
-    }),
+    volumes,
     files: new PodFiles({ rootDir: options.stateDir }),
     tokens,
     events: new EventRecorder({

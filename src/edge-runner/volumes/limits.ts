@@ -11,3 +11,6 @@ export const maxUnmountRounds = 16;
 
 /** Most termination-message files kept for one container; the oldest go first. */
 export const maxTerminationLogs = 4;
+
+/** Largest file that is taken for the token that a pod has mounted, in bytes. */
+export const maxMountedTokenBytes = 64 * 1024;

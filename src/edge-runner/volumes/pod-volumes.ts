@@ -1,10 +1,17 @@
-import type { Container, Pod, Volume, VolumeMount } from '../../kube/api.ts';
+import type {
+  Container,
+  Pod,
+  ServiceAccountTokenProjection,
+  Volume,
+  VolumeMount,
+} from '../../kube/api.ts';
 import { writeAtomically } from './atomic-writer.ts';
 import { makeMemoryVolume, makeVolumeDir, memoryVolumeBytes } from './empty-dir.ts';
 import { checkHostPath } from './host-path.ts';
 import type { Mounter } from './mounter.ts';
 import { payloadOf, type VolumeSources } from './payload.ts';
 import { mountLocal } from './local-volume.ts';
+import { mountedToken } from './mounted-token.ts';
 import { mountNfs } from './nfs-volume.ts';
 import { PodLayout } from './pod-layout.ts';
 import { namesIn, tearDown } from './pod-teardown.ts';
@@ -104,6 +111,11 @@ export class PodVolumes {
         : this.#pathOf(pod, volume),
       readOnly: volumeMount.readOnly === true || this.#backing(pod, volume).readOnly,
     }));
+  }
+
+  /** The token that a pod has mounted, if its volume is still there; waits for no other call. */
+  mountedToken(pod: Pod, projection: ServiceAccountTokenProjection): Promise<string | undefined> {
+    return mountedToken(this.#layout, pod, projection);
   }
 
   /** Leaves nothing of a pod mounted or on disk. @throws VolumeError `UNMOUNT_FAILED` */

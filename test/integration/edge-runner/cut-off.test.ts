@@ -248,6 +248,18 @@ void t.test(
   },
 );
 
+void t.test('a container restarts by the token that its pod has mounted', async (t) => {
+  const of = (pods: readonly Pod[]): string =>
+    ids(pods.filter(({ metadata }) => metadata.name === 'rich')).join();
+  const before = of(await site.pods());
+  await device.ctr('tasks', 'kill', '-s', 'SIGKILL', before.split('//')[1] ?? '');
+  await site.until('the killed container to be another', (pods) => {
+    return allReady(pods) && of(pods) !== before;
+  });
+  const { stdout } = await site.cli(['exec', 'rich', '--', 'cat', '/mnt/token/token']);
+  t.equal(stdout, 'old-token', 'the damaged store had it, and the cloud gave no other');
+});
+
 const cgroupV1 = {
   root: '/sys/fs/cgroup/memory',
   limit: 'memory.limit_in_bytes',
@@ -270,7 +282,6 @@ void t.test('ten pods run by a runner that has 64 MB', async (t) => {
   await site.startBy(['sh', '-c', `echo $$ > ${group}/cgroup.procs; exec "$0" "$@"`]);
   const { pid } = site.runner;
   const pods = await site.until('ten pods to be ready', allReady, 120_000);
-  // One that needs nothing that the damaged store had and the cloud hasn't told again.
   const [victim = ''] = ids(pods.filter(({ metadata }) => metadata.name === 'web-0'));
   await device.ctr('tasks', 'kill', '-s', 'SIGKILL', victim.split('//')[1] ?? '');
   await site.until('the killed container to be another', (found) => {

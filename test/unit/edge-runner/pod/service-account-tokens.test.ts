@@ -22,6 +22,7 @@ function bench(deviceMs: number): {
   requests: () => number;
   link: { up: boolean };
   disk: { isFull: boolean };
+  mounted: { token: string | undefined };
   warnings: () => number;
 } {
   let nowMs = deviceMs;
@@ -34,10 +35,12 @@ function bench(deviceMs: number): {
     writeToken(...token);
   };
   const disk = { isFull: false };
+  const mounted: { token: string | undefined } = { token: undefined };
   let warnings = 0;
   const tokens = new ServiceAccountTokens({
     ...{ store, log: { warn: () => (warnings += 1) } },
     now: () => nowMs,
+    mounted: () => Promise.resolve(mounted.token),
     request: () => {
       if (!link.up) return Promise.reject(new Error('no link'));
       requests += 1;
@@ -48,7 +51,7 @@ function bench(deviceMs: number): {
   const set = (ms: number): void => {
     nowMs = ms;
   };
-  return { tokens, set, requests: () => requests, link, disk, warnings: () => warnings };
+  return { tokens, set, requests: () => requests, link, disk, mounted, warnings: () => warnings };
 }
 
 for (const [what, offsetMs] of [
@@ -128,3 +131,20 @@ void t.test('a token that comes when its pod is gone is not kept', async (t) => 
   await tokens.token(withToken, projection);
   t.equal(tokens.renewAtMs(withToken), realMs + 48 * 60_000, 'one for the pod that is back is');
 });
+
+void t.test(
+  'a token that the store has lost is taken from the volume until the cloud is back',
+  async (t) => {
+    const { tokens, requests, link, mounted } = bench(realMs);
+    link.up = false;
+    await t.rejects(tokens.token(withToken, projection), { message: 'no link' });
+    mounted.token = 'mounted';
+    t.equal((await tokens.token(withToken, projection)).token, 'mounted');
+    t.equal(tokens.renewAtMs(withToken), realMs, 'nobody knows how old it is');
+    mounted.token = undefined;
+    t.equal((await tokens.token(withToken, projection)).token, 'mounted', 'the store has it again');
+    link.up = true;
+    t.equal((await tokens.token(withToken, projection)).token, jwt(1));
+    t.equal(requests(), 1);
+  },
+);
