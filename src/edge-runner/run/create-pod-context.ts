@@ -22,6 +22,7 @@ import { PulledImages } from '../pod/pulled-images.ts';
 import { PlacedPods, type NodeRules } from '../pod/placed-pods.ts';
 import { ServiceAccountTokens, type RequestToken } from '../pod/service-account-tokens.ts';
 import type { Outbox } from '../report/outbox.ts';
+import type { PullStore } from '../store/copied-pulls.ts';
 import type { EdgeStore } from '../store/edge-store.ts';
 import { LinuxMounter } from '../volumes/linux-mounter.ts';
 import { PodFiles } from '../volumes/pod-files.ts';
@@ -39,6 +40,8 @@ export interface PodContextOptions {
   cri: CriClient;
   tasks: TaskSignals;
   store: EdgeStore;
+  /** Where image pulls are kept; absent: in the store alone. */
+  pulls?: PullStore;
   outbox: Outbox;
   objects: ObjectSource;
   requestToken: RequestToken;
@@ -55,7 +58,7 @@ export async function createPodContext(options: PodContextOptions): Promise<PodC
   const mount = new LinuxMounter();
   const driver = await readCgroupDriver(cri);
   const nowMs = (): number => clock.wallMs();
-  const pulled = new PulledImages(store);
+  const pulled = new PulledImages(options.pulls ?? store);
   const bandwidth = new BandwidthLimiter({ cri, run: options.runOnHost, log });
   await bandwidth.keepOnly((await cri.listPodSandbox({})).items.map(({ id }) => id));
   const { features, runtimeHandlers } = await cri.status({});

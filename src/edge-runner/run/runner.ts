@@ -100,7 +100,8 @@ async function serve(
   const end = (error: RunnerError): void => {
     damage.abort(error);
   };
-  const store = await openSiteStore(credentials, { ...options, storeFile, log, onEnd: end });
+  const opening = { ...options, storeFile, log, onEnd: end };
+  const { store, pulls } = await openSiteStore(credentials, opening);
   closers.push(() => {
     closeStore(store, storeFile, isDamage(damage.signal.reason), log);
   });
@@ -144,6 +145,7 @@ async function serve(
       cri,
       tasks: new ContainerdTasks(channel),
       store,
+      pulls,
       outbox,
       log,
       clock: systemClock,
@@ -160,7 +162,7 @@ async function serve(
     },
   });
   const checkpointDir = join(options.stateDir, checkpointsName);
-  await seeToLoss({ store, storeFile, checkpointDir, cri, pulled: context.pulled, log });
+  await seeToLoss({ store, pulls, storeFile, checkpointDir, cri, pulled: context.pulled, log });
   const pods: PodManager = new PodManager(
     {
       ...{ context, lastStatus: (uid) => outbox.lastStatus(uid) },

@@ -1,14 +1,5 @@
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { writeWhole } from './write-whole.ts';
 
 /**
  * Notes beside a store that it is about to be set aside or removed, so that the next one isn't taken
@@ -19,10 +10,7 @@ import { dirname } from 'node:path';
 export function noteLoss(file: string, pulls: readonly string[] | undefined): void {
   const before = wasLost(file) ? lostPulls(file) : [];
   const all = before && pulls && [...new Set([...before, ...pulls])];
-  const draft = `${noteOf(file)}.new`;
-  syncing(draft, 'w', (descriptor) => writeSync(descriptor, JSON.stringify(all ?? null)));
-  renameSync(draft, noteOf(file));
-  syncing(dirname(file), 'r', () => undefined);
+  writeWhole(noteOf(file), JSON.stringify(all ?? null));
 }
 
 /** Whether a store was lost that nobody has seen to since. */
@@ -43,16 +31,6 @@ export function lostPulls(file: string): string[] | undefined {
 /** @throws as `rmSync` */
 export function forgetLoss(file: string): void {
   rmSync(noteOf(file), { force: true });
-}
-
-function syncing(path: string, flags: string, write: (descriptor: number) => unknown): void {
-  const descriptor = openSync(path, flags, 0o600);
-  try {
-    write(descriptor);
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
 }
 
 function noteOf(file: string): string {

@@ -15,6 +15,7 @@ import { knownPulls } from './known-pulls.ts';
 import { maxSetAsideStores } from './limits.ts';
 import { noteLoss } from './lost-store.ts';
 import { SqliteStore } from './sqlite-store.ts';
+import { copyOf } from './pull-copy.ts';
 import { openDatabase, openingError, type SqliteFileOptions } from './sqlite-file.ts';
 
 /** Ends of the names of SQLite's files; the database last, for it must never meet another's log. */
@@ -93,9 +94,12 @@ export function lockStore(file: string): () => void {
   };
 }
 
-/** Every file of stores at this place, those set aside included. */
+/** Every file of stores at this place, those set aside and the copy of pulls included. */
 export function storeFiles(file: string): string[] {
-  const own = new Set(companions.map((end) => `${basename(file)}${end}`));
+  const own = new Set([
+    ...companions.map((end) => `${basename(file)}${end}`),
+    basename(copyOf(file)),
+  ]);
   const aside = `${basename(file)}.damaged-`;
   return namesIn(dirname(file))
     .filter((name) => own.has(name) || name.startsWith(aside))

@@ -20,15 +20,24 @@ import { checkRuntime } from '../../../src/edge-runner/run/check-runtime.ts';
 import { createPodContext } from '../../../src/edge-runner/run/create-pod-context.ts';
 import { DesiredPods } from '../../../src/edge-runner/run/desired-pods.ts';
 import { watchRuntime } from '../../../src/edge-runner/run/watch-runtime.ts';
+import { seeToLoss } from '../../../src/edge-runner/run/see-to-loss.ts';
+import { CopiedPulls } from '../../../src/edge-runner/store/copied-pulls.ts';
 import { openStore } from '../../../src/edge-runner/store/open-store.ts';
 import { AesSealer } from '../../../src/edge-runner/store/sealer.ts';
 import type { SqliteStore } from '../../../src/edge-runner/store/sqlite-store.ts';
+import { checkpointsName } from '../../../src/edge-runner/streams/checkpoint-files.ts';
 import { DesiredState } from '../../../src/edge-runner/sync/desired-state.ts';
 import { LinuxMounter } from '../../../src/edge-runner/volumes/linux-mounter.ts';
 import { ensureMemoryDir } from '../../../src/edge-runner/volumes/memory-dir.ts';
 import type { Pod, PodSpec, PodStatus } from '../../../src/kube/api.ts';
 import { objectVersion } from '../../../src/protocol/digest.ts';
 import type { DesiredObject } from '../../../src/protocol/sync.ts';
+
+interface EngineOptions extends Partial<Pick<NodeRules, 'admission' | 'allocatable'>> {
+  cgroupRoot?: string;
+  /** SPIFFE ID of the site whose device it is; one of them all by default. */
+  owner?: string;
+}
 
 /** The device side without its link: store, outbox and pod engine on a lab device's containerd. */
 export class Engine {
@@ -67,10 +76,7 @@ export class Engine {
     this.#watching = watchRuntime({ events, pods: this.pods, node, log }, signal);
   }
 
-  static async start(
-    device: Device,
-    options: Partial<Pick<NodeRules, 'admission' | 'allocatable'>> & { cgroupRoot?: string } = {},
-  ): Promise<Engine> {
+  static async start(device: Device, options: EngineOptions = {}): Promise<Engine> {
     const stateDir = join(device.dir, 'towline');
     await mkdir(stateDir, { recursive: true });
     const channel = new GrpcChannel({ socketPath: device.socket });
@@ -80,7 +86,10 @@ export class Engine {
     const log = pino({ level: process.env['TOWLINE_TEST_LOG'] ?? 'silent' });
     await checkRuntime(cri, log);
     const sealer = new AesSealer(Buffer.alloc(32, 1));
-    const store = openStore(join(stateDir, 'store.db'), { log, sealer });
+    const storeFile = join(stateDir, 'store.db');
+    const { owner = 'spiffe://test/berlin' } = options;
+    const store = openStore(storeFile, { log, sealer, owner });
+    const pulls = new CopiedPulls(storeFile, { sealer, owner }, store);
     const outbox = new Outbox(store, log);
     const state = new DesiredState(store);
     const facts = await readHostFacts();
@@ -91,6 +100,7 @@ export class Engine {
     });
     const context = await createPodContext({
       ...{ stateDir, cri, tasks: new ContainerdTasks(channel), store, outbox, objects: state },
+      pulls,
       memoryDir,
       logRoot: join(device.dir, 'pod-logs'),
       cgroupRoot: options.cgroupRoot ?? device.cgroupRoot,
@@ -115,6 +125,9 @@ export class Engine {
       log,
       clock: systemClock,
     });
+    const checkpointDir = join(stateDir, checkpointsName);
+    const { pulled } = context;
+    await seeToLoss({ store, pulls, storeFile, checkpointDir, cri, pulled, log });
     const engine = new Engine({ context, outbox, state, store, channel, node });
     await engine.#desired.start();
     return engine;

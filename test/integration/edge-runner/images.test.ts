@@ -1,6 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import t from 'tap';
-import { describeImage } from '../../../hack/lab/images.ts';
+import { busyboxImage, describeImage } from '../../../hack/lab/images.ts';
 import { createLab } from '../../../hack/lab/lab.ts';
 import { ensurePackages, labRequirements } from '../../../hack/lab/packages.ts';
 import { registryRequirements, startRegistry, type Registry } from '../../../hack/lab/registry.ts';
@@ -18,7 +20,7 @@ await ensurePackages(progress, [...labRequirements, ...registryRequirements]);
 await sweepLabs({ progress });
 const lab = await createLab({ name: `images-${process.pid}`, progress });
 const device = await lab.startDevice({ name: 'd' });
-const engine = await Engine.start(device);
+let engine = await Engine.start(device);
 t.teardown(async () => {
   await engine.stop();
   await lab.stop();
@@ -201,4 +203,38 @@ void t.test('a pull whose connection was lost begins anew by itself', async () =
   await device.limitUplink(undefined);
   await open.start();
   await engine.until(pod, 'Running', isRunning, 120_000);
+});
+
+/** The device's next start: its store can't be read any more, and perhaps it is of another site. */
+async function loseStore(owner?: string): Promise<void> {
+  await engine.stop();
+  await writeFile(join(device.dir, 'towline', 'store.db'), 'no database, however long it may be');
+  engine = await Engine.start(device, owner === undefined ? {} : { owner });
+}
+
+void t.test('after a store that can not be read images are whose they were', async (t) => {
+  const [publicly, privately] = [await publish(open, 'd/app:1'), await publish(closed, 'd/app:1')];
+  engine.put(asDesired('Secret', keyOf(user.password)));
+  await run(podOf('one', publicly));
+  await run(podOf('two', privately, {}, 'key'));
+  await open.kill();
+  await closed.kill();
+
+  await loseStore();
+  engine.put(asDesired('Secret', keyOf(user.password)));
+  const present = [/^Pulled: Container image .* already present on machine$/];
+  t.match(await run(podOf('loaded', busyboxImage)), present, 'there was no registry for it ever');
+  t.match(await run(podOf('public', publicly)), present);
+  t.match(await run(podOf('private', privately, {}, 'key')), present);
+  const bare = podOf('bare-again', privately);
+  engine.put(asDesired('Pod', bare));
+  await engine.until(bare, 'refused', waitsFor('ErrImagePull'));
+
+  await loseStore('spiffe://test/next');
+  engine.put(asDesired('Secret', keyOf(user.password)));
+  for (const image of [busyboxImage, publicly, privately]) {
+    const pod = podOf(`next-${randomUUID()}`, image, {}, 'key');
+    engine.put(asDesired('Pod', pod));
+    await engine.until(pod, 'refused', waitsFor('ErrImagePull'));
+  }
 });

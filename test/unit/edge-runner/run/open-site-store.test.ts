@@ -31,7 +31,7 @@ async function open(dir: string, { tenant, site, key, isRenewable }: Who): Promi
     ...{ privateKey: key.pem, ca: authority.certificatePem },
   };
   const log = { error: () => undefined, info: () => undefined };
-  return openSiteStore(
+  const { store } = await openSiteStore(
     { identity, isRenewable },
     {
       ...{ stateDir: dir, memoryDir: dir, storeFile: join(dir, 'store.db'), log },
@@ -40,6 +40,7 @@ async function open(dir: string, { tenant, site, key, isRenewable }: Who): Promi
       },
     },
   );
+  return store;
 }
 
 async function whatRemains(t: Test, before: Who, after: Who): Promise<DesiredObject[]> {
