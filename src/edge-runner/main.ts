@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { keepMemoryFromCoreDumps } from '../tunnel/core-dumps.ts';
 import { controlCommand } from './control/control-command.ts';
 import { controlCommands } from './control/control-options.ts';
 import { doctorCommand } from './doctor/doctor-command.ts';
@@ -83,5 +84,6 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
+keepMemoryFromCoreDumps();
 // Not by exitCode: a lookup of a name that was given up can't be ended, and would hold the process.
 process.exit(await main(process.argv.slice(2)));

@@ -2,6 +2,7 @@ import { networkInterfaces } from 'node:os';
 import process from 'node:process';
 import { Command, CommanderError } from 'commander';
 import { pino, type Logger } from 'pino';
+import { keepMemoryFromCoreDumps } from '../tunnel/core-dumps.ts';
 import { ProviderError } from './errors.ts';
 import { KubeApiError } from './kube-client/kube-api-error.ts';
 import { KubeletApiError } from './kubelet-api/kubelet-api-error.ts';
@@ -119,5 +120,6 @@ function lineFor(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
+keepMemoryFromCoreDumps();
 // Not by exitCode: a lookup of a name that was given up can't be ended, and would hold the process.
 process.exit(await main());

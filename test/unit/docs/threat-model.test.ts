@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import t from 'tap';
 import { readPage, root, sectionsOf } from './markdown.ts';
 
@@ -37,10 +37,26 @@ void t.test('what stops an attack is shown by a test, or it is said that nothing
   t.end();
 });
 
+void t.test('no attack has two answers', (t) => {
+  for (const { heading, rows } of sections) {
+    const tried = rows.map(([attack = '']) => attack);
+    const twice = tried.filter((attack, i) => tried.indexOf(attack) !== i);
+    t.same(twice, [], heading);
+  }
+  t.end();
+});
+
 /** A file of tests, or one with tests that such a file runs. */
 function isTest(path: string): boolean {
   if (!/^test\/.+\.ts$/.test(path) || !existsSync(join(root, path))) return false;
-  return /\bt\.(ok|notOk|equal|not|same|match|notMatch|throws|rejects)\(/.test(
-    readFileSync(join(root, path), 'utf8'),
+  const asserts = /\bt\.(ok|notOk|equal|not|same|match|notMatch|throws|rejects)\(/;
+  return asserts.test(readFileSync(join(root, path), 'utf8')) && isRun(path);
+}
+
+/** Suites run what is named `.test.ts`, and what such a file imports. */
+function isRun(path: string): boolean {
+  if (path.endsWith('.test.ts')) return true;
+  return globSync('test/**/*.test.ts', { cwd: root }).some((file) =>
+    readFileSync(join(root, file), 'utf8').includes(`/${basename(path)}'`),
   );
 }
