@@ -3,7 +3,7 @@ import type { CriClient } from '../cri/cri-client.ts';
 import { hasCriCode } from '../cri/cri-error.ts';
 import type { Image } from '../cri/image-messages.ts';
 import { readSandboxImage } from '../node/sandbox-image.ts';
-import { isImageReference } from '../pod/image-puller.ts';
+import { isImageReference } from '../pod/image-reference.ts';
 import type { PulledImages } from '../pod/pulled-images.ts';
 import { bytesToFree, imagesToRemove, type ImagePolicy, type StoredImage } from './plan-images.ts';
 

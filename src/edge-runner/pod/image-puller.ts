@@ -10,6 +10,7 @@ import {
   type ImageCredentials,
   type SecretIdentity,
 } from './image-credentials.ts';
+import { referenceProblem } from './image-reference.ts';
 import { PodProblem } from './pod-problem.ts';
 import type { PulledImages } from './pulled-images.ts';
 import { Slots } from './slots.ts';
@@ -48,8 +49,9 @@ export class ImagePuller {
   async ensure(request: ImageRequest): Promise<Image> {
     const { container, events, secrets } = request;
     const image = container.image ?? '';
-    if (!isImageReference(image)) {
-      const message = `Failed to apply default image tag "${image}": couldn't parse image name "${image}": invalid reference format`;
+    const malformed = referenceProblem(image);
+    if (malformed !== undefined) {
+      const message = `Failed to apply default image tag "${image}": couldn't parse image name "${image}": ${malformed}`;
       events.record('Warning', 'InspectFailed', message, container.name);
       throw new PodProblem('InvalidImageName', message);
     }
@@ -191,14 +193,5 @@ function defaultPolicy(image: string): 'Always' | 'IfNotPresent' {
 }
 
 function alreadyPresent(image: string): string {
-  return `Container image "${image}" already present on machine`;
+  return `Container image "${image}" already present on machine and can be accessed by the pod`;
 }
-
-/** Whether a runtime can make anything of an image's name. */
-export function isImageReference(name: string): boolean {
-  return imageReference.test(name);
-}
-
-/** Reference grammar of the OCI distribution specification, with an optional host. */
-const imageReference =
-  /^(?:[A-Za-z0-9.-]+(?::\d+)?\/|\[[0-9a-fA-F:]+\](?::\d+)?\/)?[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*(?::[\w][\w.-]{0,127})?(?:@[A-Za-z][A-Za-z0-9]*:[0-9a-fA-F]{32,})?$/;

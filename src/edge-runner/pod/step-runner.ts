@@ -200,7 +200,7 @@ export class StepRunner {
   #holdContainer(name: string, problem: PodProblem, events: PodEvents): void {
     this.#holds.hold(name, problem, this.#context.clock.monotonicMs());
     if (problem.reason === 'PostStartHookError') return;
-    const reported = ['ErrImagePull', 'ErrImageNeverPull', 'InvalidImageName'];
+    const reported = ['ErrImagePull', 'ErrImageNeverPull', 'ImageInspectError', 'InvalidImageName'];
     if (!reported.includes(problem.reason)) {
       events.record('Warning', 'Failed', `Error: ${problem.message}`, name);
     } else if (problem.reason !== 'ErrImagePull') {

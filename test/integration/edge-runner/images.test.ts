@@ -68,7 +68,7 @@ async function run(pod: Pod): Promise<string[]> {
 
 /** What was said of a pod's image, each thing once. */
 function eventsOf(pod: Pod): string[] {
-  const about = ['Pulling', 'Pulled', 'Failed', 'BackOff', 'ErrImageNeverPull'];
+  const about = ['Pulling', 'Pulled', 'Failed', 'BackOff', 'ErrImageNeverPull', 'InspectFailed'];
   const more = 'FailedToRetrieveImagePullSecret';
   return engine.context.events.recent
     .filter(({ pod: { uid } }) => uid === pod.metadata.uid)
@@ -92,11 +92,28 @@ void t.test('pull policies', async (t) => {
     /^Pulled: Successfully pulled image ".*" in [\d.]+m?s \([\d.]+m?s including waiting\)\. Image size: \d+ bytes\.$/,
   );
   t.same(await run(podOf('second', image)), [
-    `Pulled: Container image "${image}" already present on machine`,
+    `Pulled: Container image "${image}" already present on machine and can be accessed by the pod`,
   ]);
   const again = await run(podOf('again', image, { imagePullPolicy: 'Always' }));
   t.equal(again[0], `Pulling: Pulling image "${image}"`);
   await engine.until(never, 'Running', isRunning, 90_000);
+});
+
+void t.test('names that are none of an image', async (t) => {
+  const hash = 'a'.repeat(64);
+  for (const [image, problem] of [
+    ['UPPER', 'invalid reference format: repository name (library/UPPER) must be lowercase'],
+    [hash, `invalid repository name (${hash}), cannot specify 64-byte hexadecimal strings`],
+    ['a//b', 'invalid reference format'],
+  ] as const) {
+    const pod = podOf('misnamed', image);
+    engine.put(asDesired('Pod', pod));
+    const message = `Failed to apply default image tag "${image}": couldn't parse image name "${image}": ${problem}`;
+    const { containerStatuses } = await engine.until(pod, 'waiting', waitsFor('InvalidImageName'));
+    t.match(containerStatuses, [{ state: { waiting: { message } } }]);
+    t.same(eventsOf(pod), [`InspectFailed: ${message}`, 'Failed: Error: InvalidImageName']);
+    engine.remove(pod);
+  }
 });
 
 void t.test('a private image is pulled with a Secret of either form', async (t) => {

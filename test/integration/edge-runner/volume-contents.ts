@@ -286,7 +286,7 @@ async function noImages(t: Test, scene: VolumeScene): Promise<void> {
   await scene.untilEvent(
     there,
     'Pulled',
-    `Container image "${busyboxImage}" already present on machine`,
+    `Container image "${busyboxImage}" already present on machine and can be accessed by the pod`,
   );
   t.equal(
     await waits(missing, 'ErrImageNeverPull'),
