@@ -1,3 +1,4 @@
+import { formatDuration } from '../../kube/duration.ts';
 import { expandVariables } from '../../kube/expand.ts';
 import type { ExecAction } from '../../kube/probe.ts';
 import type { CriClient } from '../cri/cri-client.ts';
@@ -43,7 +44,7 @@ export async function runCommand(
     return { kind: 'exited', exitCode, output, stderr: text(stderr) };
   } catch (error) {
     if (hasCriCode(error, 'DEADLINE_EXCEEDED')) {
-      const message = `command timed out: ${JSON.stringify(command.join(' '))} timed out after ${timeoutSeconds}s`;
+      const message = `command timed out: ${JSON.stringify(command.join(' '))} timed out after ${formatDuration(timeoutSeconds * 1000)}`;
       return { kind: 'timed-out', message };
     }
     if (!(error instanceof CriError)) throw error;

@@ -1,3 +1,4 @@
+import { formatDuration } from '../../kube/duration.ts';
 import type { GrpcAction } from '../../kube/probe.ts';
 import { Deadline } from '../../tunnel/deadline.ts';
 import { WireError } from '../cri/wire-error.ts';
@@ -17,7 +18,7 @@ export async function probeByGrpc(
   const address = joinHostPort(podIp, action.port);
   using deadline = new Deadline(signal, timeoutMs, 'the gRPC probe');
   const answer = await checkHealth(address, action.service ?? '', deadline.signal);
-  return outcomeOf(answer, address, `${timeoutMs / 1000}s`);
+  return outcomeOf(answer, address, formatDuration(timeoutMs));
 }
 
 function outcomeOf(answer: HealthAnswer, address: string, timeout: string): ProbeOutcome {

@@ -34,7 +34,7 @@ export async function httpGet({ target, headers, signal }: HttpGet): Promise<Htt
     if (redirects + 1 >= maxRedirects) {
       return failed(current, `stopped after ${maxRedirects} redirects`);
     }
-    if (sameAddress(headers, current)) {
+    if (isAbsolute(response.headers.location) || sameAddress(headers, current)) {
       headers = { ...headers, Host: joinHostPort(next.host, next.port) };
     }
     current = next;
@@ -47,6 +47,11 @@ function nextTarget(current: HttpTarget, response: IncomingMessage): HttpTarget 
   const { location } = response.headers;
   if (!redirects.has(response.statusCode ?? 0) || !location) return undefined;
   return redirected(current, location);
+}
+
+/** Go's client keeps a `Host` of the pod's own only where the `Location` names no other. */
+function isAbsolute(location: string | undefined): boolean {
+  return location !== undefined && /^[a-z][a-z0-9+.-]*:/i.test(location);
 }
 
 /** Whether the request's `Host` is nothing but its address. */

@@ -9,7 +9,8 @@ export function userAgent(purpose: 'probe' | 'lifecycle'): string {
 }
 
 /**
- * The headers of a request, with the rules of a kubelet: `Host` is the address unless the pod gives
+ * The headers of a request, with the rules of a kubelet: names are written as HTTP/1.1 likes them
+ * (`X-My-Header`), so that those that differ in case only are one; `Host` is the address unless the pod gives
  * one, `User-Agent` and `Accept` have defaults and are left out when the pod gives an empty one;
  * headers that speak of a body are not sent, since there is none.
  */
@@ -22,7 +23,7 @@ export function requestHeaders(
   const nameOf = new Map<string, string>();
   for (const { name, value = '' } of given) {
     const key = name.toLowerCase();
-    const shown = nameOf.get(key) ?? name;
+    const shown = canonicalName(name);
     nameOf.set(key, shown);
     (headers[shown] ??= []).push(asBytes(value));
   }
@@ -55,6 +56,12 @@ function setDefault(
 ): void {
   if (values === undefined) headers[name] = fallback;
   else if (values[0] !== '') headers[name] = values;
+}
+
+/** Source: Go, net/textproto, CanonicalMIMEHeaderKey; what is no token stays as it is. */
+function canonicalName(name: string): string {
+  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) return name;
+  return name.toLowerCase().replace(/(^|-)[a-z]/g, (start) => start.toUpperCase());
 }
 
 /** Text goes out as UTF-8; Node takes a character for a byte. */

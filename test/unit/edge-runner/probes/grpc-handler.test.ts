@@ -125,7 +125,7 @@ void t.test('no server, a silent one, one of another protocol', async (t) => {
   const silent = await serveSilence(t);
   t.same(await probe({ port: silent }, 100), {
     result: 'failure',
-    output: 'timeout: health rpc did not complete within 0.1s',
+    output: 'timeout: health rpc did not complete within 100ms',
   });
   const http = await serveHttp(t, (_, response) => response.end());
   t.match(await probe({ port: http }), { result: 'failure' });

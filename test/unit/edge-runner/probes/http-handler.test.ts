@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import t from 'tap';
 import { probeByHttp } from '../../../../src/edge-runner/probes/http-handler.ts';
 import type { ProbeOutcome } from '../../../../src/edge-runner/probes/probe-outcome.ts';
-import type { HttpGetAction } from '../../../../src/kube/probe.ts';
+import type { HttpGetAction, HttpHeader } from '../../../../src/kube/probe.ts';
 import {
   localTarget,
   serveHttp,
@@ -62,8 +62,11 @@ void t.test('what a kubelet sends', async (t) => {
     'user-agent': ['mine'],
     connection: ['close'],
   });
+  t.ok(seen[1]?.rawHeaders.includes('X-Two'));
   await probe({ port, httpHeaders: [{ name: 'User-Agent', value: '' }] });
   t.equal(seen[2]?.headers['user-agent'], undefined);
+  await probe({ port, httpHeaders: [{ name: 'x-oNE-two', value: '1' }] });
+  t.ok(seen[3]?.rawHeaders.includes('X-One-Two'), 'written as HTTP/1.1 likes it');
 });
 
 void t.test('host, and ports by name', async (t) => {
@@ -113,12 +116,16 @@ void t.test('redirects are followed on the same host only', async (t) => {
     '/file': 'file:///etc/passwd',
     '/round': '/round',
   };
-  const port = await serveHttp(t, (request, response) => {
-    const location = places[request.url ?? ''];
+  const hosts: (string | undefined)[] = [];
+  const port: number = await serveHttp(t, (request, response) => {
+    hosts.push(request.headers.host);
+    const path = request.url ?? '';
+    const location = path === '/same' ? `http://127.0.0.1:${port}/ok` : places[path];
     if (location === undefined) response.end('arrived');
     else response.writeHead(302, location === '' ? {} : { location }).end('moved');
   });
-  const get = (path: string): Promise<ProbeOutcome> => probe({ port, path });
+  const get = (path: string, httpHeaders: HttpHeader[] = []): Promise<ProbeOutcome> =>
+    probe({ port, path, httpHeaders });
   t.same(await get('/relative'), { result: 'success', output: 'arrived' });
   t.same(await get('/tls'), { result: 'success', output: 'safe' });
   t.match(await get('/other-port'), { result: 'failure', output: /statuscode: 500/ });
@@ -128,6 +135,11 @@ void t.test('redirects are followed on the same host only', async (t) => {
       output: 'Probe terminated redirects, Response body: moved',
     });
   }
+  const host = [{ name: 'Host', value: 'shop.example' }];
+  t.same(await get('/relative', host), { result: 'success', output: 'arrived' });
+  t.equal(hosts.at(-1), 'shop.example', 'kept on the way');
+  await get('/same', host);
+  t.equal(hosts.at(-1), `127.0.0.1:${port}`, 'unless the answer names another');
   t.same(await get('/round'), {
     result: 'failure',
     output: `Get "http://127.0.0.1:${port}/round": stopped after 10 redirects`,
