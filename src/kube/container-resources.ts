@@ -1,5 +1,5 @@
-import type { Container } from './api.ts';
-import { quantityToBytes, quantityToMilliCpu } from './quantity.ts';
+import type { Container, PodSpec, ResourceRequirements } from './api.ts';
+import { parseQuantity, quantityToBytes, quantityToMilliCpu } from './quantity.ts';
 
 export interface LinuxResources {
   /** Relative weight, 2 to 262144. */
@@ -13,28 +13,53 @@ export interface LinuxResources {
 
 /**
  * A container's requests and limits in the kernel's terms. A missing CPU request counts as the limit.
+ * A container without a limit has that of its pod as a whole, `pod`, where there is one.
  * @throws KubeRuleError `INVALID_QUANTITY`
- * Source: kubelet, calculateLinuxResources; pkg/kubelet/cm/helpers_linux.go.
+ * Source: kubelet, calculateLinuxResources, getCPULimit; pkg/kubelet/cm/helpers_linux.go.
  */
-export function linuxResourcesOf(container: Container): LinuxResources {
-  const { requests, limits } = container.resources ?? {};
-  const limitMilliCpu = quantityToMilliCpu(limits?.cpu ?? '0');
+export function linuxResourcesOf(
+  container: Pick<Container, 'resources'>,
+  pod: Pick<PodSpec, 'resources'> = {},
+): LinuxResources {
+  const { requests } = container.resources ?? {};
+  const limitOf = (resource: 'cpu' | 'memory'): string =>
+    set(container.resources, resource) ?? set(pod.resources, resource) ?? '0';
+  const limitMilliCpu = quantityToMilliCpu(limitOf('cpu'));
   return linuxResources({
     limitMilliCpu,
     requestMilliCpu: requests?.cpu === undefined ? limitMilliCpu : quantityToMilliCpu(requests.cpu),
-    memoryLimitBytes: quantityToBytes(limits?.memory ?? '0'),
+    memoryLimitBytes: quantityToBytes(limitOf('memory')),
   });
 }
 
-/** A container's huge pages by size, as CRI writes it: `2MB`, `1GB`. Source: kubelet, GetHugepageLimitsFromResources. */
-export function hugePageLimits({
-  resources,
-}: Container): { pageSize: string; limitBytes: number }[] {
-  return Object.entries(resources?.limits ?? {}).flatMap(([name, amount]) => {
-    if (!name.startsWith(hugePages)) return [];
-    const bytes = quantityToBytes(name.slice(hugePages.length));
-    return [{ pageSize: pageSizeText(bytes), limitBytes: quantityToBytes(amount) }];
-  });
+/** A limit of 0 is none. */
+function set(
+  resources: ResourceRequirements | undefined,
+  resource: 'cpu' | 'memory',
+): string | undefined {
+  const limit = resources?.limits?.[resource];
+  return limit === undefined || parseQuantity(limit) === 0n ? undefined : limit;
+}
+
+/**
+ * How much of each size of huge pages a container may have, with sizes as CRI writes them: `2MB`,
+ * `1GB`. Of the machine's sizes, `machineSizes` in bytes, those that nobody asked for are none.
+ * Source: kubelet, GetHugepageLimitsFromResources.
+ */
+export function hugePageLimits(
+  { resources }: Pick<Container, 'resources'>,
+  pod: Pick<PodSpec, 'resources'> = {},
+  machineSizes: readonly number[] = [],
+): { pageSize: string; limitBytes: number }[] {
+  const limits = new Map(machineSizes.map((bytes) => [pageSizeText(bytes), 0]));
+  for (const asked of [pod.resources?.limits, resources?.limits]) {
+    for (const [name, amount] of Object.entries(asked ?? {})) {
+      if (!name.startsWith(hugePages)) continue;
+      const bytes = quantityToBytes(name.slice(hugePages.length));
+      limits.set(pageSizeText(bytes), quantityToBytes(amount));
+    }
+  }
+  return Array.from(limits, ([pageSize, limitBytes]) => ({ pageSize, limitBytes }));
 }
 
 const hugePages = 'hugepages-';

@@ -19,11 +19,19 @@ export function podLimit(spec: PodSpec, resource: string): bigint {
   return limit === 0n ? 0n : limit + overhead(spec, resource);
 }
 
+/** What the containers request of it, whatever the pod requests as a whole. */
+export function containersRequest(spec: PodSpec, resource: string): bigint {
+  return totalOfContainers(spec, 'requests', resource);
+}
+
 type List = 'requests' | 'limits';
 
 function total(spec: PodSpec, list: List, resource: string): bigint {
   const whole = spec.resources?.[list]?.[resource];
-  if (whole !== undefined) return parseQuantity(whole);
+  return whole === undefined ? totalOfContainers(spec, list, resource) : parseQuantity(whole);
+}
+
+function totalOfContainers(spec: PodSpec, list: List, resource: string): bigint {
   const amountOf = ({ resources }: Container): bigint =>
     parseQuantity(resources?.[list]?.[resource] ?? '0');
   let beside = 0n;

@@ -20,6 +20,8 @@ export interface ContainerContext extends SecurityOptions {
   mounts: InputOf<typeof Mount>[];
   terminationMessageFile: string;
   nodeMemoryBytes: number;
+  /** Sizes of huge pages that the device's kernel knows, in bytes. */
+  hugePageSizes: readonly number[];
 }
 
 /**
@@ -70,14 +72,15 @@ function linuxConfig(
   container: Container,
   context: ContainerContext,
 ): InputOf<typeof LinuxContainerConfig> {
-  const resources = linuxResourcesOf(container);
+  const resources = linuxResourcesOf(container, pod.spec);
+  const hugePages = hugePageLimits(container, pod.spec, context.hugePageSizes);
   return {
     resources: {
       cpuShares: resources.cpuShares,
       cpuQuota: resources.cpuQuota,
       cpuPeriod: resources.cpuPeriodUs,
       memoryLimitInBytes: resources.memoryLimitBytes,
-      hugepageLimits: hugePageLimits(container).map(({ pageSize, limitBytes }) => ({
+      hugepageLimits: hugePages.map(({ pageSize, limitBytes }) => ({
         ...{ pageSize, limit: limitBytes },
       })),
       oomScoreAdj: oomScoreAdjust(pod, container, context.nodeMemoryBytes),

@@ -18,7 +18,7 @@ export async function resizeContainer(
   { id, container }: { id: string; container: Container },
 ): Promise<void> {
   const { cgroups, placed, cri, observer } = context;
-  const resources = linuxResourcesOf(container);
+  const resources = linuxResourcesOf(container, pod.spec);
   try {
     await cgroups.limit(pod, placed.pods(), asItRuns(pod, observed));
     await cri.updateContainerResources({

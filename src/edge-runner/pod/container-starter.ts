@@ -54,7 +54,8 @@ export async function startContainer(context: PodContext, request: StartRequest)
       ...{ site: context.site, attempt, image, command, args, env, mounts },
       terminationMessageFile,
       nodeMemoryBytes: context.node.memoryBytes,
-      ...{ targetId, seccompRoot: context.seccompRoot },
+      hugePageSizes: context.hugePageSizes,
+      ...{ targetId, seccompRoot: context.seccompRoot, hotPaths: context.hotPaths },
     }),
   );
   signal.throwIfAborted();

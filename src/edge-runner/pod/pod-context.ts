@@ -90,6 +90,10 @@ export interface PodContext {
   logRoot: string;
   /** Folder of the device's own seccomp profiles. */
   seccompRoot: string;
+  /** Sizes of huge pages that the device's kernel knows, in bytes. */
+  hugePageSizes: readonly number[];
+  /** Files by which the device's processors tell how hot they are. */
+  hotPaths: readonly string[];
   /** Which pods have their place on the device. */
   placed: PlacedPods;
   /** Whether the handler of a RuntimeClass can make mounts below a read-only one so too. */

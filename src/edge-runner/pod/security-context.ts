@@ -1,4 +1,4 @@
-import type { Container, Pod, SecurityProfile, SeLinuxOptions } from '../../kube/api.ts';
+import type { Container, Pod, SecurityProfile } from '../../kube/api.ts';
 import { appArmorProfileOf } from '../../kube/app-armor.ts';
 import type { Image } from '../cri/image-messages.ts';
 import type { InputOf } from '../cri/proto-message.ts';
@@ -14,6 +14,8 @@ export interface SecurityOptions {
   image: Image;
   /** Folder of the device's own seccomp profiles. */
   seccompRoot: string;
+  /** Masked besides a kubelet's constant paths: those of `thermalThrottlePaths`. */
+  hotPaths: readonly string[];
   /** Id of the container whose processes an ephemeral container sees. */
   targetId?: string | undefined;
 }
@@ -28,7 +30,7 @@ type ContainerSecurity = InputOf<typeof LinuxContainerSecurityContext>;
 export function securityContext(
   pod: Pod,
   container: Container,
-  { image, seccompRoot, targetId }: SecurityOptions,
+  { image, seccompRoot, hotPaths, targetId }: SecurityOptions,
 ): ContainerSecurity {
   const own = container.securityContext ?? {};
   const whole = pod.spec.securityContext ?? {};
@@ -48,7 +50,7 @@ export function securityContext(
     supplementalGroups: supplementalGroups(pod),
     supplementalGroupsPolicy: whole.supplementalGroupsPolicy,
     namespaceOptions: namespaceOptions(pod, targetId),
-    selinuxOptions: merged(own.seLinuxOptions, whole.seLinuxOptions),
+    selinuxOptions: own.seLinuxOptions ?? whole.seLinuxOptions,
     seccomp: privileged
       ? { profileType: 'Unconfined' }
       : seccompProfile(own.seccompProfile ?? whole.seccompProfile, seccompRoot),
@@ -56,7 +58,9 @@ export function securityContext(
     ...(user.uid === undefined ? {} : { runAsUser: { value: user.uid } }),
     ...(user.uid === undefined && user.name !== '' ? { runAsUsername: user.name } : {}),
     ...(group === undefined ? {} : { runAsGroup: { value: group } }),
-    ...(masked ? { maskedPaths: [...maskedPaths], readonlyPaths: [...readonlyPaths] } : {}),
+    ...(masked
+      ? { maskedPaths: [...maskedPaths, ...hotPaths], readonlyPaths: [...readonlyPaths] }
+      : {}),
   };
 }
 
@@ -103,11 +107,6 @@ function seccompProfile(
 
 function appArmorOf({ type, localhostProfile }: SecurityProfile): InputOf<typeof CriProfile> {
   return { profileType: type, localhostRef: localhostProfile };
-}
-
-/** Each part that a container leaves open is its pod's. */
-function merged(own?: SeLinuxOptions, whole?: SeLinuxOptions): SeLinuxOptions | undefined {
-  return own === undefined && whole === undefined ? undefined : { ...whole, ...own };
 }
 
 /** A kubelet's default masked and read-only paths (`procMount: Default`). */

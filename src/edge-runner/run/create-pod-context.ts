@@ -6,6 +6,8 @@ import type { ClusterDns } from '../../kube/dns.ts';
 import { quantityToMilliCpu } from '../../kube/quantity.ts';
 import type { CriClient } from '../cri/cri-client.ts';
 import { hasAppArmor } from '../host/app-armor.ts';
+import { readHugePages } from '../host/huge-pages.ts';
+import { thermalThrottlePaths } from '../host/thermal-throttle.ts';
 import { readCgroupFacts } from '../host/cgroups.ts';
 import { minParallelStarts, startGatherMs, startsPerCpu, startTurnMs } from '../limits.ts';
 import { BandwidthLimiter } from '../network/bandwidth-limiter.ts';
@@ -81,6 +83,8 @@ export async function createPodContext(options: PodContextOptions): Promise<PodC
     },
     clusterDns: options.clusterDns,
     seccompRoot: join(options.stateDir, 'seccomp'),
+    hugePageSizes: (await readHugePages({})).map(({ pageSizeBytes }) => pageSizeBytes),
+    hotPaths: await thermalThrottlePaths(),
     placed: new PlacedPods({
       admission: options.admission,
       allocatable: node.allocatable,

@@ -125,11 +125,14 @@ void t.test('resources of a pod as a whole', { skip: !isDivided }, async (t) => 
   const resources = { requests: amounts, limits: amounts };
   const pod = makePod('whole', { resources, containers: [idle({})] });
   engine.put(asDesired('Pod', pod));
-  const { qosClass } = await engine.until(pod, 'Running', isRunning);
-  t.equal(qosClass, 'Guaranteed');
+  const status = await engine.until(pod, 'Running', isRunning);
+  t.equal(status.qosClass, 'Guaranteed');
   const cgroup = `/pod${pod.metadata.uid ?? ''}`;
-  t.equal(await value('cpu', cgroup, 'cpu.cfs_quota_us'), '20000');
-  t.equal(Number(await value('memory', cgroup, 'memory.limit_in_bytes')), 32 * 1024 ** 2);
+  // A container that has no limits of its own has its pod's.
+  for (const each of [cgroup, `${cgroup}/${containerIdOf(status)}`]) {
+    t.equal(await value('cpu', each, 'cpu.cfs_quota_us'), '20000');
+    t.equal(Number(await value('memory', each, 'memory.limit_in_bytes')), 32 * 1024 ** 2);
+  }
   engine.remove(pod);
 });
 

@@ -57,6 +57,40 @@ void t.test('a sidecar is as safe as the least of its containers', (t) => {
   t.end();
 });
 
+void t.test('what the pod requests as a whole is shared among its containers', (t) => {
+  const asks = container({ resources: { requests: { memory: '1Gi' } } });
+  const subject = pod({
+    resources: { requests: { memory: '3Gi' } },
+    initContainers: [container({ name: 'helper', restartPolicy: 'Always' })],
+    containers: [asks, container({ name: 'other' })],
+  });
+  const scores = [
+    asks,
+    ...subject.spec.containers.slice(1),
+    ...(subject.spec.initContainers ?? []),
+  ];
+  const third = Math.trunc((2 * 1024 ** 3) / 3);
+  const nodeBytes = 8 * 1024 ** 3;
+  const scoreOf = (bytes: number): number => 1000 - Math.floor((1000 * bytes) / nodeBytes);
+  t.same(
+    scores.map((each) => oomScoreAdjust(subject, each, nodeBytes)),
+    [scoreOf(1024 ** 3 + third), scoreOf(third), scoreOf(third)],
+  );
+  t.equal(scoreOf(third), 917);
+  t.end();
+});
+
+void t.test('a container without limits has those of its pod', (t) => {
+  const whole = { resources: { limits: { cpu: '1', memory: '64Mi' } } };
+  const of = (resources: ResourceRequirements): ReturnType<typeof linuxResourcesOf> =>
+    linuxResourcesOf({ resources }, whole);
+  t.match(of({}), { cpuShares: 1024, cpuQuota: 100_000, memoryLimitBytes: 67_108_864 });
+  t.match(of({ requests: { cpu: '500m' } }), { cpuShares: 512, cpuQuota: 100_000 });
+  t.match(of({ limits: { cpu: '250m' } }), { cpuQuota: 25_000, memoryLimitBytes: 67_108_864 });
+  t.match(of({ limits: { memory: '1Mi' } }), { memoryLimitBytes: 1_048_576 });
+  t.end();
+});
+
 void t.test('requests and limits in the kernel’s terms', (t) => {
   const unlimited = { cpuPeriodUs: 100_000, cpuQuota: 0, memoryLimitBytes: 0 };
   const cases: [ResourceRequirements, ReturnType<typeof linuxResourcesOf>][] = [

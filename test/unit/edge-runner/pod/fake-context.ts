@@ -95,7 +95,7 @@ export class FakeContext {
         ...{ nodeName: 'shop.berlin', hostname: 'device', hostIPs: ['192.168.7.2'] },
         ...{ memoryBytes: 1e9, allocatable: {} },
       },
-      seccompRoot: '/nowhere/seccomp',
+      ...{ seccompRoot: '/nowhere/seccomp', hugePageSizes: [], hotPaths: [] },
       starts: new StartTurns({ count: Infinity, turnMs: 60_000, gatherMs: 0 }),
       recursiveReadOnly: () => false,
       placed: new PlacedPods({
