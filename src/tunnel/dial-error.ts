@@ -21,6 +21,8 @@ const untrusted = new Set([
   'UNABLE_TO_GET_ISSUER_CERT',
   'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  // Node's for a certificate that OpenSSL refuses for a reason without a name of its own.
+  'UNSPECIFIED',
 ]);
 
 /** An error of a socket on the way to `what`, as one of this room's codes. */

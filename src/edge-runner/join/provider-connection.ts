@@ -201,5 +201,6 @@ const untrustedReasons: Partial<Record<string, string>> = {
   SELF_SIGNED_CERT_IN_CHAIN: notByCa,
   DEPTH_ZERO_SELF_SIGNED_CERT: notByCa,
   CERT_SIGNATURE_FAILURE: notByCa,
+  UNSPECIFIED: notByCa,
   INVALID_PURPOSE: 'the certificate is not one for servers',
 };

@@ -1,6 +1,8 @@
 import type { X509Certificate } from 'node:crypto';
 import { id_kp_clientAuth } from '@peculiar/asn1-x509';
+import { spiffeIdIn } from '../../tunnel/svid.ts';
 import type { KeyPolicy } from '../join/site-key.ts';
+import { maySign } from './may-sign.ts';
 import { publicKeyHashOf } from './public-key.ts';
 
 /** A site by its namespace and name. */
@@ -79,16 +81,15 @@ function isByOne(authorities: readonly X509Certificate[], certificate: X509Certi
 }
 
 function isForClients(certificate: X509Certificate): boolean {
-  return !certificate.ca && new Set(certificate.keyUsage).has(id_kp_clientAuth);
+  return !maySign(certificate) && new Set(certificate.keyUsage).has(id_kp_clientAuth);
 }
 
-/** `subjectAltName` as Node prints it; exactly one name is allowed, and it is the SPIFFE ID of a site. */
+/** The names of a certificate as Node prints them; the one URI among them is the SPIFFE ID of a site. */
 function parseSiteUri(subjectAltName: string | undefined, trustDomain: string): SiteId | undefined {
-  const prefix = `URI:spiffe://${trustDomain}/`;
-  if (subjectAltName?.startsWith(prefix) !== true) return undefined;
-  const path = /^tenant\/([a-z0-9-]{1,63})\/site\/([a-z0-9-]{1,63})$/.exec(
-    subjectAltName.slice(prefix.length),
-  );
+  const prefix = `spiffe://${trustDomain}/`;
+  const id = spiffeIdIn(subjectAltName);
+  if (id?.startsWith(prefix) !== true) return undefined;
+  const path = /^tenant\/([a-z0-9-]{1,63})\/site\/([a-z0-9-]{1,63})$/.exec(id.slice(prefix.length));
   const [, tenant, name] = path ?? [];
   return tenant === undefined || name === undefined ? undefined : { tenant, name };
 }

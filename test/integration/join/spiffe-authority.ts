@@ -1,7 +1,7 @@
 import {
   createPrivateKey,
   generateKeyPairSync,
-  type X509Certificate,
+  X509Certificate,
   type KeyObject,
 } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -25,6 +25,16 @@ import {
 import { signCertificate } from '../../../src/provider/pki/certificate.ts';
 import type { SvidPems } from '../../../src/tunnel/svid.ts';
 
+/** What is odd about an SVID, apart from a DNS name. */
+interface SvidOptions {
+  dnsName?: string;
+  lifetimeMs?: number;
+  otherUris?: string[];
+  purposes?: string[];
+  isCa?: boolean;
+  by?: Issuer;
+}
+
 interface Issuer {
   name: { organization: string; commonName: string };
   key: KeyObject;
@@ -46,11 +56,20 @@ export class SpiffeAuthority {
     return [this, ...others].map((each) => each.#root.certificate.toString()).join('');
   }
 
+  /** The holder of an SVID, signing others with it. */
+  asIssuer({ certificate, privateKey }: SvidPems): Issuer {
+    return {
+      name: { organization: 'SPIRE', commonName: 'svid' },
+      ...{ key: createPrivateKey(privateKey), certificate: new X509Certificate(certificate) },
+    };
+  }
+
   /** An SVID with a new key, for clients and servers. */
-  issue(spiffeId: string, options: { dnsName?: string; lifetimeMs?: number } = {}): SvidPems {
+  issue(spiffeId: string, options: SvidOptions = {}): SvidPems {
     const { publicKey, privateKey } = newKey();
-    const { name, key, certificate: issuer } = this.#intermediate;
-    const names = [new GeneralName({ uniformResourceIdentifier: spiffeId })];
+    const { name, key, certificate: issuer } = options.by ?? this.#intermediate;
+    const uris = spiffeId === '' ? [] : [spiffeId, ...(options.otherUris ?? [])];
+    const names = uris.map((uri) => new GeneralName({ uniformResourceIdentifier: uri }));
     if (options.dnsName !== undefined) names.push(new GeneralName({ dNSName: options.dnsName }));
     const certificate = signCertificate({
       subject: { organization: 'SPIRE', commonName: 'svid' },
@@ -61,7 +80,12 @@ export class SpiffeAuthority {
         extension(
           id_ce_extKeyUsage,
           false,
-          new ExtendedKeyUsage([id_kp_serverAuth, id_kp_clientAuth]),
+          new ExtendedKeyUsage(options.purposes ?? [id_kp_serverAuth, id_kp_clientAuth]),
+        ),
+        extension(
+          id_ce_basicConstraints,
+          true,
+          new BasicConstraints({ cA: options.isCa ?? false }),
         ),
         extension(id_ce_subjectAltName, false, new SubjectAlternativeName(names)),
       ],

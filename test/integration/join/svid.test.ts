@@ -1,7 +1,10 @@
+import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
 import { join } from 'node:path';
+import { id_kp_serverAuth } from '@peculiar/asn1-x509';
 import { pino } from 'pino';
 import t, { type Test } from 'tap';
+import { WebSocket } from 'ws';
 import { SvidCredentials } from '../../../src/edge-runner/join/svid-credentials.ts';
 import { NoJoin } from '../../../src/provider/join/no-join.ts';
 import { SvidFiles } from '../../../src/provider/pki/svid-files.ts';
@@ -9,6 +12,7 @@ import { KeyWatch } from '../../../src/provider/site/key-watch.ts';
 import { SiteRegistry } from '../../../src/provider/site/site-registry.ts';
 import { TunnelServer } from '../../../src/provider/tunnel-server/tunnel-server.ts';
 import { acceptTunnel } from '../../../src/tunnel/accept.ts';
+import type { SvidPems } from '../../../src/tunnel/svid.ts';
 import { MemorySites } from './provider-fixture.ts';
 import { keepLinked, until, type Device } from './site-link.ts';
 import { SpiffeAuthority, svidFiles, writeSvid } from './spiffe-authority.ts';
@@ -195,6 +199,41 @@ void t.test('who is no site, of another authority, expired or revoked is not let
   spec.revokedKey = '*';
   world.siteChanged();
   await until(() => device.lines.some(({ msg }) => /403: site acme\/shop was revoked/.test(msg)));
+});
+
+void t.test('an SVID that is wrong in itself opens no tunnel', async (t) => {
+  const world = await startWorld(t);
+  const { authority } = world;
+  const good = authority.issue(shopId, { dnsName: 'shop.example' });
+  const other = 'spiffe://example.org/tenant/acme/site/other';
+  const forged = authority.issue(shopId, { by: authority.asIssuer(good) });
+  const wrong: Record<string, SvidPems> = {
+    'two URIs': authority.issue(shopId, { otherUris: [other] }),
+    'no URI': authority.issue('', { dnsName: 'shop.example' }),
+    'for servers alone': authority.issue(shopId, { purposes: [id_kp_serverAuth] }),
+    'a CA': authority.issue(shopId, { isCa: true }),
+    'by the SVID of a site': {
+      ...forged,
+      certificate: forged.certificate + good.certificate,
+    },
+  };
+  const open = async ({ certificate: cert, privateKey: key, bundle: ca }: SvidPems) => {
+    const url = `wss://127.0.0.1:${world.port}/v1/tunnel`;
+    const ws = new WebSocket(url, { cert, key, ca, rejectUnauthorized: false });
+    ws.on('error', () => undefined);
+    return new Promise<number | undefined>((resolve) => {
+      ws.once('open', () => {
+        ws.terminate();
+        resolve(101);
+      });
+      ws.once('unexpected-response', (_request, response: IncomingMessage) => {
+        ws.terminate();
+        resolve(response.statusCode);
+      });
+    });
+  };
+  for (const [what, svid] of Object.entries(wrong)) t.equal(await open(svid), 401, what);
+  t.equal(await open(good), 101, 'a name of another kind is no fault');
 });
 
 void t.test('nobody joins a provider whose sites are an authority’s', async (t) => {

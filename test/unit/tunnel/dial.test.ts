@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer as createHttpsServer } from 'node:https';
 import { connect, createServer, type AddressInfo, type Server } from 'node:net';
@@ -6,7 +6,13 @@ import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import t, { type Test } from 'tap';
 import { CertificateAuthority, createCa } from '../../../src/provider/pki/authority.ts';
-import { serverExtensions, uriName } from '../../../src/provider/pki/extensions.ts';
+import { issuedBy, signCertificate } from '../../../src/provider/pki/certificate.ts';
+import {
+  clientExtensions,
+  serverExtensions,
+  serverNames,
+  uriName,
+} from '../../../src/provider/pki/extensions.ts';
 import { Issuer } from '../../../src/provider/pki/issuer.ts';
 import { dialTunnel, type DialOptions } from '../../../src/tunnel/dial.ts';
 import { TunnelError } from '../../../src/tunnel/errors.ts';
@@ -238,4 +244,59 @@ void t.test('an end that is known by its SPIFFE ID needs no name', async (t) => 
   t.match(await failure(dialTunnel(options([provider.address], { tls }))), {
     code: 'TLS_UNTRUSTED',
   });
+});
+
+void t.test(
+  'a certificate for clients, or by one that is no CA, is not the provider’s',
+  async (t) => {
+    const keyPair = createCa({ trustDomain: 'test.example', nowMs: Date.now() });
+    const authority = new CertificateAuthority({ keyPair, trustDomain: 'test.example' });
+    const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+    const subject = { organization: 'Towline', commonName: 'impostor' };
+    const times = { nowMs: Date.now(), lifetimeMs: 60_000 };
+    const site = authority.issueSite({ name: 'site', tenant: 'tenant' }, publicKey);
+    const names = ['localhost', '127.0.0.1'];
+    const keys = { publicKey, issuerPublicKey: authority.certificate.publicKey };
+    const forClients = clientExtensions('spiffe://test.example/a', keys).slice(0, -1);
+    const extensions = serverExtensions(names, { publicKey, issuerPublicKey: publicKey });
+    const bySite = signCertificate({
+      ...{ subject, publicKey, issuer: issuedBy(new X509Certificate(site)), issuerKey: privateKey },
+      ...{ notBeforeMs: Date.now() - 60_000, notAfterMs: Date.now() + 60_000, extensions },
+    });
+    const impostors: Record<string, string> = {
+      'for clients': new Issuer(keyPair)
+        .issue({ subject, publicKey, ...times, extensions: [...forClients, serverNames(names)] })
+        .toString(),
+      // TLS tells of the dates alone, and they are forgiven.
+      'for clients, and just ended': new Issuer(keyPair)
+        .issue({
+          ...{ subject, publicKey, ...times, lifetimeMs: -1000 },
+          extensions: [...forClients, serverNames(names)],
+        })
+        .toString(),
+      'by a site': `${bySite.toString()}${site}`,
+    };
+    const tls = { ca: authority.certificatePem, cert: site, key };
+    for (const [what, serverCert] of Object.entries(impostors)) {
+      for (const more of [{}, { earliestMs: Date.now() - 60_000 }]) {
+        const serving = { ...certificates, ca: tls.ca, serverCert, serverKey: key };
+        const provider = await startTunnelServer(serving, { onStream: echo });
+        const dialled = dialTunnel(options([provider.address], { tls: { ...tls, ...more } }));
+        t.match(await failure(dialled), { code: 'TLS_UNTRUSTED' }, what);
+        await provider.stop();
+      }
+    }
+  },
+);
+
+void t.test('a provider that speaks TLS 1.2 is told nothing', async (t) => {
+  const provider = await startTunnelServer(certificates, { onStream: echo }, 0, '127.0.0.1', {
+    minVersion: 'TLSv1.2',
+    maxVersion: 'TLSv1.2',
+  });
+  t.teardown(() => provider.stop());
+  const error = await failure(dialTunnel(options([provider.address])));
+  t.match(error.code, /^(TLS_FAILED|CONNECTION_LOST|TLS_UNTRUSTED)$/);
+  t.equal(provider.sessions.length, 0);
 });

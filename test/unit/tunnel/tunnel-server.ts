@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { SecureContextOptions } from 'node:tls';
 import { TunnelUpgrader } from '../../../src/tunnel/accept.ts';
 import type { Session, SessionOptions } from '../../../src/tunnel/session.ts';
 import type { TestCertificates } from './certificates.ts';
@@ -19,6 +20,7 @@ export async function startTunnelServer(
   session: SessionOptions,
   port = 0,
   host = '127.0.0.1',
+  versions: Pick<SecureContextOptions, 'minVersion' | 'maxVersion'> = { minVersion: 'TLSv1.3' },
 ): Promise<TunnelServer> {
   const upgrader = new TunnelUpgrader();
   const sessions: Session[] = [];
@@ -27,7 +29,7 @@ export async function startTunnelServer(
     cert: certificates.serverCert,
     ca: certificates.ca,
     requestCert: true,
-    minVersion: 'TLSv1.3',
+    ...versions,
   });
   server.on('upgrade', (request, socket, head) => {
     upgrader.upgrade(request, socket, head, session).then(

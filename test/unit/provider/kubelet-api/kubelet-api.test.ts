@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect as connectTcp } from 'node:net';
 import { text } from 'node:stream/consumers';
+import tls, { type SecureVersion } from 'node:tls';
 import t from 'tap';
 import { nodeDisconnected } from '../../../../src/provider/kubelet-api/kubelet-api-error.ts';
 import { TunnelError } from '../../../../src/tunnel/errors.ts';
@@ -39,6 +40,10 @@ void t.test('strangers are let in nowhere', async (t) => {
     'nothing at all': {},
     'a certificate of another CA of the same name': other.issue({ commonNames: ['admin'] }),
     'a certificate for servers': api.clientCa.issue({ commonNames: ['admin'], usage: 'server' }),
+    'a certificate that a client signed': api.clientCa.issueBy(
+      { commonNames: ['admin'] },
+      { commonNames: ['admin'] },
+    ),
     'a certificate that has expired': api.clientCa.issue({
       commonNames: ['admin'],
       notBefore: new Date(Date.now() - 2 * dayMs),
@@ -550,17 +555,30 @@ void t.test('a node that is taken away loses its port and its connections', asyn
   await t.rejects(once(refused, 'connect'), { code: 'ECONNREFUSED' });
 });
 
-void t.test('TLS below 1.2 is refused', async (t) => {
-  const api = await ApiFixture.start(t);
-  await t.rejects(
-    api.ask('/healthz', {
-      ...api.admin,
-      minVersion: 'TLSv1.1',
-      maxVersion: 'TLSv1.1',
-      ciphers: 'DEFAULT@SECLEVEL=0',
-    }),
-  );
-});
+void t.test(
+  'TLS below 1.2 is refused, by this listener and not by OpenSSL’s defaults',
+  async (t) => {
+    const { DEFAULT_CIPHERS } = tls;
+    t.teardown(() => {
+      tls.DEFAULT_CIPHERS = DEFAULT_CIPHERS;
+    });
+    const weak = 'DEFAULT@SECLEVEL=0';
+    tls.DEFAULT_CIPHERS = weak;
+    const api = await ApiFixture.start(t);
+    const spoken = (version: SecureVersion): Promise<{ status: number | undefined }> =>
+      api.ask('/healthz', {
+        ...api.admin,
+        minVersion: version,
+        maxVersion: version,
+        ciphers: weak,
+      });
+    const refused = { message: /alert protocol\s+version/ };
+    await t.rejects(spoken('TLSv1'), refused);
+    await t.rejects(spoken('TLSv1.1'), refused);
+    t.match(await spoken('TLSv1.2'), { status: 200 });
+    t.match(await spoken('TLSv1.3'), { status: 200 });
+  },
+);
 
 void t.test('a runtime that does not answer an upgrade in time is told of as such', async (t) => {
   const fixture = await ApiFixture.start(t, { replyTimeoutMs: 50 });

@@ -66,14 +66,28 @@ export class TestCa {
     return { cert: this.#sign(subject, nameOf(subject), publicKey), key };
   }
 
-  #sign(subject: Subject, name: Name, publicKey: KeyObject): string {
+  /** What the holder of a certificate of this CA signs with its key, its own certificate behind it. */
+  issueBy(holder: Subject, subject: Subject): KeyAndCertificate {
+    const [parent, child] = [newKeys(), newKeys()];
+    const issuer = { name: nameOf(holder), key: parent.privateKey };
+    const key = child.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+    const cert = this.#sign(subject, nameOf(subject), child.publicKey, issuer);
+    return { cert: cert + this.#sign(holder, nameOf(holder), parent.publicKey), key };
+  }
+
+  #sign(
+    subject: Subject,
+    name: Name,
+    publicKey: KeyObject,
+    issuer = { name: this.#name, key: this.#key },
+  ): string {
     const signature = new AlgorithmIdentifier({ algorithm: ecdsaWithSha256 });
     const spki = publicKey.export({ type: 'spki', format: 'der' });
     const tbsCertificate = new TBSCertificate({
       version: Version.v3,
       serialNumber: new Uint8Array([1, ...randomBytes(8)]).buffer,
       signature,
-      issuer: this.#name,
+      issuer: issuer.name,
       validity: new Validity({
         notBefore: wholeSeconds(subject.notBefore ?? new Date(Date.now() - dayMs)),
         notAfter: wholeSeconds(subject.notAfter ?? new Date(Date.now() + dayMs)),
@@ -83,7 +97,7 @@ export class TestCa {
       extensions: new Extensions(extensionsOf(subject)),
     });
     const signatureValue = sign('sha256', Buffer.from(AsnConvert.serialize(tbsCertificate)), {
-      key: this.#key,
+      key: issuer.key,
       dsaEncoding: 'der',
     });
     const certificate = new Certificate({

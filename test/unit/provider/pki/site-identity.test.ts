@@ -4,12 +4,26 @@ import {
   generateKeyPairSync,
   X509Certificate,
 } from 'node:crypto';
+import { AsnConvert, OctetString } from '@peculiar/asn1-schema';
+import {
+  BasicConstraints,
+  Extension,
+  GeneralName,
+  KeyUsage,
+  KeyUsageFlags,
+  SubjectAlternativeName,
+  id_ce_subjectAltName,
+} from '@peculiar/asn1-x509';
 import t from 'tap';
 import { CertificateAuthority, createCa } from '../../../../src/provider/pki/authority.ts';
-import { issuedBy, signCertificate } from '../../../../src/provider/pki/certificate.ts';
+import { issuedBy, nameOf, signCertificate } from '../../../../src/provider/pki/certificate.ts';
 import { clientExtensions } from '../../../../src/provider/pki/extensions.ts';
 import { publicKeyHashOf } from '../../../../src/provider/pki/public-key.ts';
-import { siteIdentityOf, type PeerVerdict } from '../../../../src/provider/pki/site-identity.ts';
+import {
+  claimedSiteOf,
+  siteIdentityOf,
+  type PeerVerdict,
+} from '../../../../src/provider/pki/site-identity.ts';
 
 const nowMs = Date.parse('2026-03-01T12:00:00Z');
 const caPair = createCa({ trustDomain: 'towline', nowMs });
@@ -28,22 +42,36 @@ function judge(certificate: X509Certificate | undefined, at = nowMs): PeerVerdic
   });
 }
 
-/** A certificate of our own CA with any URI in it. */
-function withUri(uri: string): X509Certificate {
-  const name = issuedBy(authority.certificate);
+const shopUri = 'spiffe://towline/tenant/acme/site/shop';
+const keys = { publicKey: key, issuerPublicKey: authority.certificate.publicKey };
+
+/** A certificate of our own CA with any extensions, or of another issuer. */
+function signed(
+  extensions: Extension[],
+  issuer = issuedBy(authority.certificate),
+): X509Certificate {
   return signCertificate({
     subject: { organization: 'Towline', commonName: 'odd' },
-    publicKey: key,
-    issuer: name,
-    issuerKey: createPrivateKey(caPair.privateKey),
-    notBeforeMs: nowMs,
-    notAfterMs: nowMs + 1000,
-    extensions: clientExtensions(uri, {
-      publicKey: key,
-      issuerPublicKey: authority.certificate.publicKey,
-    }),
+    ...{ publicKey: key, issuer, issuerKey: createPrivateKey(caPair.privateKey) },
+    ...{ notBeforeMs: nowMs, notAfterMs: nowMs + 1000, extensions },
   });
 }
+
+/** A certificate of our own CA with any URI in it. */
+function withUri(uri: string): X509Certificate {
+  return signed(clientExtensions(uri, keys));
+}
+
+/** The same with any names. */
+function withNames(...names: GeneralName[]): X509Certificate {
+  const value = AsnConvert.serialize(new SubjectAlternativeName(names));
+  return signed([
+    ...clientExtensions(shopUri, keys).slice(0, -1),
+    new Extension({ extnID: id_ce_subjectAltName, extnValue: new OctetString(value) }),
+  ]);
+}
+
+const uriNamed = (uri: string): GeneralName => new GeneralName({ uniformResourceIdentifier: uri });
 
 void t.test('a site is known by its URI and its key', (t) => {
   const verdict = judge(new X509Certificate(authority.issueSite(site, key)));
@@ -94,5 +122,69 @@ void t.test('a URI that is not exactly that of a site is refused', (t) => {
     'https://towline/tenant/acme/site/shop',
   ];
   for (const uri of wrong) t.match(judge(withUri(uri)), { ok: false, reason: /name a site/ }, uri);
+  t.end();
+});
+
+void t.test('a site has exactly one URI, whatever names of other kinds', (t) => {
+  const dnsName = new GeneralName({ dNSName: 'shop.example' });
+  t.ok(judge(withNames(dnsName, uriNamed(shopUri))).ok);
+  const refused = { ok: false, reason: /name a site/ };
+  t.match(
+    judge(withNames(uriNamed(shopUri), uriNamed('spiffe://towline/tenant/b/site/c'))),
+    refused,
+  );
+  t.match(judge(withNames(uriNamed(shopUri), uriNamed('https://example.org/'))), refused);
+  t.match(judge(withNames(uriNamed(shopUri), uriNamed(shopUri))), refused);
+  t.match(judge(withNames(dnsName)), refused);
+  t.match(judge(signed(clientExtensions(shopUri, keys).slice(0, -1))), refused, 'no names at all');
+  t.end();
+});
+
+void t.test('a certificate that may sign others is no site', (t) => {
+  const [constraints, usage, ...rest] = clientExtensions(shopUri, keys);
+  if (constraints === undefined || usage === undefined) throw new TypeError('none are made');
+  const changed = (of: Extension, value: object): Extension =>
+    new Extension({
+      ...{ extnID: of.extnID, critical: true },
+      extnValue: new OctetString(AsnConvert.serialize(value)),
+    });
+  const isCa = changed(constraints, new BasicConstraints({ cA: true }));
+  const signs = (flag: number): Extension => changed(usage, new KeyUsage(flag));
+  const [mayAll, mayRevoke] = [signs(KeyUsageFlags.keyCertSign), signs(KeyUsageFlags.cRLSign)];
+  t.ok(judge(signed([constraints, usage, ...rest])).ok);
+  for (const first of [
+    [isCa, usage],
+    [isCa, mayAll],
+    [isCa],
+    [constraints, mayAll],
+    [constraints, mayRevoke],
+  ]) {
+    t.match(judge(signed([...first, ...rest])), { ok: false, reason: /not one for clients/ });
+  }
+  const broken = signed([changed(constraints, new OctetString(4)), usage, ...rest]);
+  t.notOk(judge(broken).ok);
+  t.equal(claimedSiteOf(broken, 'towline'), undefined, 'nor does it get to a renewal');
+  t.end();
+});
+
+void t.test('what a site signs with its own key is of nobody', (t) => {
+  const siteKeys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const siteName = nameOf({ organization: 'Towline', commonName: 'acme/shop' });
+  const forged = signCertificate({
+    subject: { organization: 'Towline', commonName: 'other' },
+    ...{ publicKey: key, issuer: siteName, issuerKey: siteKeys.privateKey },
+    ...{ notBeforeMs: nowMs, notAfterMs: nowMs + 1000 },
+    extensions: clientExtensions('spiffe://towline/tenant/acme/site/other', {
+      ...{ publicKey: key, issuerPublicKey: siteKeys.publicKey },
+    }),
+  });
+  t.match(judge(forged), { ok: false, reason: /not from the CA/ });
+  const inItsName = signCertificate({
+    subject: { organization: 'Towline', commonName: 'other' },
+    ...{ publicKey: key, issuer: issuedBy(authority.certificate), issuerKey: siteKeys.privateKey },
+    ...{ notBeforeMs: nowMs, notAfterMs: nowMs + 1000 },
+    extensions: clientExtensions('spiffe://towline/tenant/acme/site/other', keys),
+  });
+  t.match(judge(inItsName), { ok: false, reason: /not from the CA/ });
   t.end();
 });
