@@ -38,7 +38,7 @@ export async function killRounds(
   const random = new Random(seed);
   const channel = new GrpcChannel({ socketPath: cluster.site.device.socket });
   const fleet = new Fleet(cluster, random);
-  const scene: Scene = { cluster, fleet, cri: new CriClient(channel) };
+  const scene: Scene = { cluster, fleet, cri: new CriClient(channel), brokenOff: new Set() };
   const counts = new Map<string, number>();
   try {
     await fleet.prepare();
@@ -58,6 +58,7 @@ export async function killRounds(
       t.comment(`the runner says:\n${cluster.site.runner.logTail(60)}`);
       break;
     }
+    counts.set('begun twice as containerd ended', scene.brokenOff.size);
     t.comment(`done: ${Array.from(counts, ([what, count]) => `${what} ${count}`).join(', ')}`);
   } finally {
     await channel.close();
