@@ -37,7 +37,11 @@ export async function keepInOrder(order: Order, signal: AbortSignal): Promise<vo
       () => logs.rotate(loggingContainers(pods.list()), signal),
       until,
     ),
-    every(orphanIntervalMs, 'removing leftovers', () => removeLeftovers(order), until),
+    // Kubelet: also when it starts, for what was left when the one before was killed.
+    every(orphanIntervalMs, 'removing leftovers', () => removeLeftovers(order), {
+      ...until,
+      atOnce: true,
+    }),
     every(relistIntervalMs, 'looking at all pods', () => wakeAll(pods), until),
     every(imageIntervalMs, 'removing images', () => images.collect(signal), until),
   ]);

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { availableParallelism, loadavg } from 'node:os';
@@ -100,8 +101,12 @@ void t.test('SIGTERM leaves the pods up, and the next runner takes them over', a
   const before = ids(await site.pods());
   await site.stop();
   t.equal((await device.ctr('tasks', 'ls')).match(/RUNNING/g)?.length, 20, 'pods and sandboxes');
+  const left = join(device.dir, 'pod-logs', `berlin_gone_${randomUUID()}`);
+  await mkdir(left);
   await site.start();
   t.same(ids(await site.until('ten pods to be ready', allReady)), before);
+  // Less than the minute between two looks.
+  await waitFor(() => !existsSync(left), { what: 'logs of no pod to go', timeoutMs: 30_000 });
 });
 
 void t.test('after a reboot all start again, init containers and volumes too', async (t) => {
