@@ -4,6 +4,7 @@ import { waitFor } from '../../hack/lab/wait.ts';
 import type { Condition, ContainerStatus, Pod } from '../../src/kube/api.ts';
 import type { Lifecycle, Probe } from '../../src/kube/probe.ts';
 import { isRunning, onEveryControlPlane, shellPod, type Cluster } from './cluster.ts';
+import { grpcServer, httpServer } from './probed-servers.ts';
 
 interface Endpoints {
   subsets?: { addresses?: { ip: string }[]; notReadyAddresses?: { ip: string }[] }[];
@@ -69,6 +70,9 @@ async function untilEndpoints(
 
 await onEveryControlPlane(async (t, cluster) => {
   const { site } = cluster;
+  /** An older API server drops probes by gRPC. */
+  const isOld = Number(cluster.plane.version.split('.')[1]) < 24;
+  const eventOf = (pod: string, words: string): Promise<void> => untilEvent(cluster, pod, words);
 
   await t.test('readiness decides whether a Service leads to a pod', async (t) => {
     const httpGet = { path: '/ready', port: 'http' };
@@ -95,6 +99,14 @@ await onEveryControlPlane(async (t, cluster) => {
     t.equal(mainOf(await cluster.pod('shop'))?.restartCount, 0, 'readiness restarts nothing');
     await cluster.kubectl('delete', 'service,pod', 'shop', '--timeout=30s');
   });
+
+  await t.test('what a web server sees of a probe, and a redirect elsewhere', (t) =>
+    httpServer(t, cluster, eventOf),
+  );
+
+  await t.test('a health service of gRPC', { skip: isOld && 'not served' }, (t) =>
+    grpcServer(t, cluster, eventOf),
+  );
 
   await t.test('liveness restarts a container, also when the site is cut off', async (t) => {
     const folder = join(site.device.dir, 'liveness');
@@ -173,6 +185,8 @@ await onEveryControlPlane(async (t, cluster) => {
     const probes = { startupProbe: { exec }, readinessProbe: { exec }, livenessProbe: { exec } };
     await cluster.apply(shellPod(cluster, 'calm', 'exec sleep 1000', {}, probes));
     const before = await cluster.untilPod('calm', 'Ready', isRunning);
+    // The store may lag behind what was told (`writeDelayMs`): less than this takes.
+    await cluster.kubectl('exec', 'calm', '--', 'echo', 'there');
     await site.killRunner();
     await site.startRunner();
     const answer = await waitFor(

@@ -5,6 +5,7 @@ import { buildImage, busyboxImage } from '../../../hack/lab/images.ts';
 import { createLab } from '../../../hack/lab/lab.ts';
 import { ensurePackages } from '../../../hack/lab/packages.ts';
 import { sweepLabs } from '../../../hack/lab/remove-lab.ts';
+import { hasAppArmor } from '../../../src/edge-runner/host/app-armor.ts';
 import type { Container, PodSpec, PodStatus } from '../../../src/kube/api.ts';
 import { asDesired, Engine, makePod } from './engine.ts';
 
@@ -76,6 +77,26 @@ void t.test('safe sysctls are set, unsafe ones only where they are allowed', asy
   );
 });
 
+void t.test('sysctls of a namespace that the pod shares are refused', async (t) => {
+  const sysctls = [{ name: 'net.ipv4.tcp_syncookies', value: '0' }];
+  const shared = { hostNetwork: true, securityContext: { sysctls } };
+  t.match((await run('sharing', shell('true'), shared)).status, {
+    reason: 'SysctlForbidden',
+    message:
+      'Pod was rejected: forbidden sysctl: "net.ipv4.tcp_syncookies" not allowed with host Net enabled',
+  });
+});
+
+const confined = await hasAppArmor();
+
+void t.test('AppArmor where there is none is refused', { skip: confined }, async (t) => {
+  const securityContext = { appArmorProfile: { type: 'RuntimeDefault' } } as const;
+  t.match((await run('confined', shell('true', { securityContext }))).status, {
+    ...{ phase: 'Failed', reason: 'AppArmor' },
+    message: 'Pod was rejected: Cannot enforce AppArmor: AppArmor is not enabled on the host',
+  });
+});
+
 void t.test('a seccomp profile of the device’s own', async (t) => {
   const profiles = join(device.dir, 'towline', 'seccomp');
   await mkdir(profiles, { recursive: true });
@@ -124,6 +145,22 @@ void t.test('an image that runs as root is refused where nothing may', async (t)
     message: /^container has runAsNonRoot and image will run as root \(pod: "rootless_berlin/,
   });
   engine.remove(pod);
+  const asRoot = makePod('root', {
+    securityContext: { runAsNonRoot: true, runAsUser: 0 },
+    containers: [shell('true')],
+  });
+  engine.put(asDesired('Pod', asRoot));
+  const refused = await engine.until(
+    asRoot,
+    'refused',
+    ({ containerStatuses: [main] = [] }) =>
+      main?.state.waiting?.reason === 'CreateContainerConfigError',
+  );
+  t.match(refused.containerStatuses?.[0]?.state.waiting, {
+    message:
+      /^container's runAsUser breaks non-root policy \(pod: "root_berlin\(.*", container: main\)$/,
+  });
+  engine.remove(asRoot);
   const { output } = await run(
     'user',
     shell('id', { securityContext: { runAsNonRoot: true, runAsUser: 1000, runAsGroup: 2000 } }),
@@ -284,4 +321,5 @@ void t.test('how soon the kernel kills a container for memory', async (t) => {
   const half = String(Math.floor(engine.context.node.memoryBytes / 2));
   const resources = { requests: { memory: half } };
   t.match((await run('half', { ...score, resources })).output, /^50[01]\n$/);
+  t.match((await run('half-as-a-whole', score, { resources })).output, /^50[01]\n$/);
 });
