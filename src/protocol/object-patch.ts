@@ -34,12 +34,12 @@ export function applyPatch(
     });
     size = text.length;
     after = JSON.parse(text.toString('utf8'));
+    // Also what nests deeper than can be walked ends here.
+    if (objectVersion(after) === version) return { object: after, size };
   } catch {
     // The reason may quote the object.
-    throw mismatch();
   }
-  if (objectVersion(after) !== version) throw mismatch();
-  return { object: after, size };
+  throw mismatch();
 }
 
 /** A window over both texts, and tables that know every place in the old one. */

@@ -2,14 +2,18 @@ import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { CheckpointHead } from '../../protocol/stream-head.ts';
+import { safeName } from '../volumes/safe-name.ts';
 import { maxCheckpointBytes, maxCheckpoints } from './limits.ts';
 
 /** The folder of checkpoints in the state directory. */
 export const checkpointsName = 'checkpoints';
 
-/** A kubelet's name, but with milliseconds: a container may be asked for twice within a second. */
+/**
+ * A kubelet's name, but with milliseconds: a container may be asked for twice within a second.
+ * @throws VolumeError `UNSAFE_NAME`
+ */
 export function checkpointName({ namespace, pod, container }: CheckpointHead, at: Date): string {
-  return `checkpoint-${pod}_${namespace}-${container}-${at.toISOString()}.tar`;
+  return `checkpoint-${safeName(pod)}_${safeName(namespace)}-${safeName(container)}-${at.toISOString()}.tar`;
 }
 
 /**

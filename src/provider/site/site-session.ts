@@ -38,6 +38,8 @@ export interface SiteSessionOptions {
   session: TunnelSession;
   serve: StreamServer;
   log: Logger;
+  /** In place of that of limits.ts. */
+  headTimeoutMs?: number | undefined;
 }
 
 /** One connection of a site. */
@@ -51,6 +53,7 @@ export class SiteSession {
   readonly #session: TunnelSession;
   readonly #serve: StreamServer;
   readonly #log: Logger;
+  readonly #headTimeoutMs: number;
   /** By type of stream: a second one of a type takes the place of the first. */
   readonly #served = new Map<RunnerStreamHead['type'], Duplex>();
 
@@ -62,6 +65,7 @@ export class SiteSession {
     this.#session = options.session;
     this.#serve = options.serve;
     this.#log = options.log;
+    this.#headTimeoutMs = options.headTimeoutMs ?? streamHeadTimeoutMs;
   }
 
   /** Opens a stream to the runner and sends its head. Throws the tunnel's error when it can't. */
@@ -103,7 +107,7 @@ export class SiteSession {
 
   async #acceptStream(stream: Duplex): Promise<void> {
     const reader = new FrameReader(stream, maxHeadBytes);
-    const frame = await reader.read(AbortSignal.timeout(streamHeadTimeoutMs));
+    const frame = await reader.read(AbortSignal.timeout(this.#headTimeoutMs));
     reader.release();
     const head = parseMessage(runnerStreamHead, frame);
     this.#served.get(head.type)?.destroy();

@@ -7,6 +7,7 @@ import t from 'tap';
 import { WebSocket } from 'ws';
 import { FileKey, joinRequestOf } from '../../../src/edge-runner/join/device-key.ts';
 import type { JoinRequest, JoinResponse } from '../../../src/protocol/join.ts';
+import { dripHandshake } from '../../unit/tunnel/slow-handshake.ts';
 import { startProvider, type ProviderFixture } from './provider-fixture.ts';
 import { joinNew, startCloud, startDevice, until } from './site-link.ts';
 
@@ -118,4 +119,6 @@ void t.test('whoever is slow is sent away', async (t) => {
     }),
   );
   clearInterval(dripping);
+  const said = await dripHandshake(provider.port, 20);
+  t.ok(said > 0 && said < 0.5, `${said} of its first message`);
 });

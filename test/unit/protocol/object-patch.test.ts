@@ -64,3 +64,12 @@ void t.test('a patch never becomes larger than a message', (t) => {
   });
   t.end();
 });
+
+void t.test('a patch that nests deeper than can be walked is no patch', (t) => {
+  const depth = 500_000;
+  const deep = `{"data":${'['.repeat(depth)}${']'.repeat(depth)}}`;
+  const patch = zstdCompressSync(Buffer.from(deep)).toString('base64');
+  t.ok(patch.length < 10_000);
+  t.throws(() => applyPatch({}, patch, 'any'), { code: 'PATCH_MISMATCH' });
+  t.end();
+});

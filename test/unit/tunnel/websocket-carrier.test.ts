@@ -4,15 +4,16 @@ import { connect, type TLSSocket } from 'node:tls';
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
 import { TunnelError } from '../../../src/tunnel/errors.ts';
-import { maxMessageBytes } from '../../../src/tunnel/limits.ts';
+import { maxMessageBytes, type TunnelLimits } from '../../../src/tunnel/limits.ts';
 import type { Session } from '../../../src/tunnel/session.ts';
 import { testCertificates } from './certificates.ts';
 import { startTunnelServer, type TunnelServer } from './tunnel-server.ts';
 
 const certificates = testCertificates();
 
-async function server(t: Test): Promise<TunnelServer> {
-  const started = await startTunnelServer(certificates, { onStream: () => undefined });
+async function server(t: Test, limits: Partial<TunnelLimits> = {}): Promise<TunnelServer> {
+  const session = { onStream: () => undefined, limits };
+  const started = await startTunnelServer(certificates, session);
   t.teardown(() => started.stop());
   return started;
 }
@@ -111,3 +112,21 @@ void t.test('the reason for closing crosses, and being replaced has a code', asy
   t.ok(bytes.includes(Buffer.from([0x0f, 0xa1])), 'close code 4001');
   t.ok(bytes.includes('REPLACED: a newer connection'));
 });
+
+void t.test(
+  'a peer that drips one message for ever is silent, and holds no more than it',
+  async (t) => {
+    const limits = { pingAfterMs: 100, askAfterMs: 100, deadAfterMs: 300 };
+    const provider = await server(t, limits);
+    const { socket, session } = await byHand(provider);
+    const message = wsFrame(0x82, Buffer.alloc(maxMessageBytes));
+    let said = 0;
+    const drip = setInterval(() => {
+      if (!socket.destroyed) socket.write(message.subarray(said, (said += 1)));
+    }, 10);
+    t.equal((await session.closed).code, 'PEER_SILENT');
+    clearInterval(drip);
+    t.ok(said > 3 && said < 1000, `${said} bytes of ${message.length}`);
+    socket.destroy();
+  },
+);

@@ -7,6 +7,7 @@ import {
 } from '../../../../src/edge-runner/pod/cgroup-parent.ts';
 import { containerLogPath, podLogDirectory } from '../../../../src/edge-runner/pod/pod-paths.ts';
 import { seccompPath } from '../../../../src/edge-runner/pod/seccomp-path.ts';
+import { checkpointName } from '../../../../src/edge-runner/streams/checkpoint-files.ts';
 import { PodLayout } from '../../../../src/edge-runner/volumes/pod-layout.ts';
 
 const hostile = [
@@ -19,6 +20,11 @@ function podNamed(parts: { namespace?: string; name?: string; uid?: string }): P
     metadata: { namespace: 'shop', name: 'web', uid: 'uid-1', ...parts },
     spec: { containers: [{ name: 'app', image: 'i' }] },
   };
+}
+
+function checkpointOf(parts: { namespace?: string; pod?: string; container?: string }): string {
+  const names = { namespace: 'shop', pod: 'web', container: 'app', ...parts };
+  return checkpointName({ type: 'checkpoint', ...names, timeoutSeconds: 0 }, new Date(0));
 }
 
 const layout = new PodLayout({ rootDir: '/state', memoryDir: '/memory' });
@@ -37,6 +43,9 @@ const ways: Record<string, (name: string) => unknown> = {
   'volume of a folder': (name) => layout.volumeDir(podNamed({}), { name, emptyDir: {} }),
   'container of a folder': (name) => layout.containerDir(podNamed({}), name),
   'volume of a subPath': (name) => layout.subPathTarget(podNamed({}), name, 'app', 0),
+  'namespace of a checkpoint': (namespace) => checkpointOf({ namespace }),
+  'pod of a checkpoint': (pod) => checkpointOf({ pod }),
+  'container of a checkpoint': (container) => checkpointOf({ container }),
   'container of a subPath': (name) => layout.subPathTarget(podNamed({}), 'v', name, 0),
 };
 

@@ -5,6 +5,7 @@ import { connect } from 'node:tls';
 import pino from 'pino';
 import t from 'tap';
 import { TlsFront } from '../../../../src/provider/kubelet-api/tls-front.ts';
+import { dripHandshake } from '../../tunnel/slow-handshake.ts';
 import type { Teardown } from './api-fixture.ts';
 import { TestCa } from './test-pki.ts';
 
@@ -56,6 +57,11 @@ void t.test('a client that never finishes its handshake is cut off', async (t) =
   socket.on('error', () => undefined);
   await new Promise((resolve) => socket.once('close', resolve).resume());
   t.ok(socket.destroyed);
+});
+
+void t.test('a client that drips its handshake is cut off', async (t) => {
+  const said = await dripHandshake(await start(t), 20);
+  t.ok(said > 0 && said < 0.5, `${said} of its first message`);
 });
 
 void t.test('a client that never asks anything is cut off', async (t) => {

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import pino from 'pino';
 import t from 'tap';
 import { SiteRegistry } from '../../../../src/provider/site/site-registry.ts';
-import type { StreamServer } from '../../../../src/provider/site/site-session.ts';
-import { firstFrame, inbound, TunnelSessionFake } from './tunnel-session-fake.ts';
+import { SiteSession, type StreamServer } from '../../../../src/provider/site/site-session.ts';
+import { firstFrame, inbound, streamPair, TunnelSessionFake } from './tunnel-session-fake.ts';
 
 const log = pino({ level: 'silent' });
 const node = 'berlin.prod';
@@ -162,4 +162,21 @@ void t.test('at the end all sites are sent away, and no one is told', async (t) 
   t.equal(session.drained, true);
   await new Promise((resolve) => setTimeout(resolve, 20));
   t.same(told, ['connected']);
+});
+
+void t.test('a stream whose head drips is reset, however much has come', async (t) => {
+  const session = new SiteSession({
+    ...{ nodeName: node, epoch: 1, session: new TunnelSessionFake(), log, serve: nothing },
+    headTimeoutMs: 200,
+  });
+  const [near, far] = streamPair();
+  const head = Buffer.alloc(10_000, ' ');
+  head.writeUInt32BE(head.length - 4);
+  let said = 0;
+  const drip = setInterval(() => far.write(head.subarray(said, (said += 1))), 10);
+  session.accept(near);
+  await once(near, 'close');
+  clearInterval(drip);
+  t.ok(said > 3 && said < 1000, `${said} bytes`);
+  far.destroy();
 });
