@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
 import { benchRunner } from './bench-runner.ts';
 import { startIdleSite } from './idle-site.ts';
 import { readProcessUse } from './process-use.ts';
@@ -9,6 +10,8 @@ const progress = (line: string): void => {
 
 const resident = 5;
 const coming = 5;
+/** From the start of a round to that of the next, so that machines of any speed are given the same work. */
+const roundMs = 10_000;
 /** The part of the time in which the runner takes what it needs and keeps. */
 const warmUpShare = 0.25;
 
@@ -19,7 +22,7 @@ interface Sample {
 }
 
 /**
- * Five pods stay, five others come and go all the time. Whether the runner grows by it is a straight
+ * Five pods stay, five others come and go every ten seconds. Whether the runner grows by it is a straight
  * line through its memory after every round, without the first quarter of the time.
  */
 export async function run({ minutes = 60 }: { minutes?: number }): Promise<Record<string, number>> {
@@ -32,13 +35,17 @@ export async function run({ minutes = 60 }: { minutes?: number }): Promise<Recor
     const startedAtMs = performance.now();
     const totalMs = minutes * 60_000;
     while (performance.now() - startedAtMs < totalMs) {
+      const nextRound = delay(roundMs);
       const round = names(`round-${samples.length}`, coming);
       await idleSite.addPods(round);
       await idleSite.removePods(round);
       const { rssBytes, anonymousBytes } = readProcessUse(site.runner.pid);
       const atMs = performance.now() - startedAtMs;
       samples.push({ atMs, rssBytes, anonymousBytes });
-      progress(`${Math.round(atMs / 1000)} s: ${megabytes(rssBytes)} MB`);
+      progress(
+        `${Math.round(atMs / 1000)} s: ${megabytes(rssBytes)} MB resident, ${megabytes(anonymousBytes)} MB anonymous`,
+      );
+      await nextRound;
     }
     const warm = samples.filter(({ atMs }) => atMs >= totalMs * warmUpShare);
     const last = warm.at(-1);

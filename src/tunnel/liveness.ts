@@ -12,6 +12,9 @@ export interface LivenessOptions {
   dead(silentMs: number): void;
 }
 
+/** An idle device sleeps for at least as long; that a ping with nothing behind it comes later does no harm. */
+const leastIdleMs = 1000;
+
 /**
  * Pings when nothing was heard for `pingAfterMs`, or for `askAfterMs` since something was sent, and
  * says that the peer is dead after `deadAfterMs`, or when such a ping is not answered: what was sent
@@ -62,7 +65,8 @@ export class Liveness {
     const { clock } = this.#options;
     this.#cancel?.();
     this.#dueAtMs = this.#nextMs();
-    const delayMs = Math.max(1, this.#dueAtMs - clock.now());
+    const idle = this.#pingedAtMs === undefined && this.#sentAtMs === Infinity;
+    const delayMs = Math.max(idle ? leastIdleMs : 1, this.#dueAtMs - clock.now());
     this.#cancel = clock.after(delayMs, () => {
       this.#check();
     });

@@ -1,5 +1,5 @@
 import { closeSync, openSync, readFileSync, readlinkSync, readSync } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { filePages, pagemapEntryBytes, pageBytes } from './file-pages.ts';
 import { cleanRanges, type MemoryRange, writableRanges } from './memory-ranges.ts';
 
@@ -23,12 +23,12 @@ interface ForeignFunctions {
   ): { symbols: { madvise: Madvise } };
 }
 
-declare const Bun: { gc(now: boolean): void };
+declare const Bun: { gc(now: boolean): void; shrink(): void };
 
 /**
  * Soon after the start and then every ten minutes gives memory back that the process holds for no
- * use: garbage, and pages of its own executable and of libraries, most of which only starting needed.
- * They come back as they are used. Does nothing on Node, which has no way to do so. Never rejects;
+ * use: garbage, code compiled for what it did meanwhile, of which there would be ever more, and pages
+ * of its own executable and of libraries, most of which only starting needed. They come back as they are used. Does nothing on Node, which has no way to do so. Never rejects;
  * ends when the signal aborts.
  */
 export async function spareMemory(signal: AbortSignal): Promise<void> {
@@ -37,6 +37,8 @@ export async function spareMemory(signal: AbortSignal): Promise<void> {
   for (let n = 0; !signal.aborted; n += 1) {
     await delay(firstAfterMs[n] ?? intervalMs, undefined, { signal }).catch(() => undefined);
     if (signal.aborted) return;
+    Bun.shrink();
+    await nextTurn();
     Bun.gc(true);
     releasePages(foreign);
   }

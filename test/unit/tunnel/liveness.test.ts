@@ -1,4 +1,5 @@
 import t from 'tap';
+import { Liveness } from '../../../src/tunnel/liveness.ts';
 import { Session } from '../../../src/tunnel/session.ts';
 import { ManualClock } from './manual-clock.ts';
 import { memoryPair, type MemoryCarrier } from './memory-carrier.ts';
@@ -131,4 +132,30 @@ void t.test('a slow link gets the time that much data takes, and no more than ev
   t.ok(ends[0].isOpen);
   await clock.advance(9_500);
   t.equal((await ends[0].closed).code, 'PEER_SILENT');
+});
+
+void t.test('a timer that comes a moment early is not set again for the rest', (t) => {
+  let nowMs = 0;
+  const timers: { delayMs: number; action: () => void }[] = [];
+  let pings = 0;
+  new Liveness({
+    clock: {
+      now: () => nowMs,
+      after: (delayMs, action) => {
+        timers.push({ delayMs, action });
+        return () => undefined;
+      },
+    },
+    ...{ pingAfterMs: 20_000, askAfterMs: 4000, deadAfterMs: 30_000, answerMs: 5000 },
+    ping: () => (pings += 1),
+    dead: () => undefined,
+  });
+  for (const earlyMs of [0.6, 0]) {
+    const { delayMs = 0, action } = timers.pop() ?? {};
+    nowMs += delayMs - earlyMs;
+    action?.();
+    t.ok((timers.at(-1)?.delayMs ?? 0) >= 1000, `${timers.at(-1)?.delayMs} ms`);
+  }
+  t.equal(pings, 1);
+  t.end();
 });
