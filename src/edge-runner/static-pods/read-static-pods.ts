@@ -7,8 +7,9 @@ import {
   configSeenAnnotation,
   configSourceAnnotation,
 } from '../../kube/priority.ts';
+import { nestsDeeper } from '../../tunnel/json-depth.ts';
 import { hasCode } from '../volumes/node-error.ts';
-import { maxManifestBytes, maxStaticPods } from './limits.ts';
+import { maxManifestBytes, maxManifestDepth, maxStaticPods } from './limits.ts';
 
 export interface StaticPodFiles {
   readonly pods: Pod[];
@@ -81,8 +82,11 @@ async function parse(name: string, text: string): Promise<unknown> {
   const value: unknown = name.endsWith('.json')
     ? JSON.parse(text)
     : (await import('yaml')).parse(text, { maxAliasCount: 100 });
-  if (typeof value === 'object' && value !== null) return value;
-  throw new TypeError('it is no object');
+  if (typeof value !== 'object' || value === null) throw new TypeError('it is no object');
+  if (nestsDeeper(Buffer.from(JSON.stringify(value)), maxManifestDepth)) {
+    throw new TypeError(`it nests deeper than ${maxManifestDepth}`);
+  }
+  return value;
 }
 
 /** Undefined for what is no file. */

@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import t from 'tap';
 import { readStaticPods } from '../../../../src/edge-runner/static-pods/read-static-pods.ts';
 import { StaticPods } from '../../../../src/edge-runner/static-pods/static-pods.ts';
+import { tellStaticPods } from '../../../../src/edge-runner/static-pods/tell-static-pods.ts';
 import { isCritical } from '../../../../src/kube/priority.ts';
 import { waitFor } from '../../../../hack/lab/wait.ts';
 
@@ -60,6 +61,29 @@ void t.test('a file that can’t be used is named, and keeps no other from runni
   const { pods, problems } = await readStaticPods(dir, 'n', () => 'then');
   t.equal(pods.length, 1);
   t.same([...problems.keys()], ['a.yaml', 'b.yaml', 'c.json', 'd.yaml', 'e.yaml', 'f.yaml']);
+});
+
+void t.test('a file that nests deep, or becomes much by aliases, is no pod', async (t) => {
+  const nested = (depth: number): string => `${'['.repeat(depth)}${']'.repeat(depth)}`;
+  const deep = (depth: number): string =>
+    `{"kind":"Pod","metadata":{"name":"x"},"spec":{"containers":[],"x":${nested(depth)}}}`;
+  const lines = Array.from(
+    { length: 9 },
+    (_, i) => `b${i + 1}: &b${i + 1} [${`*b${i},`.repeat(9)}]`,
+  );
+  const dir = t.testdir({
+    ...{
+      'a.json': deep(100),
+      'b.json': deep(200_000),
+      'c.yaml': deep(100),
+      'd.yaml': deep(20_000),
+    },
+    'e.yaml': ['b0: &b0 [x]', ...lines].join('\n'),
+    'f.json': deep(20),
+  });
+  const { pods, problems } = await readStaticPods(dir, 'n', () => 'then');
+  t.same([...problems.keys()], ['a.json', 'b.json', 'c.yaml', 'd.yaml', 'e.yaml']);
+  t.equal(tellStaticPods(pods).length, 1);
 });
 
 void t.test('a file that comes, changes or goes is followed', async (t) => {
