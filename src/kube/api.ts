@@ -210,7 +210,16 @@ export interface EnvVar {
     resourceFieldRef?: { containerName?: string; resource: string; divisor?: string };
     configMapKeyRef?: KeySelector;
     secretKeyRef?: KeySelector;
+    fileKeyRef?: FileKeySelector;
   };
+}
+
+/** A variable in a file of one of the pod's `emptyDir` volumes. */
+export interface FileKeySelector {
+  volumeName: string;
+  path: string;
+  key: string;
+  optional?: boolean;
 }
 
 export interface KeySelector {

@@ -35,6 +35,9 @@ const envRule = fields(
       resourceFieldRef: resourceFieldRefRule,
       configMapKeyRef: keySelector,
       secretKeyRef: keySelector,
+      fileKeyRef: fields({ volumeName: text, path: text, key: text, optional: flag }, [
+        ...['volumeName', 'path', 'key'],
+      ]),
     }),
   },
   ['name'],

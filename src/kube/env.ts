@@ -3,10 +3,12 @@ import type {
   Container,
   EnvFromSource,
   EnvVar,
+  FileKeySelector,
   KeySelector,
   Pod,
   Secret,
 } from './api.ts';
+import { envFileValue } from './env-file.ts';
 import { expandVariables } from './expand.ts';
 import { podFieldValue, type FieldContext } from './field-path.ts';
 import { KubeRuleError } from './kube-rule-error.ts';
@@ -19,6 +21,11 @@ export interface EnvironmentRequest {
   configMap: (name: string) => ConfigMap | undefined;
   secret: (name: string) => Secret | undefined;
   context: FieldContext;
+  /**
+   * What is in a file of the pod's volumes, and where it is on the device.
+   * @throws KubeRuleError `CONFIG_ERROR` when it can't be had
+   */
+  file?: (selector: FileKeySelector) => { path: string; text: string };
   /** Variables that describe services; everything else goes before them. */
   services?: Record<string, string>;
 }
@@ -113,6 +120,7 @@ function valueOf(
     return keyValue(request, from.configMapKeyRef, 'ConfigMap', configMapData);
   }
   if (from.secretKeyRef) return keyValue(request, from.secretKeyRef, 'Secret', secretData);
+  if (from.fileKeyRef) return fileValue(request, from.fileKeyRef);
   return '';
 }
 
@@ -132,6 +140,21 @@ function keyValue(
     'CONFIG_ERROR',
     `couldn't find key ${selector.key} in ${kind} ${request.pod.metadata.namespace ?? ''}/${name}`,
   );
+}
+
+/** Kubelet: `optional` is about the key; the file must be there and readable in any case. */
+function fileValue({ file }: EnvironmentRequest, selector: FileKeySelector): string | undefined {
+  const { key, volumeName, optional } = selector;
+  if (file === undefined) {
+    const message = `cannot find the volume ${JSON.stringify(volumeName)} referenced by FileKeyRef`;
+    throw new KubeRuleError('CONFIG_ERROR', message);
+  }
+  const { path, text } = file(selector);
+  const value = envFileValue(text, key);
+  if (value !== '') return value;
+  if (optional === true) return undefined;
+  const message = `environment variable key ${JSON.stringify(key)} not found in file ${JSON.stringify(path)}`;
+  throw new KubeRuleError('CONFIG_ERROR', message);
 }
 
 /** Keys to readers, so that a Secret is decoded only where it is used. */

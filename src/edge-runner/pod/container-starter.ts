@@ -1,6 +1,6 @@
 import type { ConfigMap, Container, Pod, Secret } from '../../kube/api.ts';
 import { expandCommand } from '../../kube/command.ts';
-import { resolveEnvironment } from '../../kube/env.ts';
+import { resolveEnvironment, type EnvironmentEntry } from '../../kube/env.ts';
 import { podHostname } from '../../kube/hostname.ts';
 import { hostsFileContent } from '../../kube/hosts-file.ts';
 import { KubeRuleError } from '../../kube/kube-rule-error.ts';
@@ -10,6 +10,7 @@ import { CriError, isRuntimeGone } from '../cri/cri-error.ts';
 import { HostError } from '../host/host-error.ts';
 import type { InputOf } from '../cri/proto-message.ts';
 import { containerConfig } from './container-config.ts';
+import { readEnvFiles } from './env-files.ts';
 import type { PodEvents } from './event-recorder.ts';
 import { newestContainer, type ObservedPod, type ObservedSandbox } from './observed.ts';
 import { fieldContext, type PodContext } from './pod-context.ts';
@@ -43,7 +44,7 @@ export async function startContainer(context: PodContext, request: StartRequest)
   const secrets = pullSecrets(context, request);
   const image = await context.images.ensure({ ...request, secrets });
   signal.throwIfAborted();
-  const { env, command, args } = environment(context, request);
+  const { env, command, args } = await environment(context, request);
   const terminationMessageFile = await context.files.createTerminationLog(pod, container.name);
   const mounts = [
     ...(await volumeMounts(context, { ...request, secrets }, env)),
@@ -125,11 +126,12 @@ function pullSecrets(context: PodContext, { pod, events }: StartRequest): Secret
   return found;
 }
 
-function environment(
+async function environment(
   context: PodContext,
   { pod, container, sandbox, events }: StartRequest,
-): { env: { name: string; value: string }[]; command: string[]; args: string[] } {
+): Promise<{ env: EnvironmentEntry[]; command: string[]; args: string[] }> {
   const namespace = pod.metadata.namespace ?? '';
+  const file = await readEnvFiles(context.volumes, pod, container);
   const { env, warnings } = byTheRules(() =>
     resolveEnvironment({
       pod,
@@ -137,7 +139,7 @@ function environment(
       configMap: (name): ConfigMap | undefined => context.objects.configMap(namespace, name),
       secret: (name): Secret | undefined => context.objects.secret(namespace, name),
       context: fieldContext(context, podAddresses(context, pod, sandbox)),
-      services: servicesOf(context, pod),
+      ...{ services: servicesOf(context, pod), file },
     }),
   );
   for (const { reason, message } of warnings) {

@@ -14,3 +14,6 @@ export const maxTerminationLogs = 4;
 
 /** Largest file that is taken for the token that a pod has mounted, in bytes. */
 export const maxMountedTokenBytes = 64 * 1024;
+
+/** Largest file that variables are read from, in bytes. */
+export const maxEnvFileBytes = 64 * 1024;

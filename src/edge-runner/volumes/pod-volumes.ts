@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type {
   Container,
   Pod,
@@ -15,6 +16,8 @@ import { mountedToken } from './mounted-token.ts';
 import { mountNfs } from './nfs-volume.ts';
 import { PodLayout } from './pod-layout.ts';
 import { namesIn, tearDown } from './pod-teardown.ts';
+import { maxEnvFileBytes } from './limits.ts';
+import { readInside } from './read-inside.ts';
 import { bindSubPath, checkSubPath } from './sub-path.ts';
 import type { VolumeBacking } from './volume-backing.ts';
 import { VolumeBackings } from './volume-backings.ts';
@@ -116,6 +119,27 @@ export class PodVolumes {
   /** The token that a pod has mounted, if its volume is still there; waits for no other call. */
   mountedToken(pod: Pod, projection: ServiceAccountTokenProjection): Promise<string | undefined> {
     return mountedToken(this.#layout, pod, projection);
+  }
+
+  /**
+   * A file of an `emptyDir` of the pod, and where it is on the device.
+   * @throws VolumeError `NO_SUCH_VOLUME`, `SUB_PATH`; TypeError as `readInside`
+   */
+  readFile(
+    pod: Pod,
+    { volumeName, path }: { volumeName: string; path: string },
+  ): Promise<{ path: string; text: string }> {
+    const volume = pod.spec.volumes?.find(({ name }) => name === volumeName);
+    if (volume?.emptyDir === undefined) {
+      const message = `cannot find the volume ${JSON.stringify(volumeName)} referenced by FileKeyRef`;
+      return Promise.reject(new VolumeError('NO_SUCH_VOLUME', message));
+    }
+    return this.#inTurn(pod.metadata.uid, async () => {
+      checkSubPath(path);
+      const directory = this.#pathOf(pod, volume);
+      const text = await readInside(directory, path, maxEnvFileBytes);
+      return { path: join(directory, path), text };
+    });
   }
 
   /** Leaves nothing of a pod mounted or on disk. @throws VolumeError `UNMOUNT_FAILED` */

@@ -51,14 +51,15 @@ export function checkSubPath(subPath: string): void {
 /** Linux's O_PATH, which Node doesn't name. */
 const openPathOnly = 0o10000000;
 
-interface Place {
+export interface Place {
   /** Segments from the volume's root to what is there, without symbolic links. */
   present: string[];
   /** Segments to be made under it. */
   missing: string[];
 }
 
-async function resolveInside(base: string, subPath: string): Promise<Place> {
+/** Where a path leads to inside of `base`. @throws VolumeError `SUB_PATH` when it leads out. */
+export async function resolveInside(base: string, subPath: string): Promise<Place> {
   const segments = subPath.split('/').filter((segment) => segment !== '' && segment !== '.');
   for (let count = segments.length; count > 0; count--) {
     const real = await realpathOrNothing(join(base, ...segments.slice(0, count)));
@@ -70,7 +71,7 @@ async function resolveInside(base: string, subPath: string): Promise<Place> {
 }
 
 /** Goes from folder to folder by open handles, and never through a symbolic link. */
-async function openInside(base: string, { present, missing }: Place): Promise<FileHandle> {
+export async function openInside(base: string, { present, missing }: Place): Promise<FileHandle> {
   let handle = await open(base, openPathOnly | constants.O_NOFOLLOW);
   try {
     const { mode } = await handle.stat();
@@ -106,7 +107,8 @@ async function makeIn(parent: FileHandle, segment: string): Promise<void> {
   }
 }
 
-function handlePath({ fd }: FileHandle): string {
+/** The file behind an open handle. */
+export function handlePath({ fd }: FileHandle): string {
   return `/proc/self/fd/${fd}`;
 }
 

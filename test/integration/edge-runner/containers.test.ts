@@ -10,6 +10,8 @@ import { findLogged, findRunning } from '../../../src/edge-runner/streams/find-c
 import type { Container, Pod, PodStatus } from '../../../src/kube/api.ts';
 import type { DesiredObject } from '../../../src/protocol/sync.ts';
 import { asDesired, Engine, makePod } from './engine.ts';
+import { environments } from './environments.ts';
+import { PodScene } from './pod-scene.ts';
 
 const progress = (line: string): void => {
   t.comment(line);
@@ -327,3 +329,7 @@ void t.test('a RuntimeClass says which handler runs a pod', async (t) => {
   t.equal(status.phase, 'Running');
   engine.remove(pod);
 });
+
+const scene = new PodScene(device, engine);
+
+void t.test('environments', (t) => environments(t, scene));

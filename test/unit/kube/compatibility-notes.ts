@@ -71,7 +71,6 @@ export const partlyNotes: Partial<Record<string, string>> = {
 /** Why a field is not honoured: the first pattern that matches. */
 export const noReasons: [pattern: RegExp, reason: string][] = [
   [/\.windowsOptions$/, 'a site runs Linux'],
-  [/\.fileKeyRef$/, 'variables are not read from files yet'],
   [/claims\[\]$|\.resourceClaims\[\]$/i, 'there is no dynamic resource allocation at a site'],
   [/\.volumeDevices\[\]$/, 'there are no block volumes at a site'],
   [/\.podCertificate$/, 'certificates for pods are not made yet'],

@@ -1,5 +1,6 @@
 import t from 'tap';
 import type { ConfigMap, Container, Secret } from '../../../src/kube/api.ts';
+import { envFileValue } from '../../../src/kube/env-file.ts';
 import { resolveEnvironment, type ResolvedEnvironment } from '../../../src/kube/env.ts';
 import { container, pod } from './pods.ts';
 
@@ -164,3 +165,44 @@ void t.test(
     t.end();
   },
 );
+
+void t.test('a variable in a file of a volume', (t) => {
+  const text = [
+    '# a comment',
+    '',
+    "  FIRST='one' # not two",
+    "LONG='a",
+    "b=c'",
+    "EMPTY= 'x'",
+    "LAST='it''s'",
+  ].join('\r\n');
+  t.equal(envFileValue(text, 'FIRST'), 'one');
+  t.equal(envFileValue(text, 'LONG'), 'a\nb=c');
+  t.equal(envFileValue(text, 'EMPTY'), '');
+  const problem = { code: 'CONFIG_ERROR', message: "couldn't parse env file" };
+  t.throws(() => envFileValue(text, 'LAST'), problem);
+  t.equal(envFileValue("A='1'\n", 'B'), '');
+  for (const bad of ['A', "A ='1'", "='1'", 'A=1', 'A=', "A='1"]) {
+    t.throws(() => envFileValue(bad, 'B'), problem, bad);
+  }
+  const resolved = (optional: boolean, key: string): ResolvedEnvironment =>
+    resolveEnvironment({
+      ...{ pod: pod({}), configMap: () => undefined, secret: () => undefined },
+      container: container({
+        env: [
+          {
+            name: 'A',
+            valueFrom: { fileKeyRef: { volumeName: 'v', path: 'env', key, optional } },
+          },
+        ],
+      }),
+      context: { podIPs: [], hostIPs: [], nodeName: 'n', allocatable: {} },
+      file: ({ path }) => ({ path: `/volume/${path}`, text: "KEY='value'" }),
+    });
+  t.same(valuesOf(resolved(false, 'KEY')), { A: 'value' });
+  t.same(valuesOf(resolved(true, 'NONE')), {});
+  t.throws(() => resolved(false, 'NONE'), {
+    message: 'environment variable key "NONE" not found in file "/volume/env"',
+  });
+  t.end();
+});

@@ -272,8 +272,8 @@ const neglected: [parts: Parameters<typeof storedPod>[0], path: string][] = [
     'spec.containers[0].resources.limits.example.com/gpu',
   ],
   [
-    { container: { env: [{ name: 'A', valueFrom: { fileKeyRef: { key: 'x' } } }] } },
-    'spec.containers[0].env[0].valueFrom.fileKeyRef',
+    { container: { env: [{ name: 'A', valueFrom: { otherRef: { key: 'x' } } }] } },
+    'spec.containers[0].env[0].valueFrom.otherRef',
   ],
   [
     {
