@@ -17,6 +17,9 @@ export const maxTerminationMessageBytes = 4096;
 export const maxTerminationLogBytes = 2048;
 export const maxTerminationLogLines = 80;
 
+/** Most bytes of the termination messages of a pod's containers together (kubelet: 12 KiB). */
+export const maxPodTerminationMessageBytes = 12 * 1024;
+
 /** Most image pulls at a time on a device; default of an option. */
 export const maxParallelPulls = 2;
 

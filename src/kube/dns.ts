@@ -13,19 +13,40 @@ export interface ClusterDns {
   domain: string;
 }
 
+export interface PodDns {
+  config: DnsConfig;
+  /** What was left out for the limits of the resolver, as a kubelet's events `DNSConfigForming` say it. */
+  warnings: string[];
+}
+
 /**
  * What goes into a pod's resolv.conf: the cluster's DNS, the device's own configuration, or nothing,
  * as its `dnsPolicy` says, and the pod's `dnsConfig` added to it, within the limits of the resolver.
  * Source: kubelet, pkg/kubelet/network/dns.
  */
-export function podDnsConfig(pod: Pod, hostResolvConf: string, cluster: ClusterDns): DnsConfig {
+export function podDns(pod: Pod, hostResolvConf: string, cluster: ClusterDns): PodDns {
   const base = policyConfig(pod, parseResolvConf(hostResolvConf), cluster);
   const extra = pod.spec.dnsConfig;
-  return {
-    servers: unique([...base.servers, ...(extra?.nameservers ?? [])]).slice(0, maxServers),
-    searches: fitSearches(unique([...base.searches, ...(extra?.searches ?? [])])),
-    options: mergeOptions(base.options, extra?.options ?? []),
+  const wanted = {
+    servers: unique([...base.servers, ...(extra?.nameservers ?? [])]),
+    searches: unique([...base.searches, ...(extra?.searches ?? [])]),
   };
+  const servers = wanted.servers.slice(0, maxServers);
+  const searches = fitSearches(wanted.searches);
+  const warnings = [
+    ...(servers.length === wanted.servers.length
+      ? []
+      : [omitted('Nameserver', 'nameserver', servers, 'nameservers')]),
+    ...(searches.length === wanted.searches.length
+      ? []
+      : [omitted('Search Line', 'search', searches, 'search paths')]),
+  ];
+  const options = mergeOptions(base.options, extra?.options ?? []);
+  return { config: { servers, searches, options }, warnings };
+}
+
+function omitted(limits: string, line: string, applied: string[], what: string): string {
+  return `${limits} limits were exceeded, some ${what} have been omitted, the applied ${line} line is: ${applied.join(' ')}`;
 }
 
 function policyConfig(pod: Pod, host: DnsConfig, { servers, domain }: ClusterDns): DnsConfig {
@@ -38,7 +59,7 @@ function policyConfig(pod: Pod, host: DnsConfig, { servers, domain }: ClusterDns
   const own = [`${pod.metadata.namespace ?? ''}.svc.${domain}`, `svc.${domain}`, domain];
   return {
     servers: [...servers],
-    searches: [...own, ...host.searches],
+    searches: unique([...own, ...host.searches]),
     options: ['ndots:5'],
   };
 }
@@ -61,10 +82,13 @@ export function parseResolvConf(text: string): DnsConfig {
 const maxServers = 3;
 const maxSearches = 32;
 const maxSearchLength = 2048;
+/** Longer ones make some resolvers abort. */
+const maxSearchPathLength = 253;
 
 function fitSearches(searches: string[]): string[] {
   const fitting: string[] = [];
   for (const search of searches.slice(0, maxSearches)) {
+    if (search.length > maxSearchPathLength) continue;
     if ([...fitting, search].join(' ').length > maxSearchLength) break;
     fitting.push(search);
   }

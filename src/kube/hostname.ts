@@ -3,18 +3,21 @@ import { KubeRuleError } from './kube-rule-error.ts';
 
 /**
  * The name a pod has for itself, cut to 63 characters, and its domain, which is empty unless the pod
- * asks for a `subdomain`. A `hostnameOverride` is taken as it is.
+ * asks for a `subdomain`. A `hostnameOverride` has no domain.
  * Source: kubelet, GeneratePodHostNameAndDomain.
  */
 export function podHostname(pod: Pod, clusterDomain: string): { hostname: string; domain: string } {
   const { hostname = '', subdomain = '', hostnameOverride = '' } = pod.spec;
-  if (hostnameOverride !== '') return { hostname: hostnameOverride, domain: '' };
-  const name = hostname === '' ? pod.metadata.name : hostname;
+  if (hostnameOverride !== '') return { hostname: cut(hostnameOverride), domain: '' };
   return {
-    hostname: name.length <= maxLength ? name : name.slice(0, maxLength).replace(/[-.]+$/, ''),
+    hostname: cut(hostname === '' ? pod.metadata.name : hostname),
     domain:
       subdomain === '' ? '' : `${subdomain}.${pod.metadata.namespace ?? ''}.svc.${clusterDomain}`,
   };
+}
+
+function cut(name: string): string {
+  return name.length <= maxLength ? name : name.slice(0, maxLength).replace(/[-.]+$/, '');
 }
 
 /**

@@ -22,14 +22,18 @@ export interface Misfit {
  * @throws KubeRuleError `INVALID_QUANTITY`
  * Source: kubelet, pkg/kubelet/lifecycle/predicate.go.
  */
-export function nodeMisfit({ spec }: Pod, room: NodeRoom): Misfit | undefined {
+export function nodeMisfit({ metadata, spec }: Pod, room: NodeRoom): Misfit | undefined {
   return (
-    foreignSystem(spec) ?? lackOf(spec, room) ?? otherNode(spec, room) ?? takenPort(spec, room)
+    foreignSystem(metadata, spec) ??
+    lackOf(spec, room) ??
+    otherNode(spec, room) ??
+    takenPort(spec, room)
   );
 }
 
-function foreignSystem({ os, nodeSelector }: PodSpec): Misfit | undefined {
-  if ((nodeSelector?.['kubernetes.io/os'] ?? 'linux') !== 'linux') {
+/** Kubelet: it is the pod's own label that must not name another system than the node's. */
+function foreignSystem({ labels }: Pod['metadata'], { os }: PodSpec): Misfit | undefined {
+  if ((labels?.[systemLabel] ?? 'linux') !== 'linux') {
     return {
       reason: 'PodOSSelectorNodeLabelDoesNotMatch',
       message: "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label",
@@ -42,14 +46,16 @@ function foreignSystem({ os, nodeSelector }: PodSpec): Misfit | undefined {
   };
 }
 
+const systemLabel = 'kubernetes.io/os';
+
 function lackOf(spec: PodSpec, { allocatable, pods }: NodeRoom): Misfit | undefined {
   const capacity = Number(allocatable['pods'] ?? Infinity);
   if (pods.length + 1 > capacity) return outOf('pods', 1n, BigInt(pods.length), BigInt(capacity));
-  for (const [resource, amount] of Object.entries(allocatable)) {
-    const requested = resource === 'pods' ? 0n : podRequest(spec, resource);
+  for (const resource of countedResources(spec, allocatable)) {
+    const requested = podRequest(spec, resource);
     if (requested === 0n) continue;
     const used = pods.reduce((sum, pod) => sum + podRequest(pod.spec, resource), 0n);
-    const total = parseQuantity(amount);
+    const total = parseQuantity(allocatable[resource] ?? '0');
     const unit = resource === 'cpu' ? 1_000_000n : 1_000_000_000n;
     const [wanted = 0n, taken = 0n, there = 0n] = [requested, used, total].map((nano) =>
       divideRoundingUp(nano, unit),
@@ -59,17 +65,26 @@ function lackOf(spec: PodSpec, { allocatable, pods }: NodeRoom): Misfit | undefi
   return undefined;
 }
 
+/** In the order in which a kubelet looks; of huge pages a node has none that it doesn't tell of. */
+function countedResources(spec: PodSpec, allocatable: Record<string, string>): string[] {
+  const known = ['cpu', 'memory', 'ephemeral-storage'].filter((name) => name in allocatable);
+  const holders = [spec, ...(spec.initContainers ?? []), ...spec.containers];
+  const requested = holders.flatMap(({ resources }) => Object.keys(resources?.requests ?? {}));
+  const pages = requested.filter((name) => name.startsWith('hugepages-'));
+  return [...known, ...new Set(pages)];
+}
+
 function outOf(resource: string, requested: bigint, used: bigint, capacity: bigint): Misfit {
   return {
-    reason: named.has(resource) ? `OutOf${resource}` : 'UnexpectedAdmissionError',
+    reason: `OutOf${resource}`,
     message: `Node didn't have enough resource: ${resource}, requested: ${requested}, used: ${used}, capacity: ${capacity}`,
   };
 }
 
-const named = new Set(['cpu', 'memory', 'ephemeral-storage', 'pods']);
-
+/** A node whose labels aren't known is a Linux one at least. */
 function otherNode(spec: PodSpec, { node }: NodeRoom): Misfit | undefined {
-  if (node === undefined || matchesNode(spec, node)) return undefined;
+  const isForeign = (spec.nodeSelector?.[systemLabel] ?? 'linux') !== 'linux';
+  if (!isForeign && (node === undefined || matchesNode(spec, node))) return undefined;
   return {
     reason: 'NodeAffinity',
     message: "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector",

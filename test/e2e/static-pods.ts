@@ -49,7 +49,7 @@ export async function staticPods(t: Test, cluster: Cluster): Promise<void> {
     await waitFor(
       async () => {
         const text = await cluster.kubectl('describe', 'pod', name);
-        return text.includes('Started container main') && text;
+        return text.includes('Container started') && text;
       },
       { what: 'its events', timeoutMs: 20_000 },
     ),

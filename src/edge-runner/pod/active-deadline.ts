@@ -25,7 +25,9 @@ export class ActiveDeadline {
   }
 }
 
+/** Kubelet: what a pod has asked for itself is nothing to be warned of. */
 export const deadlineExceeded: PodRejection = {
   reason: 'DeadlineExceeded',
+  eventType: 'Normal',
   message: 'Pod was active on the node longer than the specified deadline',
 };

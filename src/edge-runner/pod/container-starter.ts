@@ -67,9 +67,9 @@ export async function startContainer(context: PodContext, request: StartRequest)
       sandboxConfig: sandboxConfigOf(context, pod, sandbox.attempt),
     }),
   );
-  events.record('Normal', 'Created', `Created container ${container.name}`, container.name);
+  events.record('Normal', 'Created', 'Container created', container.name);
   await asProblem('RunContainerError', () => context.cri.startContainer({ containerId }));
-  events.record('Normal', 'Started', `Started container ${container.name}`, container.name);
+  events.record('Normal', 'Started', 'Container started', container.name);
   await runPostStart(context, request, containerId);
 }
 

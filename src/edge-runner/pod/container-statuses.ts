@@ -10,10 +10,12 @@ import type {
 import { isSidecar, statusNamed } from '../../kube/container-status.ts';
 import { formatDuration } from '../../kube/duration.ts';
 import { resizable, resizeOf } from '../../kube/resize.ts';
+import { maxPodTerminationMessageBytes } from '../limits.ts';
 import type { ProbeResults } from '../probes/pod-probes.ts';
 import type { BackOff } from './back-off.ts';
 import { newestContainer, type ObservedContainer, type ObservedPod } from './observed.ts';
 import { initialized } from './plan-init.ts';
+import { containersOf } from './pod-containers.ts';
 import { volumeMountStatuses } from './volume-mount-statuses.ts';
 
 export interface ContainerStatusInput {
@@ -74,7 +76,7 @@ function statusOf(input: ContainerStatusInput, container: Container, kind: Kind)
   return {
     name: container.name,
     state,
-    lastState: last === undefined ? {} : { terminated: terminated(last, input.messages) },
+    lastState: last === undefined ? {} : { terminated: terminated(last, input) },
     ...healthOf(input, container, { state, instance: newest, kind }),
     restartCount: newest.attempt,
     image: container.image ?? '',
@@ -121,7 +123,7 @@ function stateOf(
   }
   const waiting = waitingOf(input, container);
   if (waiting !== undefined) return { waiting };
-  if (instance?.state === 'exited') return { terminated: terminated(instance, input.messages) };
+  if (instance?.state === 'exited') return { terminated: terminated(instance, input) };
   if (instance?.state === 'unknown' && before?.state.running) return { terminated: unlocated };
   return { waiting: { reason: defaultReason(input.pod) } };
 }
@@ -212,9 +214,9 @@ function lastEnded(
 
 function terminated(
   container: ObservedContainer,
-  messages: ReadonlyMap<string, string>,
+  { pod, messages }: ContainerStatusInput,
 ): ContainerStateTerminated {
-  const message = messages.get(container.id) ?? container.message;
+  const message = ownShare(pod, messages.get(container.id) ?? container.message);
   return {
     exitCode: container.exitCode,
     reason: container.reason || (container.exitCode === 0 ? 'Completed' : 'Error'),
@@ -223,6 +225,13 @@ function terminated(
     ...(container.finishedAt === undefined ? {} : { finishedAt: container.finishedAt }),
     containerID: `containerd://${container.id}`,
   };
+}
+
+/** Kubelet: the containers of a pod share the bytes of its messages; what is too much is cut off. */
+function ownShare(pod: Pod, message: string): string {
+  const maxBytes = Math.floor(maxPodTerminationMessageBytes / containersOf(pod).length);
+  const bytes = Buffer.from(message);
+  return bytes.length <= maxBytes ? message : bytes.subarray(0, maxBytes).toString();
 }
 
 /** Kubelet's words for a container that ran and of which nobody can say how it ended. */

@@ -44,6 +44,8 @@ export interface PodRejection {
   message: string;
   /** What its event says, where that is shorter than `message`. */
   event?: string;
+  /** Of its event; a warning where absent. */
+  eventType?: 'Normal';
   /** In how many seconds it must have ended, where it runs and that is less than its own grace. */
   graceSeconds?: number;
   /** It gives way to something else: the reason of its condition DisruptionTarget. */
@@ -79,9 +81,14 @@ export function podStatus(input: PodStatusInput): PodStatus {
     ...(podIP === undefined ? {} : { podIP, podIPs: input.podIPs.map((ip) => ({ ip })) }),
     ...begin,
     ...(init.length === 0 ? {} : { initContainerStatuses: init }),
-    containerStatuses: main,
-    ...(ephemeral.length === 0 ? {} : { ephemeralContainerStatuses: ephemeral }),
+    containerStatuses: byName(main),
+    ...(ephemeral.length === 0 ? {} : { ephemeralContainerStatuses: byName(ephemeral) }),
   };
+}
+
+/** Kubelet (normalizeStatus): those of init containers alone are in the order of the spec. */
+function byName(statuses: readonly ContainerStatus[]): ContainerStatus[] {
+  return statuses.toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 function disruptionTarget({ disruption, message }: PodRejection, now: string): Condition[] {

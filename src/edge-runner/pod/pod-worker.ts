@@ -261,8 +261,8 @@ export class PodWorker {
     const finished = judged && rejection === undefined && this.#isFinished;
     this.#life = nextLife(before, { unwanted: this.#unwanted, rejection, finished });
     if (rejection !== undefined) {
-      const { reason, message, event = message } = rejection;
-      this.#events.record('Warning', reason, event);
+      const { reason, message, event = message, eventType = 'Warning' } = rejection;
+      this.#events.record(eventType, reason, event);
     }
     return this.#life;
   }

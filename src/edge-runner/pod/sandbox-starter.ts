@@ -1,9 +1,10 @@
 import type { Pod } from '../../kube/api.ts';
-import { podDnsConfig } from '../../kube/dns.ts';
+import { podDns, type PodDns } from '../../kube/dns.ts';
 import { kernelHostname } from '../../kube/hostname.ts';
 import { KubeRuleError } from '../../kube/kube-rule-error.ts';
 import type { InputOf } from '../cri/proto-message.ts';
 import type { PodSandboxConfig } from '../cri/sandbox-messages.ts';
+import type { PodEvents } from './event-recorder.ts';
 import type { PodContext } from './pod-context.ts';
 import { sandboxConfig } from './sandbox-config.ts';
 
@@ -20,10 +21,14 @@ export function sandboxConfigOf(
     site: context.site,
     attempt,
     hostname: kernelHostname(pod, context.clusterDns.domain),
-    dns: podDnsConfig(pod, context.resolvConf(), context.clusterDns),
+    dns: dnsOf(context, pod).config,
     logRoot: context.logRoot,
     cgroupParent: context.cgroups.parentOf(pod),
   });
+}
+
+function dnsOf({ resolvConf, clusterDns }: PodContext, pod: Pod): PodDns {
+  return podDns(pod, resolvConf(), clusterDns);
 }
 
 /**
@@ -32,9 +37,12 @@ export function sandboxConfigOf(
  */
 export async function startSandbox(
   context: PodContext,
-  { pod, attempt, signal }: { pod: Pod; attempt: number; signal: AbortSignal },
+  { pod, attempt, events, signal }: SandboxRequest,
 ): Promise<void> {
   const { bandwidth, cgroups, cri, placed } = context;
+  for (const warning of dnsOf(context, pod).warnings) {
+    events.record('Warning', 'DNSConfigForming', warning);
+  }
   const config = sandboxConfigOf(context, pod, attempt);
   await cgroups.limit(pod, placed.pods(), pod, signal);
   const runtimeHandler = handlerOf(context, pod);
@@ -47,6 +55,13 @@ export async function startSandbox(
     await cri.removePodSandbox({ podSandboxId });
     throw error;
   }
+}
+
+interface SandboxRequest {
+  pod: Pod;
+  attempt: number;
+  events: PodEvents;
+  signal: AbortSignal;
 }
 
 /** @throws KubeRuleError `CONFIG_ERROR` when the device doesn't know the pod's RuntimeClass (yet). */

@@ -134,7 +134,7 @@ export class StepRunner {
     if (step.replaces) await this.#clearAway(scene);
     const [volumes, sandbox] = await Promise.allSettled([
       this.#prepareVolumes(scene),
-      startSandbox(this.#context, { pod, attempt: step.attempt, signal }),
+      startSandbox(this.#context, { pod, attempt: step.attempt, events, signal }),
     ]);
     if (sandbox.status === 'fulfilled') this.#sandboxMade(step.replaces);
     else if (!signal.aborted) this.#holdSandbox(sandbox.reason, events);

@@ -1,3 +1,4 @@
+import { isAbsolute } from 'node:path';
 import type { Container, ImageVolumeSource, Pod, Secret, VolumeMount } from '../../kube/api.ts';
 import type { EnvironmentEntry } from '../../kube/env.ts';
 import { KubeRuleError } from '../../kube/kube-rule-error.ts';
@@ -52,7 +53,7 @@ async function volumeMount(
 ): Promise<InputOf<typeof Mount>> {
   const { pod, container, signal } = request;
   const mode = mountMode(mount, context.recursiveReadOnly(pod.spec.runtimeClassName));
-  const containerPath = mount.mountPath;
+  const containerPath = isAbsolute(mount.mountPath) ? mount.mountPath : `/${mount.mountPath}`;
   const image = pod.spec.volumes?.find(({ name }) => name === mount.name)?.image;
   if (image !== undefined) {
     const { subPath: imageSubPath = '' } = mount;

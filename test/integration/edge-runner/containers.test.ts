@@ -9,9 +9,11 @@ import { waitFor } from '../../../hack/lab/wait.ts';
 import { findLogged, findRunning } from '../../../src/edge-runner/streams/find-container.ts';
 import type { Container, Pod, PodStatus } from '../../../src/kube/api.ts';
 import type { DesiredObject } from '../../../src/protocol/sync.ts';
+import { endings } from './endings.ts';
 import { asDesired, Engine, makePod } from './engine.ts';
 import { environments } from './environments.ts';
-import { PodScene } from './pod-scene.ts';
+import { hooks } from './hooks.ts';
+import { PodScene, scripted } from './pod-scene.ts';
 
 const progress = (line: string): void => {
   t.comment(line);
@@ -333,3 +335,13 @@ void t.test('a RuntimeClass says which handler runs a pod', async (t) => {
 const scene = new PodScene(device, engine);
 
 void t.test('environments', (t) => environments(t, scene));
+
+void t.test('endings', (t) => endings(t, scene));
+
+void t.test('hooks', (t) => hooks(t, scene));
+
+void t.test('a container with a terminal', async (t) => {
+  const script = 'test -t 0 && test -t 1 && test -t 2 && tty';
+  const { output } = await scene.run('terminal', scripted(script, { tty: true, stdin: true }));
+  t.match(output, /^\/dev\/pts\/\d+\r?\n$/);
+});

@@ -1,13 +1,16 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { buildImage, busyboxImage } from '../../../hack/lab/images.ts';
+import { buildImage } from '../../../hack/lab/images.ts';
 import { createLab } from '../../../hack/lab/lab.ts';
 import { ensurePackages } from '../../../hack/lab/packages.ts';
 import { sweepLabs } from '../../../hack/lab/remove-lab.ts';
 import { hasAppArmor } from '../../../src/edge-runner/host/app-armor.ts';
-import type { Container, PodSpec, PodStatus } from '../../../src/kube/api.ts';
+import type { Container, PodSpec } from '../../../src/kube/api.ts';
 import { asDesired, Engine, makePod } from './engine.ts';
+import { PodScene, scripted } from './pod-scene.ts';
+import { rejections } from './rejections.ts';
+import { resolvers } from './resolvers.ts';
 
 const progress = (line: string): void => {
   t.comment(line);
@@ -24,27 +27,9 @@ t.teardown(async () => {
   await lab.stop();
 });
 
-function shell(script: string, more: Partial<Container> = {}): Container {
-  return { name: 'main', image: busyboxImage, command: ['sh', '-c', script], ...more };
-}
-
-/** Runs a pod to its end. Returns its status and what its containers wrote. */
-async function run(
-  name: string,
-  container: Container,
-  spec: Partial<PodSpec> = {},
-): Promise<{ status: PodStatus; output: string }> {
-  const pod = makePod(name, { restartPolicy: 'Never', containers: [container], ...spec });
-  engine.put(asDesired('Pod', pod));
-  const status = await engine.until(pod, 'over', ({ phase }) =>
-    ['Succeeded', 'Failed'].includes(phase ?? ''),
-  );
-  const { uid = '' } = pod.metadata;
-  const log = join(device.dir, 'pod-logs', `berlin_${name}_${uid}`, 'main/0.log');
-  const output = await readFile(log, 'utf8').catch(() => '');
-  engine.remove(pod);
-  return { status, output: output.replaceAll(/^\S+ std(out|err) F /gm, '') };
-}
+const shell = scripted;
+const scene = new PodScene(device, engine);
+const run = scene.run.bind(scene);
 
 void t.test('safe sysctls are set, unsafe ones only where they are allowed', async (t) => {
   const values =
@@ -323,3 +308,7 @@ void t.test('how soon the kernel kills a container for memory', async (t) => {
   t.match((await run('half', { ...score, resources })).output, /^50[01]\n$/);
   t.match((await run('half-as-a-whole', score, { resources })).output, /^50[01]\n$/);
 });
+
+void t.test('pods that are not for this device', (t) => rejections(t, scene));
+
+void t.test('resolvers', (t) => resolvers(t, scene));

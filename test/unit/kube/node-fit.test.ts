@@ -67,7 +67,10 @@ void t.test('a port of the device is for one pod', (t) => {
 
 void t.test('pods of another operating system', (t) => {
   t.match(misfit({ os: { name: 'windows' } }), { reason: 'PodOSNotSupported' });
-  t.match(misfit({ nodeSelector: { 'kubernetes.io/os': 'windows' } }), {
+  const os = { 'kubernetes.io/os': 'windows' };
+  t.match(misfit({ nodeSelector: os }), { reason: 'NodeAffinity' });
+  const labelled = { ...pod({}), metadata: { name: 'p', labels: os } };
+  t.match(nodeMisfit(labelled, { allocatable, pods: [] }), {
     reason: 'PodOSSelectorNodeLabelDoesNotMatch',
   });
   t.equal(misfit({ os: { name: 'linux' } }), undefined);

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { parseResolvConf, podDnsConfig } from '../../../src/kube/dns.ts';
+import { parseResolvConf, podDns, type DnsConfig } from '../../../src/kube/dns.ts';
 import { kernelHostname, podHostname } from '../../../src/kube/hostname.ts';
 import { hostsFileContent } from '../../../src/kube/hosts-file.ts';
 import { pod } from './pods.ts';
@@ -73,6 +73,8 @@ search site.example
 options ndots:2 timeout:1
 `;
 
+const podDnsConfig = (...given: Parameters<typeof podDns>): DnsConfig => podDns(...given).config;
+
 void t.test('a resolv.conf is read as the resolver does', (t) => {
   t.same(parseResolvConf(resolvConf), {
     servers: ['192.0.2.53', '192.0.2.54'],
@@ -106,6 +108,17 @@ void t.test('a pod’s DNS is the device’s, with its own settings added', (t) 
     cluster,
   );
   t.ok(many.searches.length > 1 && many.searches.join(' ').length <= 2048);
+  const long = 'x'.repeat(254);
+  const none = { dnsPolicy: 'None', dnsConfig: { searches: [long, 'short.example'] } };
+  t.same(podDns(pod(none), resolvConf, cluster), {
+    config: { servers: [], searches: ['short.example'], options: [] },
+    warnings: [
+      'Search Line limits were exceeded, some search paths have been omitted, the applied search line is: short.example',
+    ],
+  });
+  t.same(podDns(pod({ dnsPolicy: 'ClusterFirst', dnsConfig }), resolvConf, cluster).warnings, [
+    'Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: 192.0.2.53 192.0.2.54 192.0.2.55',
+  ]);
   t.end();
 });
 
