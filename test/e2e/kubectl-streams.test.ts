@@ -144,6 +144,19 @@ await onEveryControlPlane(async (t, cluster) => {
     child.kill();
   });
 
+  await t.test('attach to a container whose input is for one alone', async (t) => {
+    const once = { stdin: true, stdinOnce: true };
+    await cluster.apply(shellPod(cluster, 'once', 'cat', { restartPolicy: 'Never' }, once));
+    await cluster.untilPod('once', 'Running', isRunning);
+    const child = spawn('attach', '-i', 'once');
+    child.stdin.end('the only word\n');
+    const over = await cluster.untilPod('once', 'over', ({ status }) => {
+      return status?.phase === 'Succeeded';
+    });
+    t.match(over.status?.containerStatuses, [{ state: { terminated: { exitCode: 0 } } }]);
+    t.equal(await cluster.kubectl('logs', 'once'), 'the only word\n');
+  });
+
   await t.test('port-forward', async (t) => {
     const child = spawn('port-forward', 'pod/web', ':8080', '--address=127.0.0.1');
     let seen = '';

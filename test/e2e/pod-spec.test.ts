@@ -1,4 +1,4 @@
-import type { Container, ContainerStatus, Pod } from '../../src/kube/api.ts';
+import type { Condition, Container, ContainerStatus, Pod } from '../../src/kube/api.ts';
 import { isRunning, onEveryControlPlane, shellPod } from './cluster.ts';
 import { persistentVolumes } from './persistent-volumes.ts';
 import { trustBundles } from './trust-bundles.ts';
@@ -11,6 +11,10 @@ function shell(name: string, script: string, more: Partial<Container> = {}): Con
 
 function mainOf(pod: Pod): ContainerStatus | undefined {
   return pod.status?.containerStatuses?.[0];
+}
+
+function conditionOf(pod: Pod, type: string): Condition | undefined {
+  return pod.status?.conditions?.find((condition) => condition.type === type);
 }
 
 const idle = 'trap "exit 0" TERM; while :; do sleep 0.1; done';
@@ -63,6 +67,52 @@ await onEveryControlPlane(async (t, cluster) => {
       ({ status }) => status?.phase === 'Failed',
     );
     t.match(pod.status, { reason: 'OutOfcpu', message: /^Pod was rejected: Node didn't have/ });
+  });
+
+  await t.test('gates of scheduling and of readiness', { skip }, async (t) => {
+    const gate = 'towns.example/open';
+    const spec = {
+      schedulingGates: [{ name: 'towns.example/wait' }],
+      readinessGates: [{ conditionType: gate }],
+    };
+    await cluster.apply(shellPod(cluster, 'gated', idle, spec));
+    const held = await cluster.untilPod('gated', 'held', (pod) => {
+      return conditionOf(pod, 'PodScheduled')?.reason === 'SchedulingGated';
+    });
+    t.equal(held.spec.nodeName, undefined);
+    const open = JSON.stringify([{ op: 'remove', path: '/spec/schedulingGates' }]);
+    await cluster.kubectl('patch', 'pod', 'gated', '--type=json', '-p', open);
+    const up = await cluster.untilPod('gated', 'up', (pod) => {
+      return conditionOf(pod, 'ContainersReady')?.status === 'True';
+    });
+    t.match(conditionOf(up, 'Ready'), {
+      ...{ status: 'False', reason: 'ReadinessGatesNotReady' },
+      message: `corresponding condition of pod readiness gate "${gate}" does not exist.`,
+    });
+    const said = { status: { conditions: [{ type: gate, status: 'True' }] } };
+    const patch = ['--subresource=status', '-p', JSON.stringify(said)];
+    await cluster.kubectl('patch', 'pod', 'gated', ...patch);
+    const ready = await cluster.untilPod('gated', 'ready', (pod) => {
+      return conditionOf(pod, 'Ready')?.status === 'True';
+    });
+    t.match(conditionOf(ready, gate), { status: 'True' });
+  });
+
+  await t.test('a variable in a file that an init container made', { skip }, async (t) => {
+    const volumeMounts = [{ name: 'shared', mountPath: '/shared' }];
+    const fileKeyRef = { volumeName: 'shared', path: 'env', key: 'COLOR' };
+    const script = 'echo "$COLOR" >/dev/termination-log';
+    const spec = {
+      restartPolicy: 'Never',
+      initContainers: [shell('init', `echo "COLOR='green'" >/shared/env`, { volumeMounts })],
+      volumes: [{ name: 'shared', emptyDir: {} }],
+    };
+    const env = [{ name: 'COLOR', valueFrom: { fileKeyRef } }];
+    await cluster.apply(shellPod(cluster, 'from-file', script, spec, { env }));
+    const over = await cluster.untilPod('from-file', 'over', ({ status }) => {
+      return status?.phase === 'Succeeded';
+    });
+    t.equal(mainOf(over)?.state.terminated?.message, 'green\n');
   });
 
   await t.test('a sidecar serves a Job to its end', { skip }, async (t) => {

@@ -2,7 +2,7 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { waitFor } from '../../hack/lab/wait.ts';
 import type { Condition, ContainerStatus, Pod } from '../../src/kube/api.ts';
-import type { Lifecycle, Probe } from '../../src/kube/probe.ts';
+import type { Lifecycle, LifecycleHandler, Probe } from '../../src/kube/probe.ts';
 import { isRunning, onEveryControlPlane, shellPod, type Cluster } from './cluster.ts';
 import { grpcServer, httpServer } from './probed-servers.ts';
 
@@ -224,6 +224,35 @@ await onEveryControlPlane(async (t, cluster) => {
     t.equal(await readFile(join(folder, 'log'), 'utf8'), 'post-start\n', 'before it is Running');
     await cluster.kubectl('delete', 'pod', 'hooked', '--timeout=30s');
     t.equal(await readFile(join(folder, 'log'), 'utf8'), 'post-start\npre-stop\nstop\n');
+  });
+
+  await t.test('hooks that ask', async (t) => {
+    const folder = join(site.device.dir, 'asking');
+    await mkdir(folder, { recursive: true });
+    const answer = 'read line; echo "$line" >>/hooks/log; printf "HTTP/1.0 404 None\\r\\n\\r\\n"';
+    const serve = `trap "exit 0" TERM; while :; do nc -l -p 8080 -e sh -c '${answer}'; echo asked >>/hooks/log; done & wait`;
+    const isServing = { exec: { command: ['sh', '-c', 'netstat -lnt | grep -q 8080'] } };
+    const spec = {
+      terminationGracePeriodSeconds: 20,
+      volumes: [{ name: 'hooks', hostPath: { path: folder } }],
+    };
+    const asking = (preStop: LifecycleHandler): Record<string, unknown> => ({
+      ...{ lifecycle: { preStop }, readinessProbe: { ...isServing, periodSeconds: 1 } },
+      ports: [{ name: 'web', containerPort: 8080 }],
+      volumeMounts: [{ name: 'hooks', mountPath: '/hooks' }],
+    });
+    const by = {
+      http: { httpGet: { path: '/bye?now', port: 'web' } },
+      tcp: { tcpSocket: { port: 8080 } },
+    };
+    for (const [name, handler] of Object.entries(by)) {
+      await cluster.apply(shellPod(cluster, `asks-${name}`, serve, spec, asking(handler)));
+      await cluster.untilPod(`asks-${name}`, 'ready', (pod) => mainOf(pod)?.ready === true);
+      await cluster.kubectl('delete', 'pod', `asks-${name}`, '--timeout=30s');
+    }
+    const story = (await readFile(join(folder, 'log'), 'utf8')).trim().split(/\r?\n/);
+    t.equal(story[0], 'GET /bye?now HTTP/1.1', 'by HTTP, whatever the answer');
+    t.equal(story.filter((line) => line === 'asked').length, 2, 'and by a connection alone');
   });
 
   await t.test('hooks that fail', async (t) => {
