@@ -239,7 +239,9 @@ void t.test('after a store that can not be read images are whose they were', asy
 
   await loseStore();
   engine.put(asDesired('Secret', keyOf(user.password)));
-  const present = [/^Pulled: Container image .* already present on machine$/];
+  const present = [
+    /^Pulled: Container image .* already present on machine and can be accessed by the pod$/,
+  ];
   t.match(await run(podOf('loaded', busyboxImage)), present, 'there was no registry for it ever');
   t.match(await run(podOf('public', publicly)), present);
   t.match(await run(podOf('private', privately, {}, 'key')), present);

@@ -87,6 +87,7 @@ export class SmallCloud {
   }
 
   async close(): Promise<void> {
+    await this.#registry.stop(0);
     await this.#provider.close();
   }
 
