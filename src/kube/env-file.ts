@@ -8,9 +8,12 @@ import { KubeRuleError } from './kube-rule-error.ts';
  * Source: kubelet, pkg/kubelet/util/env, ParseEnv.
  */
 export function envFileValue(text: string, key: string): string {
-  const lines = text.replace(/\r?\n$/, '').split(/\r?\n/);
-  while (lines.length > 0) {
-    const line = (lines.shift() ?? '').replace(/^[ \t]+/, '');
+  const lines = text
+    .replace(/\r?\n$/, '')
+    .split(/\r?\n/)
+    .values();
+  for (const indented of lines) {
+    const line = indented.replace(/^[ \t]+/, '');
     if (line === '' || line.startsWith('#')) continue;
     const [, name, rest = ''] = /^([^=]*[^= \t])=(.*)$/s.exec(line) ?? [];
     if (name === undefined) throw unreadable();
@@ -26,15 +29,17 @@ export function unreadable(cause?: unknown): KubeRuleError {
 }
 
 /** Takes more of the lines that follow until the value is closed. */
-function quoted(first: string, following: string[]): string {
+function quoted(first: string, following: Iterator<string>): string {
   if (!first.startsWith("'")) throw unreadable();
-  let open = first.slice(1);
-  while (!open.includes("'")) {
-    const next = following.shift();
-    if (next === undefined) throw unreadable();
-    open += `\n${next}`;
+  const parts: string[] = [];
+  let part = first.slice(1);
+  while (!part.includes("'")) {
+    parts.push(part);
+    const next = following.next();
+    if (next.done === true) throw unreadable();
+    part = next.value;
   }
-  const end = open.indexOf("'");
-  if (!/^[ \t]*(#|$)/.test(open.slice(end + 1))) throw unreadable();
-  return open.slice(0, end);
+  const end = part.indexOf("'");
+  if (!/^[ \t]*(#|$)/.test(part.slice(end + 1))) throw unreadable();
+  return [...parts, part.slice(0, end)].join('\n');
 }

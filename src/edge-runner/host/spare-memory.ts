@@ -28,8 +28,8 @@ declare const Bun: { gc(now: boolean): void; shrink(): void };
 /**
  * Soon after the start and then every ten minutes gives memory back that the process holds for no
  * use: garbage, code compiled for what it did meanwhile, of which there would be ever more, and pages
- * of its own executable and of libraries, most of which only starting needed. They come back as they are used. Does nothing on Node, which has no way to do so. Never rejects;
- * ends when the signal aborts.
+ * of its own executable and of libraries, most of which only starting needed. They come back as they
+ * are used. Does nothing on Node, which has no way to do so. Never rejects; ends when the signal aborts.
  */
 export async function spareMemory(signal: AbortSignal): Promise<void> {
   const foreign = process.getBuiltinModule('bun:ffi') as ForeignFunctions | undefined;

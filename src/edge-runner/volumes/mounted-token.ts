@@ -1,9 +1,7 @@
-import { constants } from 'node:fs';
-import { open, realpath } from 'node:fs/promises';
-import { join, sep } from 'node:path';
 import type { Pod, ServiceAccountTokenProjection } from '../../kube/api.ts';
 import { maxMountedTokenBytes } from './limits.ts';
 import type { PodLayout } from './pod-layout.ts';
+import { readInside } from './read-inside.ts';
 
 /**
  * The service-account token that a pod has mounted, for when nothing else holds it any more. Only what
@@ -18,7 +16,7 @@ export async function mountedToken(
   const volume = pod.spec.volumes?.find(({ projected }) =>
     projected?.sources?.some(({ serviceAccountToken: own }) => own && isSame(own, projection)),
   );
-  return volume && readWithin(layout.volumeDir(pod, volume), projection.path);
+  return volume && readToken(layout.volumeDir(pod, volume), projection.path);
 }
 
 function isSame(a: ServiceAccountTokenProjection, b: ServiceAccountTokenProjection): boolean {
@@ -27,20 +25,8 @@ function isSame(a: ServiceAccountTokenProjection, b: ServiceAccountTokenProjecti
   );
 }
 
-async function readWithin(directory: string, path: string): Promise<string | undefined> {
-  try {
-    const root = await realpath(directory);
-    const real = await realpath(join(directory, path));
-    if (!real.startsWith(`${root}${sep}`)) return undefined;
-    const file = await open(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    try {
-      const { size } = await file.stat();
-      if (size === 0 || size > maxMountedTokenBytes) return undefined;
-      return await file.readFile('utf8');
-    } finally {
-      await file.close();
-    }
-  } catch {
-    return undefined;
-  }
+/** Whatever keeps it from being read, there is none then: the pod waits for the cloud. */
+async function readToken(directory: string, path: string): Promise<string | undefined> {
+  const token = await readInside(directory, path, maxMountedTokenBytes).catch(() => '');
+  return token || undefined;
 }
