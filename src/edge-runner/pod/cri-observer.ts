@@ -151,7 +151,7 @@ export class CriObserver implements PodObserver {
     if (settled !== undefined && stateOf(item.state) === settled.state) return settled;
     const seen = await this.#look(item);
     if (seen === undefined) return undefined;
-    const observed = this.#mayLackMemory(seen) ? await this.#lookAgain(item) : seen;
+    const observed = this.#mayLackMemory(seen) ? await this.#lookAgain(item, seen) : seen;
     if (observed === undefined) return undefined;
     if (observed.state === 'exited' || observed.state === 'running') {
       this.#settled.set(item.id, observed);
@@ -169,16 +169,20 @@ export class CriObserver implements PodObserver {
 
   /** It ended a moment ago, and why it was killed may not have been told yet. */
   #mayLackMemory(observed: ObservedContainer): boolean {
-    return wasKilled(observed) && this.#sinceEndMs(observed.id) < outOfMemoryDelayMs;
+    return wasKilled(observed) && this.#sinceEndMs(observed) < outOfMemoryDelayMs;
   }
 
-  async #lookAgain(item: Container): Promise<ObservedContainer | undefined> {
-    await delay(outOfMemoryDelayMs - this.#sinceEndMs(item.id));
+  async #lookAgain(
+    item: Container,
+    ended: ObservedContainer,
+  ): Promise<ObservedContainer | undefined> {
+    await delay(outOfMemoryDelayMs - this.#sinceEndMs(ended));
     return this.#look(item);
   }
 
-  #sinceEndMs(containerId: string): number {
-    return this.#clock.monotonicMs() - (this.#ended.get(containerId) ?? -Infinity);
+  /** Since CRI or the event stream says that it ended: CRI may be seen first. */
+  #sinceEndMs({ id, endedAtMs }: ObservedContainer): number {
+    return this.#clock.monotonicMs() - Math.max(endedAtMs, this.#ended.get(id) ?? -Infinity);
   }
 }
 

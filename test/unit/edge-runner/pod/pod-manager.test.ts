@@ -431,6 +431,21 @@ void t.test(
   },
 );
 
+void t.test('so was one whose end was seen before it was told', async (t) => {
+  const made = bench(t);
+  const { fake, pods } = made;
+  await running(made, named('a', { restartPolicy: 'Never' }));
+  const id = pods.list()[0]?.observed.containers[0]?.id ?? '';
+  const reason = (): string | undefined =>
+    pods.list()[0]?.status?.containerStatuses?.[0]?.state.terminated?.reason;
+  fake.runtime.exit('web', 137);
+  pods.wakeAll();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  pods.containerOutOfMemory(id);
+  await until('its end', () => reason() !== undefined);
+  t.equal(reason(), 'OOMKilled');
+});
+
 void t.test('of two pods with one name the uid tells which is meant', async (t) => {
   const made = bench(t);
   const { pods } = made;
