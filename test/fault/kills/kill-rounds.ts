@@ -53,8 +53,7 @@ export async function killRounds(
       t.same(done.wrong, [], title);
       if (done.wrong.length === 0) continue;
       t.comment(await cluster.site.device.ctr('tasks', 'ls'));
-      const { containers } = await scene.cri.listContainers();
-      t.comment(containers.map(({ id, state }) => `CRI: ${id} ${state}`).join('\n'));
+      t.comment((await containersInCri(scene.cri)).join('\n'));
       t.comment(`the runner says:\n${cluster.site.runner.logTail(60)}`);
       break;
     }
@@ -63,6 +62,19 @@ export async function killRounds(
   } finally {
     await channel.close();
   }
+}
+
+/** How each container stands, and why it ended. */
+async function containersInCri(cri: CriClient): Promise<string[]> {
+  const { containers } = await cri.listContainers();
+  return Promise.all(
+    containers.map(async ({ id, metadata, labels }) => {
+      const { status } = await cri.containerStatus({ containerId: id });
+      const { state, exitCode, reason, message } = status ?? {};
+      const name = `${labels['io.kubernetes.pod.name'] ?? '?'} ${metadata?.name} ${metadata?.attempt}`;
+      return `CRI: ${id} ${name} ${state} ${exitCode} ${reason} ${message}`;
+    }),
+  );
 }
 
 interface Round {
