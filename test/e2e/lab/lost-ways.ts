@@ -3,9 +3,8 @@ import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Test } from 'tap';
 import type { Device } from '../../../hack/lab/device.ts';
+import { waitFor } from '../../../hack/lab/wait.ts';
 
-/** Long enough for what is under way to arrive. */
-const settleMs = 200;
 /** In which both ends would say something often. */
 const listenMs = 500;
 
@@ -39,17 +38,23 @@ export async function lostWays(t: Test, device: Device): Promise<void> {
   for (const direction of ['to-cloud', 'from-cloud'] as const) {
     await device.blackhole(direction);
     const silent = direction === 'to-cloud' ? (): number => heard : heardThere;
-    await delay(settleMs);
-    const before = silent();
-    await delay(listenMs);
-    t.equal(silent(), before, `${direction} nothing comes through`);
+    await talker.readyWhen(() => staysFor(listenMs, silent), {
+      what: `${direction} nothing comes through`,
+      timeoutMs: 10_000,
+    });
     await device.unblackhole(direction);
     await goesOn(`${direction} it goes on`, silent);
   }
   await device.loseConnections('host', port);
-  await talker.readyWhen(() => ends === 1, { what: 'its end at the host', timeoutMs: 5_000 });
+  await waitFor(() => ends === 1, { what: 'its end at the host', timeoutMs: 5_000 });
   await talker.ended;
   t.match(talker.logTail(5), /ECONNRESET|EPIPE/, 'the other one notices when it speaks');
+}
+
+async function staysFor(ms: number, count: () => number): Promise<boolean> {
+  const before = count();
+  await delay(ms);
+  return count() === before;
 }
 
 function talkerScript(host: string, port: number): string {
