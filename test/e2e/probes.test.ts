@@ -185,8 +185,6 @@ await onEveryControlPlane(async (t, cluster) => {
     const probes = { startupProbe: { exec }, readinessProbe: { exec }, livenessProbe: { exec } };
     await cluster.apply(shellPod(cluster, 'calm', 'exec sleep 1000', {}, probes));
     const before = await cluster.untilPod('calm', 'Ready', isRunning);
-    // The store may lag behind what was told (`writeDelayMs`): less than this takes.
-    await cluster.kubectl('exec', 'calm', '--', 'echo', 'there');
     await site.killRunner();
     await site.startRunner();
     const answer = await waitFor(

@@ -7,6 +7,7 @@ import type { PodReport } from '../../protocol/report.ts';
 import type { CriClient } from '../cri/cri-client.ts';
 import type { CgroupUsage } from '../host/cgroup-usage.ts';
 import type { BandwidthLimiter } from '../network/bandwidth-limiter.ts';
+import type { Urgency } from '../report/outbox.ts';
 import type { PodFiles } from '../volumes/pod-files.ts';
 import type { PodVolumes, VolumeSources } from '../volumes/pod-volumes.ts';
 import type { Clock } from './clock.ts';
@@ -106,8 +107,8 @@ export interface PodContext {
   cgroups: PodCgroupTree;
   tasks: TaskSignals;
   clock: Clock;
-  /** Takes a pod's newest report; cheap and synchronous. `lazily`: another follows in a moment. */
-  publish: (report: PodReport, when?: 'now' | 'lazily') => void;
+  /** Takes a pod's newest report; synchronous. */
+  publish: (report: PodReport, urgency?: Urgency) => void;
   /** Drops all that is kept about a pod that is gone from the device and from the cloud. */
   forget: (podUid: string) => void;
   log: Logger;

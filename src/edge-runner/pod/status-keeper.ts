@@ -5,6 +5,8 @@ import type { BackOff } from './back-off.ts';
 import { podAddresses } from './container-starter.ts';
 import { newestSandbox, type ObservedPod } from './observed.ts';
 import type { ProbeResults } from '../probes/pod-probes.ts';
+import type { Urgency } from '../report/outbox.ts';
+import { mustBeKept } from './must-be-kept.ts';
 import type { PodContext } from './pod-context.ts';
 import { hasEnded, podStatus, type PodRejection } from './pod-status.ts';
 import { TerminationMessages } from './termination-messages.ts';
@@ -71,13 +73,14 @@ export class StatusKeeper {
   #publish([pod, status]: [Pod, PodStatus], when: 'now' | 'lazily'): void {
     this.#isOurs = true;
     if (isDeepStrictEqual(status, this.#last)) return;
+    const isKept = when === 'now' && mustBeKept(pod, status, this.#last);
     this.#last = status;
-    this.#report(pod, status, false, when);
+    this.#report(pod, status, false, isKept ? 'kept' : when);
   }
 
-  #report(pod: Pod, status: PodStatus, gone: boolean, when: 'now' | 'lazily'): void {
+  #report(pod: Pod, status: PodStatus, gone: boolean, urgency: Urgency): void {
     const { name, namespace = '', uid = '' } = pod.metadata;
-    this.#context.publish({ uid, name, namespace, gone, status: { ...status } }, when);
+    this.#context.publish({ uid, name, namespace, gone, status: { ...status } }, urgency);
   }
 
   #make(

@@ -3,7 +3,10 @@
 /** Most unsent events that are kept while there is no link; the oldest go first. */
 export const maxStoredEvents = 1000;
 
-/** How long the store may lag behind what was published, in ms: changes that come together cost one write. */
+/**
+ * How long the store may lag behind what was published, in ms: changes that come together cost one
+ * write. What must be kept doesn't wait.
+ */
 export const writeDelayMs = 50;
 
 /** How soon a write that failed, on a full disk for example, is tried again, in ms. */

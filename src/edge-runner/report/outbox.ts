@@ -4,6 +4,12 @@ import type { EventReport, PodReport } from '../../protocol/report.ts';
 import type { EdgeStore, ReportChange } from '../store/edge-store.ts';
 import { lazyDelayMs, maxStoredEvents, writeDelayMs, writeRetryMs } from './limits.ts';
 
+/**
+ * How a report is taken. `lazily`: nobody waits for it, another follows in a moment. `kept`: a runner
+ * that starts anew could learn what it says from nothing else, so that it is in the store before it goes.
+ */
+export type Urgency = 'now' | 'lazily' | 'kept';
+
 /** What is ready to go to the provider. */
 export interface ReportBatch {
   pods: PodReport[];
@@ -70,10 +76,10 @@ export class Outbox {
     return this.#pods.size - this.#acknowledgedPods.size;
   }
 
-  /** Takes a pod's newest report. `lazily`: nobody waits for it, another follows in a moment. */
-  publish(report: PodReport, when: 'now' | 'lazily' = 'now'): void {
+  /** Takes a pod's newest report. */
+  publish(report: PodReport, urgency: Urgency = 'now'): void {
     const { uid } = report;
-    const isWaitedFor = when === 'now' && !isStarting(report);
+    const isWaitedFor = urgency !== 'lazily' && !isStarting(report);
     if (isWaitedFor) this.#held.delete(uid);
     else if (!this.#unsentPods.has(uid)) this.#held.add(uid);
     this.#pods.set(uid, report);
@@ -81,7 +87,8 @@ export class Outbox {
     this.#acknowledgedPods.delete(uid);
     this.#dirtyPods.add(uid);
     this.#forgottenPods.delete(uid);
-    this.#writeSoon();
+    if (urgency === 'kept' && !this.#writeFails) this.#flushOrRetry();
+    else this.#writeSoon();
     if (isWaitedFor) this.#onReady();
     else this.#holdBack();
   }

@@ -122,8 +122,8 @@ export async function createPodContext(options: PodContextOptions): Promise<PodC
       run: options.runOnHost,
       milliCpu: quantityToMilliCpu(node.allocatable['cpu'] ?? '0'),
     }),
-    publish: (report, when) => {
-      outbox.publish(report, when);
+    publish: (report, urgency) => {
+      outbox.publish(report, urgency);
     },
     forget: (uid) => {
       outbox.forget(uid);

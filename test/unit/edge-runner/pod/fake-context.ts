@@ -6,6 +6,7 @@ import { PulledImages } from '../../../../src/edge-runner/pod/pulled-images.ts';
 import { StartTurns } from '../../../../src/edge-runner/pod/start-turns.ts';
 import { PlacedPods } from '../../../../src/edge-runner/pod/placed-pods.ts';
 import type { PodContext } from '../../../../src/edge-runner/pod/pod-context.ts';
+import type { Urgency } from '../../../../src/edge-runner/report/outbox.ts';
 import type { EventReport, PodReport } from '../../../../src/protocol/report.ts';
 import { FakeStore } from '../report/fake-store.ts';
 import { FakeRuntime } from './fake-runtime.ts';
@@ -29,6 +30,8 @@ export class FakeContext {
   readonly runtime = new FakeRuntime();
   readonly clock = new JumpingClock();
   readonly reports: PodReport[] = [];
+  /** Of each of `reports`. */
+  readonly urgencies: (Urgency | undefined)[] = [];
   readonly events: EventReport[] = [];
   readonly forgotten: string[] = [];
   readonly tornDown: string[] = [];
@@ -111,7 +114,10 @@ export class FakeContext {
         limit: () => Promise.resolve(),
         remove: () => Promise.resolve(),
       },
-      publish: (report: PodReport) => this.reports.push(report),
+      publish: (report: PodReport, urgency?: Urgency) => {
+        this.reports.push(report);
+        this.urgencies.push(urgency);
+      },
       forget: (uid: string) => {
         if (this.forgetFailure !== undefined) throw this.forgetFailure;
         this.forgotten.push(uid);

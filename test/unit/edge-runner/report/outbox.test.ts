@@ -227,6 +227,40 @@ void t.test('a full disk loses nothing and stops nothing', async (t) => {
   t.ok(outbox);
 });
 
+void t.test('what only the status tells is in the store before it goes', (t) => {
+  const { store, outbox } = bench(t);
+  const atTelling: (string | undefined)[] = [];
+  outbox.onReady(() => atTelling.push(store.reports.get('a')?.status['phase'] as string));
+  outbox.publish(report('a', 'Running'));
+  outbox.publish(report('a', 'Failed'), 'kept');
+  t.same(atTelling, [undefined, 'Failed'], 'other statuses are written a moment later');
+  t.equal(store.writes, 1, 'together with what had waited');
+  outbox.flush();
+  t.equal(store.writes, 1, 'and not once more');
+  t.end();
+});
+
+void t.test('on a full disk it goes from memory, and the disk is not tried each time', (t) => {
+  const store = new FakeStore();
+  const errors: unknown[] = [];
+  const outbox = new Outbox(store, { ...silent, error: (fields: unknown) => errors.push(fields) });
+  let tries = 0;
+  const { writeReports } = store;
+  store.writeReports = (change): void => {
+    tries += 1;
+    writeReports.call(store, change);
+  };
+  store.isFull = true;
+  outbox.publish(report('a'), 'kept');
+  outbox.publish(report('b'), 'kept');
+  t.same([tries, errors.length], [1, 1]);
+  t.match(outbox.take().pods, [{ uid: 'a' }, { uid: 'b' }]);
+  store.isFull = false;
+  outbox.close();
+  t.same([...store.reports.keys()], ['a', 'b']);
+  t.end();
+});
+
 void t.test('listeners hear of what is urgent at once, of the rest together', async (t) => {
   const { outbox } = bench(t);
   let calls = 0;

@@ -1,0 +1,60 @@
+import t from 'tap';
+import { mustBeKept } from '../../../../src/edge-runner/pod/must-be-kept.ts';
+import type { Container, ContainerStatus, PodStatus } from '../../../../src/kube/api.ts';
+import { makePod, web } from './make-observed.ts';
+
+const exec = { command: ['true'] };
+const probed: Container = { ...web, readinessProbe: { exec } };
+const slow: Container = { ...web, startupProbe: { exec } };
+
+function running(fields: Partial<ContainerStatus> = {}): PodStatus {
+  const status = {
+    ...{ name: 'web', containerID: 'containerd://1', image: 'web:1', imageID: '', restartCount: 0 },
+    ...{ state: { running: { startedAt: '2026-01-01T00:00:00Z' } }, lastState: {} },
+    ...{ started: false, ready: false },
+  };
+  return { phase: 'Running', containerStatuses: [{ ...status, ...fields }] };
+}
+
+const ready = running({ started: true, ready: true });
+
+void t.test('readiness by a probe, in both directions', (t) => {
+  const pod = makePod({ containers: [probed] });
+  t.ok(mustBeKept(pod, ready, running()));
+  t.ok(mustBeKept(pod, running({ started: true }), ready));
+  t.ok(mustBeKept(pod, ready, undefined), 'also when nothing was said before');
+  t.notOk(mustBeKept(pod, running({ started: true }), undefined), 'unready is what it begins as');
+  t.notOk(mustBeKept(pod, { ...ready, message: 'other' }, ready), 'and nothing that stays');
+  t.end();
+});
+
+void t.test('another container under the same name begins anew', (t) => {
+  const pod = makePod({ containers: [probed] });
+  const other = running({ containerID: 'containerd://2', started: true, ready: true });
+  t.ok(mustBeKept(pod, other, ready));
+  t.notOk(mustBeKept(pod, running({ containerID: 'containerd://2' }), ready));
+  t.end();
+});
+
+void t.test('that a container has started up, of sidecars too', (t) => {
+  const started = running({ started: true });
+  t.ok(mustBeKept(makePod({ containers: [slow] }), started, running()));
+  const { containerStatuses, ...rest } = started;
+  const asInit = { ...rest, initContainerStatuses: containerStatuses ?? [] };
+  const pod = makePod({ initContainers: [{ ...slow, restartPolicy: 'Always' }] });
+  t.ok(mustBeKept(pod, asInit, { phase: 'Pending' }));
+  t.end();
+});
+
+void t.test('what the runtime knows, too, is not worth a write', (t) => {
+  t.notOk(mustBeKept(makePod(), ready, running()), 'no probe');
+  const ended = { state: { terminated: { exitCode: 1, reason: 'Error' } }, ready: false };
+  t.notOk(mustBeKept(makePod({ containers: [probed] }), running(ended), ready), 'it has ended');
+  t.end();
+});
+
+void t.test('the end of a pod', (t) => {
+  t.ok(mustBeKept(makePod(), { phase: 'Failed', reason: 'Evicted' }, ready));
+  t.ok(mustBeKept(makePod(), { phase: 'Succeeded' }, ready));
+  t.end();
+});
