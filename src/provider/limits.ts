@@ -93,8 +93,17 @@ export const maxPastPatchBytes = 4 * 1024 * 1024;
 /** Events of all sites together: so many at once, and then so many a second. */
 export const eventWrites = { burst: 200, perSecond: 50 };
 
-/** Pod statuses of all sites together: so many at once, and then so many a second. */
+/** Pod statuses, and ends of pods, of all sites together: so many at once, and then so many a second. */
 export const statusWrites = { burst: 500, perSecond: 100 };
+
+/** Tokens that all sites together ask for: so many at once, and then so many a second. */
+export const tokenRequests = { burst: 500, perSecond: 100 };
+
+/**
+ * How long a request for a token may wait for that, in ms. The runner waits for 30 s: an answer that came
+ * later would help nobody, and those behind it would be late too.
+ */
+export const maxTokenWaitMs = 15_000;
 
 /** Whatever one site has written by its reports: so much at once, and then so much a second. */
 export const siteWrites = { burst: 300, perSecond: 20 };

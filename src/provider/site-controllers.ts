@@ -11,6 +11,7 @@ import { KubeJoinSites } from './join/kube-join-sites.ts';
 import type { KubeClient } from './kube-client/kube-client.ts';
 import { OwnWrites } from './kube-client/own-writes.ts';
 import type { Runnable } from './lifecycle.ts';
+import { tokenRequests } from './limits.ts';
 import { MirrorController } from './mirror/mirror-controller.ts';
 import { LeaseKeeper } from './node/lease-keeper.ts';
 import { NodeController } from './node/node-controller.ts';
@@ -26,6 +27,7 @@ import type { EventWriter } from './report/event-writer.ts';
 import { PodStatusController } from './report/pod-status-controller.ts';
 import { SiteWriteRates } from './report/site-write-rates.ts';
 import { SiteReports } from './report/site-reports.ts';
+import { WriteRate } from './report/write-rate.ts';
 import { DrainController } from './site/drain-controller.ts';
 import { KeyWatch } from './site/key-watch.ts';
 import { SiteCertificates } from './site/site-certificates.ts';
@@ -107,6 +109,7 @@ export class SiteControllers implements Runnable {
       },
     });
     const rates = new SiteWriteRates();
+    const tokenRate = new WriteRate(tokenRequests);
     sites.subscribe((nodeName) => {
       if (sites.known(nodeName) === undefined) rates.forget(nodeName);
     });
@@ -130,7 +133,7 @@ export class SiteControllers implements Runnable {
       reports: (nodeName) =>
         new SiteReports({
           ...{ nodeName, client, statuses, nodes, mirrors, log },
-          ...{ pods: admitted, events: options.events },
+          ...{ pods: admitted, events: options.events, tokenRate },
           turn: () => rates.turn(nodeName),
           onNodeReport: () => {
             siteStatus.changed(nodeName);

@@ -186,6 +186,7 @@ export class PodStatusController {
 
   async #delete(pod: Pod, signal: AbortSignal): Promise<void> {
     const { uid, namespace, name } = pod.metadata;
+    await this.#rate.turn(signal);
     try {
       await this.#options.client.delete(
         resources.pods,

@@ -10,6 +10,7 @@ import type {
 import { isKubeApiError } from '../kube-client/kube-api-error.ts';
 import type { KubeClient } from '../kube-client/kube-client.ts';
 import { resources } from '../kube-client/resource-type.ts';
+import { maxTokenWaitMs } from '../limits.ts';
 import type { MirrorController } from '../mirror/mirror-controller.ts';
 import type { BoundPods } from '../pod/pod-index.ts';
 import { eventObject } from './event-object.ts';
@@ -17,6 +18,7 @@ import type { EventWriter } from './event-writer.ts';
 import { planToken } from './plan-token.ts';
 import type { PodStatusController } from './pod-status-controller.ts';
 import type { ReportSink, TokenAnswer } from './report-server.ts';
+import type { WriteRate } from './write-rate.ts';
 
 export interface SiteReportsOptions {
   nodeName: string;
@@ -33,6 +35,8 @@ export interface SiteReportsOptions {
   onNodeReport: () => void;
   /** Resolves when this site may have one more thing written. */
   turn: () => Promise<void>;
+  /** Of the tokens that all sites ask for. */
+  tokenRate: Pick<WriteRate, 'turnWithin'>;
   log: Logger;
 }
 
@@ -98,6 +102,11 @@ export class SiteReports implements ReportSink {
       return { ...plan, retryable: false };
     }
     await this.#options.turn();
+    if (!(await this.#options.tokenRate.turnWithin(maxTokenWaitMs))) {
+      const message = 'the sites ask for more tokens than the API server is asked for at a time';
+      log.info({ pod: wish.pod }, 'token put off: too many are asked for');
+      return { ok: false, message, retryable: true };
+    }
     try {
       const answer = await client.create<TokenResponse>(resources.serviceAccounts, plan.request, {
         namespace: plan.namespace,

@@ -26,10 +26,29 @@ export class WriteRate {
     if (waitMs > 0) await delay(waitMs, undefined, { signal });
   }
 
+  /**
+   * Resolves to true when it is this write's turn; to false, at once and without a turn, when that would
+   * be later than in `maxMs`.
+   */
+  async turnWithin(maxMs: number): Promise<boolean> {
+    if (this.#waitMs(this.#nowMs()) > maxMs) return false;
+    await this.turn();
+    return true;
+  }
+
   /** Takes a turn. @returns how long it is until then, in ms */
   take(): number {
     const nowMs = this.#nowMs();
-    this.#workedOffAtMs = Math.max(this.#workedOffAtMs, nowMs) + this.#spanMs;
-    return Math.max(0, this.#workedOffAtMs - this.#burstMs - nowMs);
+    const waitMs = this.#waitMs(nowMs);
+    this.#workedOffAtMs = this.#nextAtMs(nowMs);
+    return waitMs;
+  }
+
+  #waitMs(nowMs: number): number {
+    return Math.max(0, this.#nextAtMs(nowMs) - this.#burstMs - nowMs);
+  }
+
+  #nextAtMs(nowMs: number): number {
+    return Math.max(this.#workedOffAtMs, nowMs) + this.#spanMs;
   }
 }

@@ -6,8 +6,10 @@ import {
 } from '../../../../src/provider/kube-client/kube-api-error.ts';
 import type { KubeClient } from '../../../../src/provider/kube-client/kube-client.ts';
 import { eventObject } from '../../../../src/provider/report/event-object.ts';
+import { eventWrites } from '../../../../src/provider/limits.ts';
 import { EventWriter } from '../../../../src/provider/report/event-writer.ts';
 import type { EventReport } from '../../../../src/protocol/report.ts';
+import { turns } from '../desired/desired-fixture.ts';
 
 const report: EventReport = {
   id: '1',
@@ -87,4 +89,18 @@ void t.test('what will never be taken is dropped, what may be later is thrown', 
   for (const code of ['UNREACHABLE', 'TOO_MANY_REQUESTS', 'SERVER_ERROR'] as const) {
     await t.rejects(scene(code).writer.write(eventObject('s.t', report)), { code });
   }
+});
+
+void t.test('what many sites tell at once is written at the rate of all of them', async (t) => {
+  const { writer, calls } = scene();
+  const stop = new AbortController();
+  const beganAtMs = performance.now();
+  const writes = Array.from({ length: 10 * eventWrites.burst }, (_, n) =>
+    writer.write(eventObject(`site-${n % 100}.t`, { ...report, id: `${n}` }), stop.signal),
+  );
+  await turns(50);
+  const due = eventWrites.burst + ((performance.now() - beganAtMs) / 1000) * eventWrites.perSecond;
+  t.ok(calls.length >= eventWrites.burst && calls.length <= due + 1, `${calls.length} of ${due}`);
+  stop.abort();
+  await Promise.allSettled(writes);
 });

@@ -5,6 +5,7 @@ import type { PodReport } from '../../../../src/protocol/report.ts';
 import { KubeApiError } from '../../../../src/provider/kube-client/kube-api-error.ts';
 import type { KubeClient } from '../../../../src/provider/kube-client/kube-client.ts';
 import { OwnWrites } from '../../../../src/provider/kube-client/own-writes.ts';
+import { statusWrites } from '../../../../src/provider/limits.ts';
 import { PodIndex } from '../../../../src/provider/pod/pod-index.ts';
 import { PodStatusController } from '../../../../src/provider/report/pod-status-controller.ts';
 import type { LinkState } from '../../../../src/provider/site/site-registry.ts';
@@ -384,3 +385,28 @@ void t.test('what the site does not say it has is no static pod of its', async (
   t.equal(scene.statusOf('c')?.phase, undefined, 'nor does it hit a pod of another node');
   await scene.stop();
 });
+
+void t.test(
+  'statuses and ends of many sites at once come at the rate of all of them',
+  async (t) => {
+    const scene = new Scene();
+    t.teardown(() => scene.stop());
+    const half = Array.from({ length: statusWrites.burst / 2 + 10 }, (_, n) => n);
+    const beganAtMs = performance.now();
+    const ended = half.map((n) => {
+      const pod = podOf(`ended-${n}`, { nodeName: 'site.tenant' });
+      const metadata = { ...pod.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' };
+      scene.cache.set({ ...pod, metadata });
+      return scene.report(`ended-${n}`, { gone: true, status: {} });
+    });
+    const told = half.map((n) => {
+      scene.cache.set(podOf(`told-${n}`, { nodeName: 'site.tenant' }));
+      return scene.report(`told-${n}`);
+    });
+    await Promise.all([...ended, ...told]);
+    const tookMs = performance.now() - beganAtMs;
+    t.equal(scene.calls.filter((call) => call.startsWith('delete')).length, half.length);
+    t.equal(scene.calls.length, 2 * half.length);
+    t.ok(tookMs >= (1000 * 19) / statusWrites.perSecond, `the last of them after ${tookMs} ms`);
+  },
+);

@@ -1,41 +1,112 @@
 import pino from 'pino';
 import t from 'tap';
-import type { StaticPodReport } from '../../../../src/protocol/report.ts';
+import type { Pod } from '../../../../src/kube/api.ts';
+import type {
+  EventReport,
+  NodeReport,
+  PodReport,
+  TokenRequest,
+} from '../../../../src/protocol/report.ts';
+import { maxTokenWaitMs, tokenRequests } from '../../../../src/provider/limits.ts';
 import {
   SiteReports,
   type SiteReportsOptions,
 } from '../../../../src/provider/report/site-reports.ts';
-import { turns } from '../desired/desired-fixture.ts';
+import { WriteRate } from '../../../../src/provider/report/write-rate.ts';
+import { podOf, turns } from '../desired/desired-fixture.ts';
 
-function unused(): never {
-  throw new Error('not asked');
+const pod = { namespace: 'n', name: 'a', uid: 'a-uid' };
+const serviceAccountToken = { path: 'token', expirationSeconds: 3600 };
+const bound: Pod = podOf('a', {
+  volumes: [{ name: 'v', projected: { sources: [{ serviceAccountToken }] } }],
+});
+const event: EventReport = {
+  ...{ id: '1', pod, type: 'Normal', reason: 'Started', message: 'm', count: 1 },
+  ...{ firstTimestamp: '2026-01-01T00:00:00Z', lastTimestamp: '2026-01-01T00:00:00Z' },
+};
+const wish: TokenRequest = {
+  type: 'token-request',
+  ...{ id: 1, pod, serviceAccount: 'default', audiences: [], expirationSeconds: 3600 },
+};
+
+/** A cluster that takes all, and what was written to it. */
+function scene(options: Partial<SiteReportsOptions> = {}): {
+  reports: SiteReports;
+  written: string[];
+} {
+  const written: string[] = [];
+  const write = (what: string): Promise<void> => Promise.resolve(void written.push(what));
+  const status = { token: 't', expirationTimestamp: '2026-01-01T01:00:00Z' };
+  const create = async (): Promise<unknown> => {
+    await write('token');
+    return { status };
+  };
+  const reports = new SiteReports({
+    nodeName: 'site.tenant',
+    client: { create: create as SiteReportsOptions['client']['create'] },
+    pods: {
+      get: () => bound,
+      ofNode: () => [bound],
+      malformedOf: () => [],
+      subscribe: () => () => undefined,
+    },
+    statuses: { report: () => write('pod') },
+    events: { write: () => write('event') },
+    mirrors: {
+      digestOf: () => undefined,
+      shows: () => true,
+      told: () => void written.push('static-pods'),
+    },
+    nodes: {
+      report: () => write('node'),
+      reportOf: () => undefined,
+      exists: () => Promise.resolve(true),
+    },
+    onNodeReport: () => undefined,
+    turn: () => Promise.resolve(),
+    tokenRate: { turnWithin: () => Promise.resolve(true) },
+    log: pino({ level: 'silent' }),
+    ...options,
+  });
+  return { reports, written };
 }
 
-void t.test('a list of static pods waits for the site’s turn', async (t) => {
-  const turn = Promise.withResolvers<undefined>();
-  const told: string[] = [];
-  const options: SiteReportsOptions = {
-    nodeName: 'site.tenant',
-    client: { create: unused },
-    pods: { get: unused, ofNode: unused, malformedOf: unused, subscribe: unused },
-    statuses: { report: unused },
-    events: { write: unused },
-    mirrors: {
-      digestOf: unused,
-      shows: unused,
-      told: (nodeName: string, pods: readonly StaticPodReport[]) => {
-        told.push(`${nodeName} ${pods.length}`);
-      },
-    },
-    nodes: { report: unused, reportOf: unused, exists: unused },
-    onNodeReport: unused,
-    turn: () => turn.promise,
-    log: pino({ level: 'silent' }),
+void t.test('whatever a site reports waits for its turn', async (t) => {
+  const tells: Record<string, (reports: SiteReports) => Promise<unknown>> = {
+    'static-pods': (reports) => reports.staticPods([]),
+    pod: (reports) => reports.pod({ ...pod, gone: false, status: {} } satisfies PodReport),
+    event: (reports) => reports.event(event),
+    node: (reports) => reports.node({} as NodeReport),
+    token: (reports) => reports.token(wish),
   };
-  const done = new SiteReports(options).staticPods([]);
-  await turns(20);
-  t.same(told, []);
-  turn.resolve(undefined);
-  await done;
-  t.same(told, ['site.tenant 0']);
+  for (const [what, tell] of Object.entries(tells)) {
+    const turn = Promise.withResolvers<undefined>();
+    const { reports, written } = scene({ turn: () => turn.promise });
+    const done = tell(reports);
+    await turns(20);
+    t.same(written, [], what);
+    turn.resolve(undefined);
+    await done;
+    t.same(written, [what]);
+  }
 });
+
+void t.test(
+  'tokens of all sites come at one rate, and who would wait too long is put off',
+  async (t) => {
+    let nowMs = 0;
+    const tokenRate = new WriteRate(tokenRequests, () => nowMs);
+    const sites = Array.from({ length: 10 }, () => scene({ tokenRate }));
+    const answers = await Promise.all(
+      Array.from({ length: tokenRequests.burst }, (_, n) => sites[n % 10]?.reports.token(wish)),
+    );
+    t.ok(answers.every((answer) => answer?.ok === true));
+    // Those who wait, without their waiting.
+    while (tokenRate.take() < maxTokenWaitMs);
+    const refused = await sites[0]?.reports.token(wish);
+    t.match(refused, { ok: false, retryable: true, message: /more tokens than/ });
+    nowMs += 60_000;
+    t.match(await sites[0]?.reports.token(wish), { ok: true }, 'later there is room again');
+    t.equal(sites.flatMap(({ written }) => written).length, tokenRequests.burst + 1);
+  },
+);

@@ -30,3 +30,12 @@ void t.test('the events of a year, from a thousand sites, come at the steady rat
   t.ok(inTheFirstMinute <= 500 + 60 * 100, `${inTheFirstMinute}`);
   t.end();
 });
+
+void t.test('whoever would wait for too long takes no turn, and hears so at once', async (t) => {
+  let nowMs = 0;
+  const rate = new WriteRate({ burst: 2, perSecond: 1 }, () => nowMs);
+  t.same(await Promise.all([rate.turnWithin(0), rate.turnWithin(0)]), [true, true]);
+  t.same(await Promise.all([rate.turnWithin(999), rate.turnWithin(999)]), [false, false]);
+  nowMs = 1;
+  t.equal(await rate.turnWithin(999), true, 'those who were sent away are not waited for');
+});
