@@ -72,13 +72,15 @@ function storeContract(name: string, open: (t: Test) => () => EdgeStore): void {
 
   void t.test(`${name}: a delta that fails changes nothing`, (t) => {
     const store = open(t)();
-    store.applyDelta([object('a')], [], true);
+    store.applyDelta([object('a'), object('b')], [], false);
+    const removed = { kind: 'ConfigMap', namespace: 'berlin', name: 'b' } as const;
     const circular = object('bad');
     circular.object['self'] = circular.object;
     t.throws(() => {
-      store.applyDelta([object('a', 'v2'), circular], [], true);
+      store.applyDelta([object('a', 'v2'), circular], [removed], true);
     });
-    t.same(store.objects(), [object('a')]);
+    t.same(store.objects(), [object('a'), object('b')]);
+    t.notOk(store.isComplete());
     store.close();
     t.end();
   });

@@ -15,6 +15,8 @@ export class FakeStore implements EdgeStore {
   readonly put = new Map<string, DesiredObject>();
   readonly pulls = new Map<string, StoredImagePull>();
   writes = 0;
+  /** Writes that failed, for the disk was full. */
+  refusals = 0;
   isFull = false;
   hasHeardAll = false;
 
@@ -84,7 +86,10 @@ export class FakeStore implements EdgeStore {
   }
 
   #write(): void {
-    if (this.isFull) throw new RunnerError('STORE_FAILED', 'database or disk is full');
+    if (this.isFull) {
+      this.refusals += 1;
+      throw new RunnerError('STORE_FAILED', 'database or disk is full');
+    }
     this.writes += 1;
   }
 }

@@ -3,6 +3,7 @@ import t from 'tap';
 import { digestOf } from '../../../../src/protocol/digest.ts';
 import type { ProtocolErrorCode } from '../../../../src/protocol/errors.ts';
 import type { DesiredObject, SyncFromProvider } from '../../../../src/protocol/sync.ts';
+import { PastVersions } from '../../../../src/provider/desired/past-versions.ts';
 import { objectKey, type WantedObjects } from '../../../../src/provider/desired/plan-delta.ts';
 import { SyncServer } from '../../../../src/provider/desired/sync-server.ts';
 import { omit } from '../../../../src/provider/omit.ts';
@@ -26,7 +27,7 @@ class Scene {
   readonly #inbox: unknown[] = [];
   #reader: ((message: unknown) => void) | undefined;
 
-  constructor(options: { ready?: boolean } = {}) {
+  constructor(options: { ready?: boolean; past?: PastVersions } = {}) {
     if (options.ready !== false) this.ready.resolve(undefined);
     this.server = new SyncServer({
       stream: {
@@ -47,7 +48,7 @@ class Scene {
         }),
       },
       onOversized: ({ name }) => this.oversized.push(name),
-      log,
+      ...{ log, past: options.past },
       limits: { maxMessageBytes: 2048, maxDeltaBytes: 65_536 },
     });
     this.running = this.server.run();
@@ -104,6 +105,22 @@ void t.test('a site that differs is asked for its list and gets the difference',
   await scene.say({ type: 'held', objects: [held] });
   t.same(scene.puts(), [['a', 'b']]);
   t.equal(scene.digest, digestOf([object('a'), object('b', '2')]));
+});
+
+void t.test('of a large ConfigMap that changes the change goes out, not the whole', async (t) => {
+  const scene = new Scene({ past: new PastVersions() });
+  const text = Array.from({ length: 500 }, (_, n) => `line ${n}`).join('\n');
+  const map = (version: string): DesiredObject => ({
+    ...{ kind: 'ConfigMap', namespace: 'n', name: 'c', uid: 'c-uid', version },
+    object: { metadata: { name: 'c' }, data: { text, version } },
+  });
+  scene.want(map('1'));
+  await scene.say({ type: 'state', digest: digestOf([map('1')]) });
+  scene.want(map('2'));
+  await turns();
+  const delta = scene.sent.find((message) => message.type === 'delta');
+  t.match(delta, { put: [], patch: [{ name: 'c', from: '1', version: '2' }] });
+  t.ok(JSON.stringify(delta).length < 1_000, 'of 5,000 bytes');
 });
 
 void t.test('the answer to a list is a delta also when there is nothing to do', async (t) => {

@@ -178,6 +178,19 @@ void t.test('a site has a node from its first report on, and a claim on its pods
   await scene.stop();
 });
 
+void t.test(
+  'a lost site’s node says when it was last seen, also by an earlier provider',
+  async (t) => {
+    const scene = new Scene();
+    await scene.controller.report(nodeName, report);
+    scene.sites.set({ ...site, status: { lastSeen: '2026-01-01T00:00:00Z' } });
+    await scene.setLink('lost');
+    const ready = scene.node?.status?.conditions?.find(({ type }) => type === 'Ready');
+    t.match(ready?.message, /last seen at 2026-01-01T00:00:00Z/);
+    await scene.stop();
+  },
+);
+
 void t.test('who waits for a node that never comes can give up', async (t) => {
   const scene = new Scene();
   const gone = new AbortController();

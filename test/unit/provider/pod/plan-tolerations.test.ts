@@ -49,6 +49,14 @@ void t.test('under Keep the default of five minutes becomes for ever', (t) => {
   t.end();
 });
 
+void t.test('what a pod had of its own is undone to that', (t) => {
+  const own = [toleration(notReady, 600), toleration(unreachable, 60)];
+  const kept = applied(podOf('a', { tolerations: own }), keep);
+  const evicted = applied(kept, { kind: 'evict', afterSeconds: undefined });
+  t.same(evicted.spec.tolerations, own);
+  t.end();
+});
+
 void t.test('under Keep a pod without tolerations gets them', (t) => {
   const pod = applied(podOf('a'), keep);
   t.same(pod.spec.tolerations, [toleration(notReady), toleration(unreachable)]);

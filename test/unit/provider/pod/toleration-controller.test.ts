@@ -24,7 +24,8 @@ class Scene {
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
 
-  constructor() {
+  constructor(before: readonly string[] = []) {
+    for (const name of before) this.add(name, 'Running');
     this.sites.set(site);
     const controller = new TolerationController({
       client: { patch: this.#patch.bind(this) as KubeClient['patch'] },
@@ -100,6 +101,13 @@ void t.test('a pod of a site that is away is kept as soon as it is there', async
   scene.add('late', 'Pending');
   await rounds();
   t.same(scene.patched, [{ name: 'late', seconds: [undefined, undefined] }]);
+  await scene.stop();
+});
+
+void t.test('pods that were there before the provider are kept at its start', async (t) => {
+  const scene = new Scene(['early']);
+  await rounds();
+  t.same(scene.patched, [{ name: 'early', seconds: [undefined, undefined] }]);
   await scene.stop();
 });
 

@@ -22,6 +22,7 @@ type Status = Record<string, unknown>;
 class Scene {
   readonly cache = new CacheFake<Pod>();
   readonly calls: string[] = [];
+  readonly deletedUids: (string | undefined)[] = [];
   readonly refused: string[] = [];
   readonly forbidden: string[] = [];
   /** Names of pods that must not get to their site. */
@@ -110,8 +111,9 @@ class Scene {
   #delete(
     _type: unknown,
     ref: { name: string },
-    options: { gracePeriodSeconds?: number },
+    options: { gracePeriodSeconds?: number; uid?: string },
   ): Promise<void> {
+    this.deletedUids.push(options.uid);
     this.calls.push(`delete ${ref.name} ${options.gracePeriodSeconds ?? 'default'}`);
     const pod = this.cache.get('n', ref.name);
     if (pod !== undefined) this.cache.delete(pod);
@@ -178,6 +180,38 @@ void t.test('reports of pods that are not the site’s are dropped', async (t) =
   await scene.report('a', { uid: 'older-uid' });
   await scene.report('unknown');
   t.same(scene.calls, []);
+  await scene.stop();
+});
+
+void t.test('a late report of a pod’s namesake doesn’t take the place of its own', async (t) => {
+  const scene = new Scene();
+  scene.cache.set(podOf('a'));
+  await scene.report('a');
+  await scene.report('a', { uid: 'older-uid', gone: true });
+  scene.setLink('lost');
+  await rounds();
+  scene.setLink('connected');
+  await rounds();
+  t.equal(scene.statusOf('a')?.conditions?.[0]?.status, 'True');
+  await scene.stop();
+});
+
+void t.test('a pod that is to be deleted stays until its site says that it is gone', async (t) => {
+  const scene = new Scene();
+  const { metadata, ...rest } = podOf('a');
+  scene.cache.set({
+    ...rest,
+    metadata: { ...metadata, deletionTimestamp: '2026-01-01T00:00:00Z' },
+  });
+  await scene.report('a');
+  await scene.report('a', { status: { phase: 'Succeeded' } });
+  await scene.report('a', { uid: 'older-uid', gone: true });
+  scene.setLink('lost');
+  await rounds();
+  t.same(scene.deletedUids, [], 'not while it ends, nor when its site is lost');
+  scene.setLink('connected');
+  await scene.report('a', { gone: true, status: {} });
+  t.same(scene.deletedUids, ['a-uid'], 'and then this one alone, not who has its name by now');
   await scene.stop();
 });
 
