@@ -1,6 +1,9 @@
 import t from 'tap';
+import { waitFor } from '../../../../hack/lab/wait.ts';
 import { mustBeKept } from '../../../../src/edge-runner/pod/must-be-kept.ts';
+import { PodManager } from '../../../../src/edge-runner/pod/pod-manager.ts';
 import type { Container, ContainerStatus, PodStatus } from '../../../../src/kube/api.ts';
+import { FakeContext } from './fake-context.ts';
 import { makePod, web } from './make-observed.ts';
 
 const exec = { command: ['true'] };
@@ -57,4 +60,24 @@ void t.test('the end of a pod', (t) => {
   t.ok(mustBeKept(makePod(), { phase: 'Failed', reason: 'Evicted' }, ready));
   t.ok(mustBeKept(makePod(), { phase: 'Succeeded' }, ready));
   t.end();
+});
+
+void t.test('a pod that is over is told of so, and one that comes up is not', async (t) => {
+  const fake = new FakeContext();
+  const stop = new AbortController();
+  const pods = new PodManager({ context: fake.context, lastStatus: () => undefined }, stop.signal);
+  t.teardown(async () => {
+    stop.abort();
+    await pods.stopped();
+  });
+  const phaseIs = (phase: string): Promise<boolean> =>
+    waitFor(() => fake.reports.at(-1)?.status['phase'] === phase, {
+      ...{ what: phase, timeoutMs: 5_000, intervalMs: 2 },
+    });
+  pods.setDesired([makePod()]);
+  await phaseIs('Running');
+  t.same(new Set(fake.urgencies), new Set(['now']));
+  pods.find('berlin', 'shop')?.evict({ reason: 'Evicted', message: 'no room' });
+  await phaseIs('Failed');
+  t.equal(fake.urgencies.at(-1), 'kept');
 });

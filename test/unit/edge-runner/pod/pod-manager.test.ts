@@ -295,16 +295,6 @@ void t.test('a pod that had ended before the runner started is left as it was', 
   t.same(fake.reports.at(-1)?.status, status);
 });
 
-void t.test('that a pod is over is kept before it is told, and not that it runs', async (t) => {
-  const made = bench(t);
-  const { fake, pods } = made;
-  await running(made, named('a'));
-  t.same(new Set(fake.urgencies), new Set(['now']));
-  pods.find('berlin', 'shop')?.evict({ reason: 'Evicted', message: 'no room' });
-  await until('the pod to fail', phaseIs(made, 'Failed'));
-  t.equal(fake.urgencies.at(-1), 'kept');
-});
-
 void t.test('a container that the runtime has forgotten counts its restarts on', async (t) => {
   const made = bench(t);
   const { fake, pods } = made;
