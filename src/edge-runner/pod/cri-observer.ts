@@ -7,6 +7,7 @@ import { parseJson } from '../cri/json-field.ts';
 import { nanosToDate, nanosToMs } from '../cri/nanoseconds.ts';
 import type { PodSandbox } from '../cri/sandbox-messages.ts';
 import type { Clock } from './clock.ts';
+import { HeardEnds, wasKilled, type ProcessEnd } from './heard-ends.ts';
 import type { ObservedContainer, ObservedPod, ObservedSandbox } from './observed.ts';
 import { annotations, labels, type PodObserver, type RuntimePod } from './runtime.ts';
 
@@ -20,19 +21,13 @@ const maxSettleMs = 10_000;
 /** How long after the end of a container it may be told that memory ran out in it. */
 const outOfMemoryDelayMs = 100;
 
-/** Most ends that are remembered; other users of containerd have containers, too. */
-const maxEnds = 500;
-
 /** Reads pods from CRI. Details that can't change any more are asked for once. */
 export class CriObserver implements PodObserver {
   readonly #cri: CriClient;
   readonly #clock: Clock;
   readonly #settled = new Map<string, ObservedContainer>();
   readonly #addresses = new Map<string, string[]>();
-  /** When the process of a container or sandbox was heard to have ended. */
-  readonly #ended = new Map<string, number>();
-  /** Containers in which memory ran out. */
-  readonly #outOfMemory = new Set<string>();
+  readonly #heard = new HeardEnds();
 
   constructor(cri: CriClient, clock: Clock) {
     this.#cri = cri;
@@ -87,19 +82,13 @@ export class CriObserver implements PodObserver {
    * The event stream said that a container's process has ended. CRI may say "running" for some
    * milliseconds more.
    */
-  noteEnd(containerId: string): void {
-    this.#ended.set(containerId, this.#clock.monotonicMs());
-    if (this.#ended.size <= maxEnds) return;
-    const [oldest] = this.#ended.keys();
-    if (oldest !== undefined) this.#ended.delete(oldest);
+  noteEnd(containerId: string, end: ProcessEnd): void {
+    this.#heard.note(containerId, end, this.#clock.monotonicMs());
   }
 
   /** The event stream said that memory ran out in a container. CRI says so of its end, too, but maybe later. */
   noteOutOfMemory(containerId: string): void {
-    this.#outOfMemory.add(containerId);
-    if (this.#outOfMemory.size <= maxEnds) return;
-    const [oldest] = this.#outOfMemory;
-    if (oldest !== undefined) this.#outOfMemory.delete(oldest);
+    this.#heard.noteOutOfMemory(containerId);
   }
 
   /** A running container has been given other resources. */
@@ -111,14 +100,15 @@ export class CriObserver implements PodObserver {
   /** Drops what is remembered of a container or sandbox that is gone. */
   forget(id: string): void {
     this.#settled.delete(id);
-    this.#ended.delete(id);
-    this.#outOfMemory.delete(id);
+    this.#heard.forget(id);
     this.#addresses.delete(id);
   }
 
   /** `running`: what CRI says runs. Undefined where nothing of it is known to have ended. */
   #settleInMs(running: readonly { id: string }[]): number | undefined {
-    const ends = running.map(({ id }) => this.#ended.get(id)).filter((end) => end !== undefined);
+    const ends = running
+      .map(({ id }) => this.#heard.heardAtMs(id))
+      .filter((end) => end !== undefined);
     if (ends.length === 0) return undefined;
     const sinceMs = this.#clock.monotonicMs() - Math.max(...ends);
     return Math.min(Math.max(sinceMs / 2, firstSettleMs), maxSettleMs);
@@ -162,9 +152,8 @@ export class CriObserver implements PodObserver {
   async #look(item: Container): Promise<ObservedContainer | undefined> {
     const response = await ifFound(this.#cri.containerStatus({ containerId: item.id }));
     if (response?.status === undefined) return undefined;
-    const observed = observedContainer(item, response.status, this.#clock);
-    const isKnown = this.#outOfMemory.has(item.id) && wasKilled(observed);
-    return isKnown ? { ...observed, reason: 'OOMKilled' } : observed;
+    const seen = observedContainer(item, response.status, this.#clock);
+    return this.#heard.complete(seen, this.#settled.get(item.id));
   }
 
   /** It ended a moment ago, and why it was killed may not have been told yet. */
@@ -182,13 +171,8 @@ export class CriObserver implements PodObserver {
 
   /** Since CRI or the event stream says that it ended: CRI may be seen first. */
   #sinceEndMs({ id, endedAtMs }: ObservedContainer): number {
-    return this.#clock.monotonicMs() - Math.max(endedAtMs, this.#ended.get(id) ?? -Infinity);
+    return this.#clock.monotonicMs() - Math.max(endedAtMs, this.#heard.heardAtMs(id) ?? -Infinity);
   }
-}
-
-/** Ended by SIGKILL, as the kernel ends what has no memory left, for no reason that CRI knows. */
-function wasKilled({ state, exitCode, reason }: ObservedContainer): boolean {
-  return state === 'exited' && exitCode === 137 && ['', 'Error'].includes(reason);
 }
 
 function observedContainer(

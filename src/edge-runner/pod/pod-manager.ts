@@ -2,6 +2,7 @@ import type { Pod, PodStatus } from '../../kube/api.ts';
 import type { Misfit } from '../../kube/node-fit.ts';
 import { isCritical } from '../../kube/priority.ts';
 import { drainPods, type ShutdownGrace } from './drain-pods.ts';
+import type { ProcessEnd } from './heard-ends.ts';
 import type { PodContext } from './pod-context.ts';
 import { formProblem, hasUsableIdentity } from './pod-form.ts';
 import { byRank } from './pod-rank.ts';
@@ -122,8 +123,8 @@ export class PodManager {
   }
 
   /** The process of a container or sandbox has ended: its pod looks again. */
-  containerEnded(containerId: string): void {
-    this.#options.context.observer.noteEnd(containerId);
+  containerEnded(containerId: string, end: ProcessEnd): void {
+    this.#options.context.observer.noteEnd(containerId, end);
     const workers = this.list();
     const owner = workers.find(({ observed: { sandboxes, containers } }) => {
       return [...sandboxes, ...containers].some(({ id }) => id === containerId);

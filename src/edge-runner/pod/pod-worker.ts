@@ -1,12 +1,13 @@
 import type { Pod, PodStatus } from '../../kube/api.ts';
 import type { Misfit } from '../../kube/node-fit.ts';
 import { ActiveDeadline, deadlineExceeded } from './active-deadline.ts';
+import { BrokenStarts } from './broken-starts.ts';
 import { ContainerEnds } from './container-ends.ts';
 import { Discard } from './discard.ts';
 import { podAddresses } from './container-starter.ts';
 import type { ProbeCount } from '../probes/probe-counts.ts';
 import type { PodEvents } from './event-recorder.ts';
-import { newestSandbox, type ObservedPod } from './observed.ts';
+import { newestSandbox, type ObservedContainer, type ObservedPod } from './observed.ts';
 import { Halt } from './halt.ts';
 import { isFinished } from './plan.ts';
 import { PodAdmission } from './pod-admission.ts';
@@ -42,6 +43,7 @@ export class PodWorker {
   readonly #ends = new ContainerEnds();
   readonly #deadline: ActiveDeadline;
   readonly #status: StatusKeeper;
+  readonly #brokenStarts: BrokenStarts;
   readonly #upkeep: PodUpkeep;
   readonly #ending: PodEnding;
   readonly #health: PodHealth;
@@ -65,6 +67,7 @@ export class PodWorker {
     this.#life = lifeAfter(lastStatus);
     this.#deadline = new ActiveDeadline(context.clock);
     this.#status = new StatusKeeper(context, lastStatus);
+    this.#brokenStarts = new BrokenStarts(lastStatus);
     this.#upkeep = new PodUpkeep(context, this.#status, this.#wakeUp);
     this.#ending = new PodEnding(context, this.#status, this.#wakeUp);
     this.#health = new PodHealth(context, {
@@ -309,7 +312,10 @@ export class PodWorker {
   }
 
   async #observe(): Promise<void> {
-    this.#observed = await this.#context.observer.observe(this.#pod.metadata.uid ?? '');
+    const seen = await this.#context.observer.observe(this.#pod.metadata.uid ?? '');
+    const broken = this.#brokenStarts.find(seen);
+    if (this.isActive) for (const container of broken) this.#tellOfBrokenStart(container);
+    this.#observed = this.#brokenStarts.undo(seen);
     await this.#status.observe(this.#observed);
     this.#ends.observe(this.#observed);
     const [podIp] = podAddresses(this.#context, this.#pod, newestSandbox(this.#observed));
@@ -349,9 +355,15 @@ export class PodWorker {
     return this.#halt.limit(Math.min(own, this.#eviction?.graceSeconds ?? own));
   }
 
+  #tellOfBrokenStart({ name: container, attempt, reason, message }: ObservedContainer): void {
+    const { name, namespace, uid } = this.#pod.metadata;
+    const fields = { pod: name, namespace, uid, container, attempt, reason, message };
+    this.#context.log.warn(fields, 'the start of a container was broken off; it is started again');
+  }
+
   #complain(error: unknown, failures: number): void {
-    const { name, namespace } = this.#pod.metadata;
-    const fields = { err: error, pod: name, namespace, failures };
+    const { name, namespace, uid } = this.#pod.metadata;
+    const fields = { err: error, pod: name, namespace, uid, failures };
     this.#context.log.warn(fields, 'pod could not be brought to its desired state; trying again');
   }
 }

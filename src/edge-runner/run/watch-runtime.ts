@@ -28,7 +28,8 @@ export async function watchRuntime(watch: RuntimeWatch, signal: AbortSignal): Pr
           watch.pods.wakeAll();
           await watch.node.refresh();
         } else if (event.type === 'task-exit' && event.execId === '') {
-          watch.pods.containerEnded(event.containerId);
+          const { containerId, exitStatus: exitCode, exitedAtMs } = event;
+          watch.pods.containerEnded(containerId, { exitCode, exitedAtMs });
         } else if (event.type === 'task-oom') {
           watch.pods.containerOutOfMemory(event.containerId);
         }

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cgroupFolders } from '../../../hack/lab/cgroups.ts';
 import { mountsUnder } from '../../../hack/lab/mounts.ts';
@@ -9,15 +9,12 @@ import type { Pod } from '../../../src/kube/api.ts';
 import { isRunning, type Cluster } from '../../e2e/cluster.ts';
 import type { Fleet, Member } from './fleet.ts';
 
-/** How much of the runner's log is looked at. */
-const logLines = 500;
-
 /** Where the traces of pods are looked for. */
 export interface Scene {
   readonly cluster: Cluster;
   readonly fleet: Fleet;
   readonly cri: CriClient;
-  /** Uids of pods of which containerd ended a container that had begun, for its start was broken off. */
+  /** Uids of pods of which a container that had begun began again, for its start was broken off. */
   readonly brokenOff: Set<string>;
 }
 
@@ -87,27 +84,27 @@ async function checkMember(
 }
 
 /**
- * The words of a pod's containers. A container whose start was broken off by the end of containerd has
- * begun, maybe; containerd 1.6 takes it for one that never ran, and ends it as it starts, so that it
- * begins once more (`test/integration/edge-runner/interrupted-start.test.ts`). Only the runner's own
- * words of that start make a second beginning right.
+ * The words of a pod's containers. One whose start was broken off by the end of containerd or of the
+ * runner has begun, maybe; containerd 1.6 ends it then, or takes it for one that never ran and ends it as
+ * it starts (`test/integration/edge-runner/interrupted-start.test.ts`), so that it begins once more. Only
+ * what the runner was told of that start makes a second beginning right.
  */
-async function startsOf(scene: Scene, { name, uid }: Member): Promise<string> {
+async function startsOf(scene: Scene, { uid }: Member): Promise<string> {
   const words = await scene.fleet.starts(uid);
   const once = words.filter((word, index) => words[index - 1] !== word);
   if (once.length === words.length) return words.join();
-  const broke = brokenStarts(scene.cluster.site.runner.logTail(logLines), name);
-  if (words.length - once.length > broke && !scene.brokenOff.has(uid)) return words.join();
+  const log = await readFile(scene.cluster.site.runner.logFile, 'utf8');
+  if (words.length - once.length > brokenStarts(log, uid)) return words.join();
   scene.brokenOff.add(uid);
   return once.join();
 }
 
-function brokenStarts(log: string, podName: string): number {
+/** How often the runner lost containerd during a start, or found one that an earlier runner had not seen to its end. */
+function brokenStarts(log: string, podUid: string): number {
   const isOne = (line: string): boolean =>
-    line.includes('"method":"StartContainer"') &&
-    line.includes('"code":"UNAVAILABLE"') &&
-    line.includes(`"pod":"${podName}"`);
-  return log.split('\n').filter(isOne).length;
+    (line.includes('"method":"StartContainer"') && line.includes('"code":"UNAVAILABLE"')) ||
+    line.includes('"msg":"the start of a container was broken off');
+  return log.split('\n').filter((line) => line.includes(`"uid":"${podUid}"`) && isOne(line)).length;
 }
 
 async function listPods(cluster: Cluster): Promise<Map<string, Pod>> {

@@ -57,7 +57,7 @@ export async function killRounds(
       t.comment(`the runner says:\n${cluster.site.runner.logTail(60)}`);
       break;
     }
-    counts.set('begun twice as containerd ended', scene.brokenOff.size);
+    counts.set('begun twice as their start was broken off', scene.brokenOff.size);
     t.comment(`done: ${Array.from(counts, ([what, count]) => `${what} ${count}`).join(', ')}`);
   } finally {
     await channel.close();

@@ -17,6 +17,7 @@ interface FakeContainer {
   labels: Record<string, string>;
   annotations: Record<string, string>;
   exitCode: number;
+  reason?: string;
   finishedAt: bigint;
   logPath: string;
 }
@@ -121,10 +122,10 @@ export class FakeRuntime {
   }
 
   /** Ends a container's process. */
-  exit(name: string, exitCode: number): void {
+  exit(name: string, exitCode: number, reason = ''): void {
     for (const container of this.containers.values()) {
       if (!container.id.startsWith(`${name}-`)) continue;
-      if (container.state === 'CONTAINER_RUNNING') this.#end(container, exitCode);
+      if (container.state === 'CONTAINER_RUNNING') this.#end(container, exitCode, reason);
     }
   }
 
@@ -187,9 +188,10 @@ export class FakeRuntime {
     return id;
   }
 
-  #end(container: FakeContainer, exitCode: number): void {
+  #end(container: FakeContainer, exitCode: number, reason = ''): void {
     container.state = 'CONTAINER_EXITED';
     container.exitCode = exitCode;
+    container.reason = reason;
     container.finishedAt = BigInt(Date.now()) * 1_000_000n;
     for (const stopped of this.#stopping.get(container.id) ?? []) stopped();
   }
@@ -215,10 +217,10 @@ export class FakeRuntime {
   }
 
   #status(id: string): object {
-    const { state, exitCode, finishedAt, logPath } = this.#container(id);
+    const { state, exitCode, reason = '', finishedAt, logPath } = this.#container(id);
     return {
       ...{ state, exitCode, finishedAt, logPath, createdAt: 0n, startedAt: 1_000_000_000n },
-      ...{ reason: '', message: '', image: { image: '' }, imageRef: 'sha256:1' },
+      ...{ reason, message: '', image: { image: '' }, imageRef: 'sha256:1' },
     };
   }
 }

@@ -7,6 +7,8 @@ import type { Pod, PodStatus } from '../../../../src/kube/api.ts';
 import { FakeContext } from './fake-context.ts';
 import { makePod } from './make-observed.ts';
 
+const killed = { exitCode: 137, exitedAtMs: 0 };
+
 interface Bench {
   fake: FakeContext;
   pods: PodManager;
@@ -423,7 +425,7 @@ void t.test(
     const reason = (): string | undefined =>
       pods.list()[0]?.status?.containerStatuses?.[0]?.state.terminated?.reason;
     fake.runtime.exit('web', 137);
-    pods.containerEnded(id);
+    pods.containerEnded(id, killed);
     await new Promise((resolve) => setTimeout(resolve, 20));
     pods.containerOutOfMemory(id);
     await until('its end', () => reason() !== undefined);
@@ -446,6 +448,31 @@ void t.test('so was one whose end was seen before it was told', async (t) => {
   t.equal(reason(), 'OOMKilled');
 });
 
+void t.test('an end that containerd forgot is known from the event stream', async (t) => {
+  const made = bench(t);
+  const { fake, pods } = made;
+  await running(made, named('a', { restartPolicy: 'Never' }));
+  const id = pods.list()[0]?.observed.containers[0]?.id ?? '';
+  pods.containerEnded(id, { exitCode: 0, exitedAtMs: Date.UTC(2026, 0, 2) });
+  fake.runtime.exit('web', 255, 'Unknown');
+  await until('its end', () => pods.list()[0]?.status?.phase === 'Succeeded');
+  t.match(pods.list()[0]?.status?.containerStatuses?.[0]?.state.terminated, {
+    ...{ exitCode: 0, reason: 'Completed' },
+    ...{ startedAt: '1970-01-01T00:00:01Z', finishedAt: '2026-01-02T00:00:00Z' },
+  });
+});
+
+void t.test('what nobody heard of an end stays unknown', async (t) => {
+  const made = bench(t);
+  const { fake, pods } = made;
+  await running(made, named('a', { restartPolicy: 'Never' }));
+  fake.runtime.exit('web', 255, 'Unknown');
+  pods.wakeAll();
+  await until('its end', () => pods.list()[0]?.status?.phase === 'Failed');
+  const end = pods.list()[0]?.status?.containerStatuses?.[0]?.state.terminated;
+  t.match(end, { exitCode: 255, reason: 'Unknown' });
+});
+
 void t.test('of two pods with one name the uid tells which is meant', async (t) => {
   const made = bench(t);
   const { pods } = made;
@@ -465,9 +492,9 @@ void t.test('the end of a container of somebody else wakes no pod that sleeps', 
     !isAtWork && status?.phase === 'Running';
   await until('both to run and sleep', () => pods.list().every(isAsleep));
   const before = fake.runtime.looks.length;
-  pods.containerEnded('foreign');
+  pods.containerEnded('foreign', killed);
   const sandbox = pods.list()[1]?.observed.sandboxes[0];
-  pods.containerEnded(sandbox?.id ?? '');
+  pods.containerEnded(sandbox?.id ?? '', killed);
   await until('a look at the other', () => fake.runtime.looks.length > before);
   t.same(new Set(fake.runtime.looks.slice(before)), new Set(['b']));
 });
@@ -479,7 +506,7 @@ void t.test('the end of a sandbox that CRI still calls ready is waited for', asy
   const [sandbox] = fake.runtime.sandboxes.values();
   t.ok(sandbox);
   if (sandbox === undefined) return;
-  pods.containerEnded(sandbox.id);
+  pods.containerEnded(sandbox.id, killed);
   setTimeout(() => {
     sandbox.ready = false;
     fake.runtime.exit('web', 137);
