@@ -2,15 +2,16 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { NodeReport } from '../../protocol/report.ts';
 import type { CriClient } from '../cri/cri-client.ts';
-import { CriError } from '../cri/cri-error.ts';
 import { diskFault } from '../host/disk-fault.ts';
 import type { HostFacts } from '../host/host-facts.ts';
 import { nodeCapacity } from '../host/node-capacity.ts';
 import { readFilesystemUsage } from '../host/pressure.ts';
 import { allocatableOf, type Reservation } from './allocatable.ts';
+import type { RuntimeHealth } from './runtime-health.ts';
 
 interface NodeReporterOptions {
-  cri: CriClient;
+  cri: Pick<CriClient, 'version'>;
+  health: Pick<RuntimeHealth, 'look'>;
   facts: HostFacts;
   /**
    * Folder on the file system whose size is the node's ephemeral storage. While that is read-only the
@@ -24,9 +25,6 @@ interface NodeReporterOptions {
 }
 
 type Condition = NodeReport['conditions'][number];
-
-/** A runtime that takes longer to say how it is isn't well. */
-const statusTimeoutMs = 10_000;
 
 /** Keeps the facts about the device that its Node object shows. */
 export class NodeReporter {
@@ -45,7 +43,7 @@ export class NodeReporter {
 
   /** @throws CriError when the runtime can't be asked for its version. */
   static async create(options: NodeReporterOptions): Promise<NodeReporter> {
-    const { facts, cri } = options;
+    const { facts, cri, health } = options;
     const version = await cri.version({});
     const disk = await readFilesystemUsage(options.stateDir);
     const capacity = nodeCapacity(facts, disk);
@@ -62,7 +60,7 @@ export class NodeReporter {
         operatingSystem: facts.operatingSystem,
         architecture: facts.architecture,
       },
-      conditions: await runtimeConditions(cri),
+      conditions: await health.look(),
       addresses: facts.addresses.map(({ address }) => address),
       hostname: facts.hostname,
       runnerVersion: options.runnerVersion,
@@ -84,7 +82,7 @@ export class NodeReporter {
 
   /** Looks at the runtime and the disk again and tells when something is different. */
   async refresh(): Promise<void> {
-    this.#runtime = await runtimeConditions(this.#options.cri);
+    this.#runtime = await this.#options.health.look();
     this.#lookAtDisk();
     this.#update();
   }
@@ -134,28 +132,3 @@ function asShuttingDown(condition: Condition): Condition {
   const message = 'node is shutting down';
   return { ...condition, status: 'False', reason: 'KubeletNotReady', message };
 }
-
-/** Kubelet: the node is ready when its runtime and the runtime's network are. */
-async function runtimeConditions(cri: CriClient): Promise<NodeReport['conditions']> {
-  const type = 'Ready';
-  try {
-    const { status } = await cri.status({}, { timeoutMs: statusTimeoutMs });
-    const failed = (status?.conditions ?? []).filter(
-      (condition) => required.includes(condition.type) && !condition.status,
-    );
-    if (failed.length === 0) {
-      const message = 'kubelet is posting ready status';
-      return [{ type, status: 'True', reason: 'KubeletReady', message }];
-    }
-    const message = failed
-      .map((condition) => `${condition.type}: ${condition.reason}: ${condition.message}`)
-      .join(', ');
-    return [{ type, status: 'False', reason: 'KubeletNotReady', message }];
-  } catch (error) {
-    if (!(error instanceof CriError)) throw error;
-    const message = `container runtime is down: ${error.detail}`;
-    return [{ type, status: 'False', reason: 'KubeletNotReady', message }];
-  }
-}
-
-const required: readonly string[] = ['RuntimeReady', 'NetworkReady'];

@@ -49,6 +49,11 @@ export class Holds {
     };
   }
 
+  /** Whether the last try under this key failed. */
+  isHeld(key: string): boolean {
+    return this.#holds.has(key);
+  }
+
   clear(key: string): void {
     this.#holds.delete(key);
   }

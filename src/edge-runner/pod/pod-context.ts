@@ -99,6 +99,11 @@ export interface PodContext {
   placed: PlacedPods;
   /** Whether the handler of a RuntimeClass can make mounts below a read-only one so too. */
   recursiveReadOnly: (runtimeClassName: string | undefined) => boolean;
+  /**
+   * Why pods can have no address now; undefined when they can. `isInDoubt`: something failed for which
+   * that may be the cause.
+   */
+  networkProblem: (isInDoubt: boolean) => Promise<string | undefined>;
   starts: StartTurns;
   clusterDns: ClusterDns;
   /** The device's own `/etc/resolv.conf` and `/etc/hosts`. */

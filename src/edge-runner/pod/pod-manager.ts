@@ -158,6 +158,11 @@ export class PodManager {
     for (const { worker } of this.#entries.values()) worker.cloudIsBack();
   }
 
+  /** Pods can have addresses again. */
+  networkIsBack(): void {
+    for (const { worker } of this.#entries.values()) worker.networkIsBack();
+  }
+
   /** Whether a pod is desired, or still ends. */
   has(podUid: string): boolean {
     return this.#entries.has(podUid);

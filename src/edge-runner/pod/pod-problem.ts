@@ -22,5 +22,7 @@ export type PodProblemReason =
   | 'CreateContainerError'
   | 'RunContainerError'
   | 'PostStartHookError'
+  /** Told by an event alone. */
+  | 'FailedCreatePodContainer'
   /** Shown in the pod's condition `PodResizeInProgress`. */
   | 'ResizeError';

@@ -5,6 +5,7 @@ import { Holds } from './holds.ts';
 import { liveContainers } from './observed.ts';
 import { planPod } from './plan.ts';
 import { containerNamed, containersOf } from './pod-containers.ts';
+import { sandboxKey } from './pod-plan.ts';
 import type { PodContext } from './pod-context.ts';
 import { lastAttempts } from './pod-status.ts';
 import { describesItselfAnew } from './self-description.ts';
@@ -58,6 +59,11 @@ export class PodUpkeep {
   cloudIsBack(): void {
     this.#volumes.retryNow();
     this.#holds.clearAll({ exceptPulls: true });
+  }
+
+  /** The runtime can make sandboxes again. */
+  networkIsBack(): void {
+    this.#holds.clear(sandboxKey);
   }
 
   /**

@@ -9,6 +9,7 @@ import type { ProbeCount } from '../probes/probe-counts.ts';
 import type { PodEvents } from './event-recorder.ts';
 import { newestSandbox, type ObservedContainer, type ObservedPod } from './observed.ts';
 import { Halt } from './halt.ts';
+import { exceededGracePeriod, KillWatch } from './kill-watch.ts';
 import { isFinished } from './plan.ts';
 import { PodAdmission } from './pod-admission.ts';
 import { PodAllotment } from './pod-allotment.ts';
@@ -19,6 +20,7 @@ import { lifeAfter, nextLife, type Life } from './pod-life.ts';
 import { lastAttempts, type PodRejection } from './pod-status.ts';
 import { earliest, PodUpkeep } from './pod-upkeep.ts';
 import { repeatRounds } from './repeat-rounds.ts';
+import { tellFailure } from './runtime-failures.ts';
 import { StatusKeeper } from './status-keeper.ts';
 import type { Scene } from './step-runner.ts';
 import { WakeUp } from './wake-up.ts';
@@ -49,6 +51,9 @@ export class PodWorker {
   readonly #health: PodHealth;
   readonly #halt = new Halt();
   readonly #discard = new Discard();
+  readonly #killWatch = new KillWatch(() => {
+    this.#events.record(...exceededGracePeriod);
+  });
   /** Of whatever brings the pod up; aborted when it is to end, or the runner ends. */
   readonly #bringUp = new AbortController();
   #pod: Pod;
@@ -147,6 +152,7 @@ export class PodWorker {
   evict(rejection: PodRejection): void {
     if (!this.isActive) return;
     this.#eviction = rejection;
+    this.#killWatch.start(this.#graceSeconds);
     this.#bringUp.abort();
     this.#wakeUp.wake();
   }
@@ -157,6 +163,7 @@ export class PodWorker {
    */
   halt(maxGraceSeconds: number): Promise<undefined> {
     this.#halt.want(maxGraceSeconds);
+    this.#killWatch.start(this.#graceSeconds);
     this.#bringUp.abort();
     this.#wakeUp.wake();
     return this.#halt.stopped;
@@ -185,6 +192,12 @@ export class PodWorker {
   /** The provider can be asked for tokens again. */
   cloudIsBack(): void {
     this.#upkeep.cloudIsBack();
+    this.#wakeUp.wake();
+  }
+
+  /** The runtime can give the pod an address again. */
+  networkIsBack(): void {
+    this.#upkeep.networkIsBack();
     this.#wakeUp.wake();
   }
 
@@ -219,6 +232,7 @@ export class PodWorker {
       signal.removeEventListener('abort', stop);
       this.#ends.endAll();
       this.#health.stop();
+      this.#killWatch.stop();
       this.#halt.tellStopped();
       this.#discard.tellDone();
     }
@@ -240,8 +254,13 @@ export class PodWorker {
     this.#pod = this.#allotment.retry(this.#pod);
     await this.#observe();
     const delayMs = await this.#act(this.#advance(), signal);
-    if (this.#halt.isWanted && !this.#ending.isNeeded(this.#observed)) this.#halt.tellStopped();
+    if (!this.#ending.isNeeded(this.#observed)) this.#nothingRuns();
     return delayMs;
+  }
+
+  #nothingRuns(): void {
+    this.#killWatch.stop();
+    if (this.#halt.isWanted) this.#halt.tellStopped();
   }
 
   #act(life: Life, signal: AbortSignal): Promise<number | undefined> {
@@ -307,12 +326,14 @@ export class PodWorker {
   }
 
   async #stop(signal: AbortSignal): Promise<void> {
-    await this.#ending.stop(this.#scene(signal));
+    const stop = this.#ending.stop(this.#scene(signal));
+    await tellFailure('FailedKillPod', this.#events, stop);
     await this.#observe();
   }
 
   async #observe(): Promise<void> {
-    const seen = await this.#context.observer.observe(this.#pod.metadata.uid ?? '');
+    const look = this.#context.observer.observe(this.#pod.metadata.uid ?? '');
+    const seen = await tellFailure('FailedSync', this.#events, look);
     const broken = this.#brokenStarts.find(seen);
     if (this.isActive) for (const container of broken) this.#tellOfBrokenStart(container);
     this.#observed = this.#brokenStarts.undo(seen);

@@ -2,10 +2,12 @@ import type { Pod } from '../../kube/api.ts';
 import { podDns, type PodDns } from '../../kube/dns.ts';
 import { kernelHostname } from '../../kube/hostname.ts';
 import { KubeRuleError } from '../../kube/kube-rule-error.ts';
+import { HostError } from '../host/host-error.ts';
 import type { InputOf } from '../cri/proto-message.ts';
 import type { PodSandboxConfig } from '../cri/sandbox-messages.ts';
 import type { PodEvents } from './event-recorder.ts';
 import type { PodContext } from './pod-context.ts';
+import { PodProblem } from './pod-problem.ts';
 import { sandboxConfig } from './sandbox-config.ts';
 
 /**
@@ -33,7 +35,8 @@ function dnsOf({ resolvConf, clusterDns }: PodContext, pod: Pod): PodDns {
 
 /**
  * Makes a pod's sandbox in its cgroup.
- * @throws CriError, HostError, and as `sandboxConfigOf`; the signal's reason
+ * @throws CriError, HostError, PodProblem `FailedCreatePodContainer`, and as `sandboxConfigOf`; the
+ * signal's reason
  */
 export async function startSandbox(
   context: PodContext,
@@ -44,7 +47,7 @@ export async function startSandbox(
     events.record('Warning', 'DNSConfigForming', warning);
   }
   const config = sandboxConfigOf(context, pod, attempt);
-  await cgroups.limit(pod, placed.pods(), pod, signal);
+  await inPodCgroup(cgroups.limit(pod, placed.pods(), pod, signal));
   const runtimeHandler = handlerOf(context, pod);
   const { podSandboxId } = await cri.runPodSandbox({ config, runtimeHandler });
   try {
@@ -54,6 +57,17 @@ export async function startSandbox(
     await cri.stopPodSandbox({ podSandboxId });
     await cri.removePodSandbox({ podSandboxId });
     throw error;
+  }
+}
+
+/** A kubelet calls a pod's cgroup its container. @throws PodProblem `FailedCreatePodContainer` */
+async function inPodCgroup(limited: Promise<void>): Promise<void> {
+  try {
+    await limited;
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error;
+    const message = `unable to ensure pod container exists: ${error.message}`;
+    throw new PodProblem('FailedCreatePodContainer', message, { cause: error });
   }
 }
 

@@ -131,6 +131,12 @@ export class StepRunner {
 
   async #bringUp(step: Step<'create-sandbox'>, scene: Scene): Promise<void> {
     const { pod, events, signal } = scene;
+    const unreachable = await this.#networkProblem(pod);
+    if (unreachable !== undefined) {
+      events.record('Warning', 'NetworkNotReady', `network is not ready: ${unreachable}`);
+      this.#holds.hold(sandboxKey, undefined, this.#context.clock.monotonicMs());
+      return;
+    }
     if (step.replaces) await this.#clearAway(scene);
     const [volumes, sandbox] = await Promise.allSettled([
       this.#prepareVolumes(scene),
@@ -139,6 +145,11 @@ export class StepRunner {
     if (sandbox.status === 'fulfilled') this.#sandboxMade(step.replaces);
     else if (!signal.aborted) this.#holdSandbox(sandbox.reason, events);
     if (volumes.status === 'rejected') throw volumes.reason;
+  }
+
+  async #networkProblem({ spec }: Pod): Promise<string | undefined> {
+    if (spec.hostNetwork === true) return undefined;
+    return this.#context.networkProblem(this.#holds.isHeld(sandboxKey));
   }
 
   /** One that was lost is replaced at once; one that is lost again and again, ever more slowly. */
@@ -160,8 +171,11 @@ export class StepRunner {
   }
 
   #holdSandbox(error: unknown, events: PodEvents): void {
-    const message = `Failed to create pod sandbox: ${sandboxProblem(error)}`;
-    events.record('Warning', 'FailedCreatePodSandBox', message);
+    if (error instanceof PodProblem) events.record('Warning', error.reason, error.message);
+    else {
+      const message = `Failed to create pod sandbox: ${sandboxProblem(error)}`;
+      events.record('Warning', 'FailedCreatePodSandBox', message);
+    }
     this.#holds.hold(sandboxKey, undefined, this.#context.clock.monotonicMs());
   }
 

@@ -49,6 +49,7 @@ export interface PodContextOptions {
   requestToken: RequestToken;
   /** Why the device takes no new pod of this kind now, if it doesn't. */
   admission: NodeRules['admission'];
+  networkProblem: PodContext['networkProblem'];
   node: NodeFacts;
   log: Logger;
   clock: Clock;
@@ -77,6 +78,7 @@ export async function createPodContext(options: PodContextOptions): Promise<PodC
     site: node.nodeName,
     logRoot: options.logRoot,
     objects: options.objects,
+    networkProblem: options.networkProblem,
     recursiveReadOnly: (className = '') => {
       const handler = options.objects.runtimeClass(className)?.handler ?? '';
       return recursive.some(({ name }) => name === handler);

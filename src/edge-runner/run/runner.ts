@@ -11,6 +11,7 @@ import { spareMemory } from '../host/spare-memory.ts';
 import { runOnHost } from '../host/run-on-host.ts';
 import { ensurePodNetwork } from '../network/pod-network.ts';
 import { NodeReporter } from '../node/node-reporter.ts';
+import { RuntimeHealth } from '../node/runtime-health.ts';
 import { systemClock } from '../pod/clock.ts';
 import { PodManager } from '../pod/pod-manager.ts';
 import { logChecks } from '../preflight/log-checks.ts';
@@ -120,8 +121,14 @@ async function serve(
   });
   const facts = await readHostFacts();
   await ensurePodNetwork({ ...options, cri, facts, log }, signal);
+  const health = new RuntimeHealth({
+    cri,
+    onNetworkReady: () => {
+      pods.networkIsBack();
+    },
+  });
   const node = await NodeReporter.create({
-    ...{ cri, facts, runnerVersion, stateDir: options.stateDir, log },
+    ...{ cri, health, facts, runnerVersion, stateDir: options.stateDir, log },
     reservation: {
       system: options.upkeep.systemReserved,
       thresholds: options.upkeep.evictionHard,
@@ -153,6 +160,7 @@ async function serve(
     },
     requestToken: (pod, projection) => report.requestToken(pod, projection),
     admission: (pod) => upkeep.eviction.admission(pod),
+    networkProblem: (isInDoubt) => health.networkProblem(isInDoubt),
     node: {
       nodeName: nodeNameOf({ name: identity.site, tenant: identity.tenant }),
       hostname: facts.hostname,

@@ -148,6 +148,7 @@ async function endSite(
         allowedUnsafeSysctls: [],
         ...{ maxParallelPulls, runOnHost },
         admission: () => undefined,
+        networkProblem: () => Promise.resolve(undefined),
       },
     });
     const pods = new PodManager({ context, lastStatus: () => undefined }, signal);

@@ -11,6 +11,7 @@ import { CriClient } from '../../../src/edge-runner/cri/cri-client.ts';
 import { GrpcChannel } from '../../../src/edge-runner/cri/grpc-channel.ts';
 import { readHostFacts } from '../../../src/edge-runner/host/host-facts.ts';
 import { NodeReporter } from '../../../src/edge-runner/node/node-reporter.ts';
+import { RuntimeHealth } from '../../../src/edge-runner/node/runtime-health.ts';
 import { systemClock } from '../../../src/edge-runner/pod/clock.ts';
 import type { NodeRules } from '../../../src/edge-runner/pod/placed-pods.ts';
 import type { PodContext } from '../../../src/edge-runner/pod/pod-context.ts';
@@ -93,8 +94,14 @@ export class Engine {
     const outbox = new Outbox(store, log);
     const state = new DesiredState(store);
     const facts = await readHostFacts();
+    const health = new RuntimeHealth({
+      cri,
+      onNetworkReady: () => {
+        engine.pods.networkIsBack();
+      },
+    });
     const node = await NodeReporter.create({
-      ...{ cri, facts, stateDir, runnerVersion: 'test', log },
+      ...{ cri, health, facts, stateDir, runnerVersion: 'test', log },
       reservation: { system: {}, thresholds: [] },
       onChange: () => undefined,
     });
@@ -112,6 +119,7 @@ export class Engine {
       },
       clusterDns: { servers: ['10.96.0.10'], domain: 'cluster.local' },
       admission: options.admission ?? (() => undefined),
+      networkProblem: (isInDoubt) => health.networkProblem(isInDoubt),
       requestToken: () =>
         Promise.resolve({
           token: `token-${randomUUID()}`,
@@ -128,7 +136,7 @@ export class Engine {
     const checkpointDir = join(stateDir, checkpointsName);
     const { pulled } = context;
     await seeToLoss({ store, pulls, storeFile, checkpointDir, cri, pulled, log });
-    const engine = new Engine({ context, outbox, state, store, channel, node });
+    const engine: Engine = new Engine({ context, outbox, state, store, channel, node });
     await engine.#desired.start();
     return engine;
   }

@@ -1,3 +1,4 @@
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { busyboxImage } from '../../../hack/lab/images.ts';
@@ -218,4 +219,43 @@ await t.test('a critical pod that doesn’t fit takes the place of a lesser one'
     'Warning Preempting: Preempted in order to admit critical pod',
   );
   t.equal(engine.status(tiny)?.phase, 'Running', 'no more than is needed');
+});
+
+/** The process that keeps the containers of a sandbox for containerd. */
+async function shimOf(sandboxId: string): Promise<number> {
+  for (const entry of await readdir('/proc')) {
+    if (!/^\d+$/.test(entry)) continue;
+    const line = await readFile(join('/proc', entry, 'cmdline'), 'utf8').catch(() => '');
+    if (line.includes('containerd-shim') && line.includes(sandboxId)) return Number(entry);
+  }
+  throw new Error(`sandbox ${sandboxId} has no shim`);
+}
+
+await t.test('a pod that must give way and can’t be killed is told of', async (t) => {
+  const pod = await run('stuck', 'sleep 1000');
+  const worker = engine.pods.find(pod.metadata.namespace ?? '', pod.metadata.name);
+  const [sandbox] = worker?.observed.sandboxes ?? [];
+  t.ok(sandbox);
+  const shim = await shimOf(sandbox?.id ?? '');
+  process.kill(shim, 'SIGSTOP');
+  const told: string[] = [];
+  const isTold = (reason: string): boolean => {
+    told.push(...eventsOf(pod));
+    return told.some((line) => line.includes(reason));
+  };
+  try {
+    const evicted = { reason: 'Evicted', message: 'The device has no room.', graceSeconds: 0 };
+    worker?.evict(evicted);
+    await waitFor(() => isTold('ExceededGracePeriod'), {
+      ...{ what: 'the event', timeoutMs: 20_000 },
+      explain: () => told.join('\n'),
+    });
+  } finally {
+    process.kill(shim, 'SIGCONT');
+  }
+  t.match(
+    told.join('\n'),
+    'Warning ExceededGracePeriod: Container runtime did not kill the pod within specified grace period.',
+  );
+  await engine.until(pod, 'evicted', ({ phase }) => phase === 'Failed');
 });

@@ -11,6 +11,7 @@ import { bridgeName } from '../../../src/edge-runner/network/cni-config.ts';
 import { cniConfigName, ensurePodNetwork } from '../../../src/edge-runner/network/pod-network.ts';
 import { askContainerd } from '../../../src/edge-runner/preflight/containerd-facts.ts';
 import type { Pod } from '../../../src/kube/api.ts';
+import type { EventReport } from '../../../src/protocol/report.ts';
 import { asDesired, Engine, makePod } from './engine.ts';
 import { echo, trafficPod, transfer } from './traffic.ts';
 
@@ -86,12 +87,29 @@ void t.test('a device without one gets one, and its pods addresses of it', async
     what: 'containerd to have no network',
     timeoutMs: 10_000,
   });
+  const pod = makePod('plain', trafficPod());
+  engine.put(asDesired('Pod', pod));
+  let told: EventReport[] = [];
+  const waits = (): EventReport[] => told.filter(({ reason }) => reason === 'NetworkNotReady');
+  const look = (): boolean => {
+    told = [...told, ...engine.outbox.take().events];
+    return waits().length > 0;
+  };
+  await waitFor(look, {
+    ...{ what: 'the event of a pod without a network', timeoutMs: 10_000 },
+  });
+  t.match(waits(), [
+    {
+      type: 'Warning',
+      message:
+        /^network is not ready: container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: cni plugin not initialized$/,
+    },
+  ]);
   await ensure();
   t.ok(await networkReady(), 'containerd took it before the runner goes on');
   const written = await stat(ownConfig);
   await ensure();
   t.same((await stat(ownConfig)).mtimeMs, written.mtimeMs, 'and it stays as it is');
-  const pod = makePod('plain', trafficPod());
   t.match(await serving(pod), [/^10\.85\.0\.\d+$/]);
   await ensure(['10.86.0.0/24']);
   t.same((await stat(ownConfig)).mtimeMs, written.mtimeMs, 'not changed under a running pod');

@@ -40,6 +40,8 @@ export class FakeContext {
   refreshGate: Promise<void> | undefined;
   teardownFailure: Error | undefined;
   bandwidthFailure: Error | undefined;
+  cgroupFailure: Error | undefined;
+  networkProblem: string | undefined;
   forgetFailure: Error | undefined;
   readonly complaints: string[] = [];
   readonly context: PodContext;
@@ -100,6 +102,7 @@ export class FakeContext {
       },
       ...{ seccompRoot: '/nowhere/seccomp', hugePageSizes: [], hotPaths: [] },
       starts: new StartTurns({ count: Infinity, turnMs: 60_000, gatherMs: 0 }),
+      networkProblem: () => Promise.resolve(this.networkProblem),
       recursiveReadOnly: () => false,
       placed: new PlacedPods({
         ...{ admission: () => undefined, allocatable: {}, allowedUnsafeSysctls: [] },
@@ -111,7 +114,8 @@ export class FakeContext {
       tasks: { signal: () => Promise.resolve() },
       cgroups: {
         parentOf: () => undefined,
-        limit: () => Promise.resolve(),
+        limit: () =>
+          this.cgroupFailure === undefined ? Promise.resolve() : Promise.reject(this.cgroupFailure),
         remove: () => Promise.resolve(),
       },
       publish: (report: PodReport, urgency?: Urgency) => {

@@ -55,6 +55,10 @@ export class FakeRuntime {
   obedient = true;
   /** While set, every call fails so. */
   failure: CriErrorCode | undefined;
+  /** Whether it is the runtime itself that fails, or nobody answers. */
+  isThere = true;
+  /** While set, no container can be stopped. */
+  stopFailure: CriErrorCode | undefined;
   /** Images that are on the device. */
   readonly images = new Set(['web:1', 'init:1', 'side:1']);
   readonly #stopping = new Map<string, (() => void)[]>();
@@ -139,13 +143,16 @@ export class FakeRuntime {
     if (name !== '') this.calls.push(name);
     await this.gates.get(name);
     await setImmediate();
-    if (this.failure !== undefined) throw criError(this.failure, 'the fake fails');
+    if (this.failure !== undefined) {
+      throw criError(this.failure, 'the fake fails', this.isThere);
+    }
     return work();
   }
 
   async #stop(id: string, timeout: number, signal: AbortSignal | undefined): Promise<object> {
     this.graces.push(timeout);
     return this.#call('stop', () => undefined).then(async () => {
+      if (this.stopFailure !== undefined) throw criError(this.stopFailure, 'it does not stop');
       const container = this.#container(id);
       if (container.state !== 'CONTAINER_RUNNING') return {};
       if (!this.obedient) {

@@ -87,6 +87,75 @@ void t.test('a pod whose bandwidth cannot be bounded is not left with a sandbox'
   t.equal(fake.runtime.sandboxes.size, 0);
 });
 
+void t.test('a pod whose cgroup cannot be made says so, and waits', async (t) => {
+  const { fake, pods } = bench(t);
+  fake.cgroupFailure = new HostError('CGROUP_UNWRITABLE', 'no room');
+  pods.setDesired([named('a')]);
+  await until('the event', () => fake.events.length > 0);
+  t.match(fake.events, [
+    {
+      ...{ type: 'Warning', reason: 'FailedCreatePodContainer' },
+      message: 'unable to ensure pod container exists: no room',
+    },
+  ]);
+  t.same(fake.runtime.calls, []);
+});
+
+void t.test(
+  'without a network pods wait, but for those of the host, and go on with it',
+  async (t) => {
+    const { fake, pods } = bench(t);
+    fake.networkProblem = 'container runtime network not ready: NetworkReady=false';
+    const host = named('h', { hostNetwork: true });
+    pods.setDesired([named('a'), { ...host, metadata: { ...host.metadata, name: 'host' } }]);
+    await until('the pod of the host to run', () => fake.runtime.running().length === 1);
+    await until('the event', () => fake.events.some(({ pod }) => pod.uid === 'a'));
+    t.match(
+      fake.events.filter(({ pod }) => pod.uid === 'a'),
+      [
+        {
+          ...{ type: 'Warning', reason: 'NetworkNotReady' },
+          message: 'network is not ready: container runtime network not ready: NetworkReady=false',
+        },
+      ],
+    );
+    t.equal(fake.runtime.sandboxes.size, 1);
+    fake.networkProblem = undefined;
+    const sinceMs = performance.now();
+    pods.networkIsBack();
+    await until('the other to run', () => fake.runtime.running().length === 2);
+    t.ok(performance.now() - sinceMs < 900, 'no delay is waited for');
+  },
+);
+
+void t.test('a runtime that fails at a pod is told of, one that is away is not', async (t) => {
+  const made = bench(t);
+  const { fake, pods } = made;
+  await running(made, named('a'));
+  const failures = (): string[] =>
+    fake.events
+      .filter(({ type }) => type === 'Warning')
+      .map(({ reason, message }) => `${reason}: ${message}`);
+  fake.runtime.failure = 'UNAVAILABLE';
+  fake.runtime.isThere = false;
+  pods.wakeAll();
+  await until('a complaint', () => fake.complaints.length > 0);
+  t.same(failures(), []);
+  fake.runtime.isThere = true;
+  fake.runtime.failure = 'UNKNOWN';
+  pods.wakeAll();
+  await until('the event', () => failures().length > 0);
+  t.same(failures(), ['FailedSync: error determining status: the fake fails']);
+  fake.runtime.failure = undefined;
+  fake.runtime.stopFailure = 'UNKNOWN';
+  pods.setDesired([deleted(named('a'), 30)]);
+  await until('the other event', () => failures().length > 1);
+  t.same(failures().slice(1), ['FailedKillPod: error killing pod: it does not stop']);
+  fake.runtime.stopFailure = undefined;
+  pods.wakeAll();
+  await until('the pod to be gone', () => fake.reports.at(-1)?.gone === true);
+});
+
 void t.test('a pod that is deleted while its image is pulled starts nothing', async (t) => {
   const { fake, pods } = bench(t);
   fake.runtime.gates.set('pull', new Promise(() => undefined));
