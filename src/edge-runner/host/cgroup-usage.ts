@@ -15,9 +15,15 @@ export interface CgroupUsage {
         readonly majorPageFaults: number;
       }
     | undefined;
-  readonly swapBytes: number | undefined;
+  readonly swap: CgroupSwap | undefined;
   /** Process ids of all members, in no order. */
   readonly pids: readonly number[];
+}
+
+/** `limitBytes`: how much may be used; undefined where there is no limit. */
+export interface CgroupSwap {
+  readonly usedBytes: number;
+  readonly limitBytes: number | undefined;
 }
 
 type Facts = Pick<CgroupFacts, 'version' | 'mountPoints'>;
@@ -31,18 +37,38 @@ export async function readCgroupUsage(
   name: string,
   root: HostRoot = {},
 ): Promise<CgroupUsage | undefined> {
-  const folder = (controller: string): string | undefined => {
-    const mountPoint = facts.mountPoints[facts.version === 1 ? controller : ''];
-    return mountPoint === undefined ? undefined : join(mountPoint, cgroupPath(name));
-  };
-  const read = async (controller: string, file: string): Promise<string | undefined> => {
-    const at = folder(controller);
-    return at === undefined ? undefined : readText(root, join(at, file));
-  };
+  const folder = folderOf(facts, name);
+  const read = reader(root, folder);
   const usage = await (facts.version === 1 ? divided(read) : unified(read));
   if (usage.cpuNanoseconds === undefined && usage.memory === undefined) return undefined;
   const members = folder('memory') ?? folder('cpuacct');
   return { ...usage, pids: members === undefined ? [] : await memberPids(root, members) };
+}
+
+/** Reads what a cgroup and all below it have on swap; undefined where this kernel doesn't count it. */
+export function readCgroupSwap(
+  facts: Facts,
+  name: string,
+  root: HostRoot = {},
+): Promise<CgroupSwap | undefined> {
+  const read = reader(root, folderOf(facts, name));
+  return facts.version === 1 ? dividedSwap(read) : unifiedSwap(read);
+}
+
+type FolderOf = (controller: string) => string | undefined;
+
+function folderOf({ version, mountPoints }: Facts, name: string): FolderOf {
+  return (controller) => {
+    const mountPoint = mountPoints[version === 1 ? controller : ''];
+    return mountPoint === undefined ? undefined : join(mountPoint, cgroupPath(name));
+  };
+}
+
+function reader(root: HostRoot, folder: FolderOf): Read {
+  return async (controller, file) => {
+    const at = folder(controller);
+    return at === undefined ? undefined : readText(root, join(at, file));
+  };
 }
 
 /** The folder of a cgroup below its mount point. Source: systemd.slice(5), on the names of slices. */
@@ -57,15 +83,31 @@ type Read = (controller: string, file: string) => Promise<string | undefined>;
 /** Source: the kernel's Documentation/admin-guide/cgroup-v1. */
 async function divided(read: Read): Promise<Omit<CgroupUsage, 'pids'>> {
   const used = numberOf(await read('memory', 'memory.usage_in_bytes'));
-  const withSwap = numberOf(await read('memory', 'memory.memsw.usage_in_bytes'));
   const stat = parseStat(await read('memory', 'memory.stat'));
   return {
     cpuNanoseconds: numberOf(await read('cpuacct', 'cpuacct.usage')),
     memory: used === undefined ? undefined : memoryOf(used, stat, 'total_', 'rss'),
-    swapBytes:
-      used === undefined || withSwap === undefined ? undefined : Math.max(0, withSwap - used),
+    swap: await dividedSwap(read),
   };
 }
+
+/** Version 1 counts and bounds memory and swap together. */
+async function dividedSwap(read: Read): Promise<CgroupSwap | undefined> {
+  const used = numberOf(await read('memory', 'memory.usage_in_bytes'));
+  const withSwap = numberOf(await read('memory', 'memory.memsw.usage_in_bytes'));
+  if (used === undefined || withSwap === undefined) return undefined;
+  const limit = numberOf(await read('memory', 'memory.limit_in_bytes'));
+  const limitWithSwap = numberOf(await read('memory', 'memory.memsw.limit_in_bytes'));
+  const isBounded =
+    limit !== undefined && limitWithSwap !== undefined && limitWithSwap < unlimitedBytes;
+  return {
+    usedBytes: Math.max(0, withSwap - used),
+    limitBytes: isBounded ? Math.max(0, limitWithSwap - limit) : undefined,
+  };
+}
+
+/** What version 1 says for no limit is a little less than 2^63; a kubelet takes 2^62 for none, too. */
+const unlimitedBytes = 2 ** 62;
 
 /** Source: the kernel's Documentation/admin-guide/cgroup-v2.rst. */
 async function unified(read: Read): Promise<Omit<CgroupUsage, 'pids'>> {
@@ -75,8 +117,14 @@ async function unified(read: Read): Promise<Omit<CgroupUsage, 'pids'>> {
   return {
     cpuNanoseconds: cpuMicroseconds === undefined ? undefined : cpuMicroseconds * 1000,
     memory: used === undefined ? undefined : memoryOf(used, stat, '', 'anon'),
-    swapBytes: numberOf(await read('', 'memory.swap.current')),
+    swap: await unifiedSwap(read),
   };
+}
+
+async function unifiedSwap(read: Read): Promise<CgroupSwap | undefined> {
+  const usedBytes = numberOf(await read('', 'memory.swap.current'));
+  if (usedBytes === undefined) return undefined;
+  return { usedBytes, limitBytes: numberOf(await read('', 'memory.swap.max')) };
 }
 
 function memoryOf(

@@ -3,7 +3,13 @@ import { join } from 'node:path';
 import type { Pod } from '../../kube/api.ts';
 import { sharesOf, type LinuxResources } from '../../kube/container-resources.ts';
 import { burstableShares, podCgroupResources } from '../../kube/pod-cgroup.ts';
-import { readCgroupUsage, type CgroupUsage } from '../host/cgroup-usage.ts';
+import {
+  cgroupPath,
+  readCgroupSwap,
+  readCgroupUsage,
+  type CgroupSwap,
+  type CgroupUsage,
+} from '../host/cgroup-usage.ts';
 import type { CgroupFacts } from '../host/cgroups.ts';
 import { HostError } from '../host/host-error.ts';
 import type { RunOnHost } from '../host/run-on-host.ts';
@@ -69,6 +75,15 @@ export class PodCgroups {
   async usageOf(pod: Pod): Promise<CgroupUsage | undefined> {
     const parent = this.parentOf(pod);
     return parent === undefined ? undefined : readCgroupUsage(this.#options.facts, parent);
+  }
+
+  /** What a container of a pod has on swap; undefined where that can't be known. */
+  async swapOf(pod: Pod, containerId: string): Promise<CgroupSwap | undefined> {
+    const { driver, facts } = this.#options;
+    const parent = this.parentOf(pod);
+    if (parent === undefined) return undefined;
+    const own = driver === 'systemd' ? `cri-containerd-${containerId}.scope` : containerId;
+    return readCgroupSwap(facts, join(cgroupPath(parent), own));
   }
 
   /** Removes what is left of a stopped pod, whatever its QoS class was. */

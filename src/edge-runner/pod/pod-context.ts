@@ -5,7 +5,7 @@ import type { FieldContext } from '../../kube/field-path.ts';
 import type { ServiceLink } from '../../kube/service-env.ts';
 import type { PodReport } from '../../protocol/report.ts';
 import type { CriClient } from '../cri/cri-client.ts';
-import type { CgroupUsage } from '../host/cgroup-usage.ts';
+import type { CgroupSwap, CgroupUsage } from '../host/cgroup-usage.ts';
 import type { BandwidthLimiter } from '../network/bandwidth-limiter.ts';
 import type { Urgency } from '../report/outbox.ts';
 import type { PodFiles } from '../volumes/pod-files.ts';
@@ -59,6 +59,8 @@ export interface PodCgroupTree {
   limit(pod: Pod, all: Iterable<Pod>, before?: Pod, signal?: AbortSignal): Promise<void>;
   /** What a pod has used; undefined where it has no cgroup of its own. */
   usageOf(pod: Pod): Promise<CgroupUsage | undefined>;
+  /** What a container has on swap; undefined where that can't be known. */
+  swapOf(pod: Pod, containerId: string): Promise<CgroupSwap | undefined>;
   /** Removes what is left of a stopped pod's, whatever its QoS class was. */
   remove(podUid: string): Promise<void>;
 }

@@ -122,8 +122,9 @@ export class PodWorker {
     return this.#status.last;
   }
 
+  /** None of a pod that has ended. */
   get probeCounts(): readonly ProbeCount[] {
-    return this.#health.probeCounts;
+    return this.#life.kind === 'ended' ? [] : this.#health.probeCounts;
   }
 
   /** Calls back once when a container is known to have ended. Returns how to stop it. */

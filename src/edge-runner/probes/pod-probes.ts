@@ -210,7 +210,7 @@ export class PodProbes implements ProbeResults {
     const { result, output } = await run(probe, target, underWay.signal);
     if (underWay.signal.aborted) return;
     watch.underWay = undefined;
-    this.counts.add(kind, container.name, result);
+    this.counts.add(kind, container.name, { result, tookMs: clock.now() - beganAtMs });
     const before = watch.state;
     const outcome = { result, beganAtMs, nowMs: clock.now() };
     watch.state = afterProbe(before, watch, outcome);

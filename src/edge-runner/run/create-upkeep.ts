@@ -25,7 +25,7 @@ export interface UpkeepParts {
   pulled: PulledImages;
   pods: PodManager;
   node: Pick<NodeReporter, 'setPressure'>;
-  cgroups: Pick<PodCgroupTree, 'usageOf'>;
+  cgroups: Pick<PodCgroupTree, 'usageOf' | 'swapOf'>;
   clock: Clock;
   log: Logger;
 }
@@ -49,6 +49,7 @@ export async function createUpkeep(parts: UpkeepParts): Promise<Upkeep> {
   const usage = new UsageCollector({
     ...{ cri, stateDir, pods: () => pods.list(), nowMs: () => clock.wallMs() },
     podCgroup: (pod) => cgroups.usageOf(pod),
+    containerSwap: (pod, containerId) => cgroups.swapOf(pod, containerId),
   });
   const images = new ImageCollector({
     policy: { ...upkeep.images, minAgeMs: minImageAgeMs },

@@ -58,7 +58,13 @@ function containerMetrics(pods: readonly PodUsage[]): Metric[] {
       name: 'container_swap_usage_bytes',
       help: '[ALPHA] Current amount of the container swap usage in bytes. Reported only on non-windows systems',
       type: 'gauge',
-      samples: all.flatMap(({ labels, usage }) => swap(labels, usage)),
+      samples: all.flatMap(({ labels, usage }) => swap(labels, usage, 'usedBytes')),
+    },
+    {
+      name: 'container_swap_limit_bytes',
+      help: '[ALPHA] Current amount of the container swap limit in bytes. Reported only on non-windows systems',
+      type: 'gauge',
+      samples: all.flatMap(({ labels, usage }) => swap(labels, usage, 'limitBytes')),
     },
     {
       name: 'container_start_time_seconds',
@@ -87,7 +93,7 @@ function podMetrics(pods: readonly PodUsage[]): Metric[] {
       name: 'pod_swap_usage_bytes',
       help: '[ALPHA] Current amount of the pod swap usage in bytes. Reported only on non-windows systems',
       type: 'gauge',
-      samples: pods.flatMap((pod) => swap(podLabels(pod), pod)),
+      samples: pods.flatMap((pod) => swap(podLabels(pod), pod, 'usedBytes')),
     },
   ];
 }
@@ -110,8 +116,13 @@ function memory(labels: Record<string, string>, usage: PodUsage | ContainerUsage
   return [{ labels, value: usage.memory.workingSetBytes, atMs: usage.memory.atMs }];
 }
 
-function swap(labels: Record<string, string>, usage: PodUsage | ContainerUsage): Sample[] {
-  return usage.swapBytes === undefined ? [] : [{ labels, value: usage.swapBytes }];
+function swap(
+  labels: Record<string, string>,
+  { swap }: PodUsage | ContainerUsage,
+  figure: 'usedBytes' | 'limitBytes',
+): Sample[] {
+  const value = swap?.[figure];
+  return value === undefined ? [] : [{ labels, value, atMs: swap?.atMs ?? 0 }];
 }
 
 function seconds(nanoseconds: number): number {

@@ -4,9 +4,10 @@ import type { ResourceUsage } from './usage.ts';
 export function sumOf(usages: readonly ResourceUsage[]): ResourceUsage {
   const cpus = usages.flatMap(({ cpu }) => cpu ?? []);
   const memories = usages.flatMap(({ memory }) => memory ?? []);
-  const swaps = usages.flatMap(({ swapBytes }) => swapBytes ?? []);
+  const swaps = usages.flatMap(({ swap }) => swap ?? []);
   const [cpu] = cpus;
   const [memory] = memories;
+  const [swap] = swaps;
   return {
     cpu: cpu && { atMs: oldest(cpus), nanoseconds: total(cpus.map((each) => each.nanoseconds)) },
     memory: memory && {
@@ -17,7 +18,13 @@ export function sumOf(usages: readonly ResourceUsage[]): ResourceUsage {
       pageFaults: total(memories.map((each) => each.pageFaults)),
       majorPageFaults: total(memories.map((each) => each.majorPageFaults)),
     },
-    swapBytes: swaps.length === 0 ? undefined : total(swaps),
+    swap: swap && {
+      atMs: oldest(swaps),
+      usedBytes: total(swaps.map(({ usedBytes }) => usedBytes)),
+      limitBytes: swaps.every(({ limitBytes }) => limitBytes !== undefined)
+        ? total(swaps.map(({ limitBytes }) => limitBytes ?? 0))
+        : undefined,
+    },
   };
 }
 

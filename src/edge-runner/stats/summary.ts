@@ -30,6 +30,7 @@ export function statsSummary({ usage, nodeName, disks, rates }: SummaryInput): o
   const resources = (key: string, each: ResourceUsage): object => ({
     ...cpuStats(rates, key, each.cpu),
     ...memoryStats(each.memory),
+    ...swapStats(each.swap),
   });
   return {
     node: {
@@ -41,6 +42,11 @@ export function statsSummary({ usage, nodeName, disks, rates }: SummaryInput): o
         availableBytes: node.memory.availableBytes,
         usageBytes: node.memory.usedBytes,
         workingSetBytes: node.memory.workingSetBytes,
+      },
+      swap: {
+        time: time(node.atMs),
+        swapAvailableBytes: node.memory.swapFreeBytes,
+        swapUsageBytes: node.memory.swapUsedBytes,
       },
       ...(disks === undefined ? {} : nodeDisk(node)),
     },
@@ -80,6 +86,20 @@ function memoryStats(memory: ResourceUsage['memory']): object {
   if (memory === undefined) return {};
   const { atMs, ...bytes } = memory;
   return { memory: { time: time(atMs), ...bytes } };
+}
+
+function swapStats(swap: ResourceUsage['swap']): object {
+  if (swap === undefined) return {};
+  const { atMs, usedBytes, limitBytes } = swap;
+  return {
+    swap: {
+      time: time(atMs),
+      ...(limitBytes === undefined
+        ? {}
+        : { swapAvailableBytes: Math.max(0, limitBytes - usedBytes) }),
+      swapUsageBytes: usedBytes,
+    },
+  };
 }
 
 function nodeDisk(node: NodeUsage): object {

@@ -3,7 +3,7 @@ import type { CriClient } from '../cri/cri-client.ts';
 import { CriError } from '../cri/cri-error.ts';
 import { nanosToMs } from '../cri/nanoseconds.ts';
 import type { ContainerStats, CpuUsage, MemoryUsage, SwapUsage } from '../cri/stats-messages.ts';
-import type { CgroupUsage } from '../host/cgroup-usage.ts';
+import type { CgroupSwap, CgroupUsage } from '../host/cgroup-usage.ts';
 import type { HostRoot } from '../host/host-files.ts';
 import { requireText, readText } from '../host/host-files.ts';
 import { parseMeminfo } from '../host/meminfo.ts';
@@ -19,6 +19,7 @@ import type {
   NodeUsage,
   PodUsage,
   ResourceUsage,
+  SwapFigures,
   Usage,
 } from './usage.ts';
 
@@ -27,6 +28,8 @@ export interface UsageCollectorOptions {
   pods: () => readonly KnownPod[];
   /** What a pod has used, by its cgroup; undefined when it has none that can be read. */
   podCgroup: (pod: Pod) => Promise<CgroupUsage | undefined>;
+  /** What a container of a pod has on swap, where its cgroup says it. */
+  containerSwap: (pod: Pod, containerId: string) => Promise<CgroupSwap | undefined>;
   /** Folder on the filesystem of pod volumes. */
   stateDir: string;
   nowMs: () => number;
@@ -64,6 +67,7 @@ export class UsageCollector {
         ...memory,
         usedBytes: used('MemTotal', 'MemFree'),
         swapUsedBytes: used('SwapTotal', 'SwapFree'),
+        swapFreeBytes: values.get('SwapFree') ?? 0,
       },
       network: parseNetworkCounters((await readText(host, '/proc/net/dev')) ?? ''),
       pids: await readPidUsage(host),
@@ -111,7 +115,9 @@ export class UsageCollector {
     const containers: ContainerUsage[] = [];
     for (const container of running) {
       const stats = await this.#ask(container);
-      if (stats !== undefined) containers.push(containerUsage(container, stats));
+      if (stats === undefined) continue;
+      const usage = containerUsage(container, stats);
+      containers.push({ ...usage, swap: usage.swap ?? (await this.#swap(known.pod, container)) });
     }
     const cgroup = await podCgroup(known.pod);
     const usage: PodUsage = {
@@ -121,6 +127,13 @@ export class UsageCollector {
       processes: cgroup?.pids.length,
     };
     return { usage, complete: containers.length === running.length };
+  }
+
+  /** Runtimes before containerd 2 don't say it. */
+  async #swap(pod: Pod, { id }: ObservedContainer): Promise<SwapFigures | undefined> {
+    const { containerSwap, nowMs } = this.#options;
+    const swap = await containerSwap(pod, id);
+    return swap && { atMs: nowMs(), ...swap };
   }
 
   async #ask({ id }: ObservedContainer): Promise<ContainerStats | undefined> {
@@ -175,11 +188,11 @@ function containerUsage(container: ObservedContainer, stats: ContainerStats): Co
 }
 
 function cgroupUsage(cgroup: CgroupUsage, atMs: number): ResourceUsage {
-  const { cpuNanoseconds, memory, swapBytes } = cgroup;
+  const { cpuNanoseconds, memory, swap } = cgroup;
   return {
     cpu: cpuNanoseconds === undefined ? undefined : { atMs, nanoseconds: cpuNanoseconds },
     memory: memory === undefined ? undefined : { atMs, ...memory },
-    swapBytes,
+    swap: swap && { atMs, ...swap },
   };
 }
 
@@ -205,8 +218,15 @@ function resourceUsage(stats: {
             pageFaults: memory.pageFaults?.value ?? 0,
             majorPageFaults: memory.majorPageFaults?.value ?? 0,
           },
-    swapBytes: swap?.swapUsageBytes?.value,
+    swap: swap && swapFigures(swap),
   };
+}
+
+function swapFigures(swap: SwapUsage): SwapFigures {
+  const usedBytes = swap.swapUsageBytes?.value ?? 0;
+  const left = swap.swapAvailableBytes?.value;
+  const limitBytes = left === undefined ? undefined : left + usedBytes;
+  return { atMs: nanosToMs(swap.timestamp), usedBytes, limitBytes };
 }
 
 function rootFs({ writableLayer }: ContainerStats): { rootFsBytes: number; rootFsInodes: number } {

@@ -15,7 +15,11 @@ export interface NodeUsage {
   readonly atMs: number;
   readonly bootedAtMs: number;
   readonly cpuNanoseconds: number;
-  readonly memory: MemoryUsage & { readonly usedBytes: number; readonly swapUsedBytes: number };
+  readonly memory: MemoryUsage & {
+    readonly usedBytes: number;
+    readonly swapUsedBytes: number;
+    readonly swapFreeBytes: number;
+  };
   readonly network: readonly InterfaceCounters[];
   readonly pids: PidUsage;
   /** Where pods' volumes and logs are. */
@@ -54,7 +58,14 @@ export interface ResourceUsage {
         readonly majorPageFaults: number;
       }
     | undefined;
-  readonly swapBytes: number | undefined;
+  readonly swap: SwapFigures | undefined;
+}
+
+/** `limitBytes`: how much may be used; undefined where there is no limit, or it isn't known. */
+export interface SwapFigures {
+  readonly atMs: number;
+  readonly usedBytes: number;
+  readonly limitBytes: number | undefined;
 }
 
 /** A pod as the pod engine knows it. */

@@ -26,6 +26,7 @@ const collector = new UsageCollector({
   cri: engine.cri,
   pods: () => engine.pods.list(),
   podCgroup: (pod) => engine.context.cgroups.usageOf(pod),
+  containerSwap: (pod, containerId) => engine.context.cgroups.swapOf(pod, containerId),
   stateDir: device.dir,
   nowMs: () => Date.now(),
 });

@@ -1,5 +1,9 @@
 import t from 'tap';
-import { cgroupPath, readCgroupUsage } from '../../../../src/edge-runner/host/cgroup-usage.ts';
+import {
+  cgroupPath,
+  readCgroupSwap,
+  readCgroupUsage,
+} from '../../../../src/edge-runner/host/cgroup-usage.ts';
 
 const stat1 = `cache 9000
 total_rss 3000
@@ -22,6 +26,8 @@ void t.test('version 1: each controller has a tree, and counts what is below', a
       {
         'memory.usage_in_bytes': '12000\n',
         'memory.memsw.usage_in_bytes': '12500\n',
+        'memory.limit_in_bytes': '20000\n',
+        'memory.memsw.limit_in_bytes': '21000\n',
         'memory.stat': stat1,
         'cgroup.procs': '',
       },
@@ -38,7 +44,7 @@ void t.test('version 1: each controller has a tree, and counts what is below', a
       pageFaults: 70,
       majorPageFaults: 5,
     },
-    swapBytes: 500,
+    swap: { usedBytes: 500, limitBytes: 1000 },
     pids: [17, 19],
   });
   t.equal(await readCgroupUsage(facts, '/kubepods/none', { root }), undefined);
@@ -67,8 +73,37 @@ void t.test('version 2: one tree, a slice below the slices that its name tells',
       pageFaults: 9,
       majorPageFaults: 1,
     },
-    swapBytes: undefined,
+    swap: undefined,
     pids: [7],
+  });
+});
+
+void t.test('swap of a cgroup, with and without a limit', async (t) => {
+  const root = t.testdir({
+    cg: {
+      bounded: { 'memory.swap.current': '30\n', 'memory.swap.max': '0\n' },
+      free: { 'memory.swap.current': '40\n', 'memory.swap.max': 'max\n' },
+    },
+    memory: {
+      free: {
+        'memory.usage_in_bytes': '12000\n',
+        'memory.memsw.usage_in_bytes': '12500\n',
+        'memory.limit_in_bytes': '9223372036854771712\n',
+        'memory.memsw.limit_in_bytes': '9223372036854771712\n',
+      },
+    },
+  });
+  const unified = { version: 2 as const, mountPoints: { '': '/cg' } };
+  t.same(await readCgroupSwap(unified, '/bounded', { root }), { usedBytes: 30, limitBytes: 0 });
+  t.same(await readCgroupSwap(unified, '/free', { root }), {
+    usedBytes: 40,
+    limitBytes: undefined,
+  });
+  t.equal(await readCgroupSwap(unified, '/none', { root }), undefined);
+  const divided = { version: 1 as const, mountPoints: { memory: '/memory' } };
+  t.same(await readCgroupSwap(divided, '/free', { root }), {
+    usedBytes: 500,
+    limitBytes: undefined,
   });
 });
 

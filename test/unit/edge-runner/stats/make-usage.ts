@@ -8,7 +8,7 @@ export const nodeUsage: NodeUsage = {
   cpuNanoseconds: 2_500_000_000,
   memory: {
     ...{ totalBytes: 1000, availableBytes: 400, workingSetBytes: 600 },
-    ...{ usedBytes: 800, swapUsedBytes: 0 },
+    ...{ usedBytes: 800, swapUsedBytes: 20, swapFreeBytes: 80 },
   },
   network: [{ name: 'eth0', rxBytes: 1, rxErrors: 2, txBytes: 3, txErrors: 4 }],
   pids: { max: 32768, running: 100 },
@@ -27,7 +27,7 @@ export function podUsage(overrides: Partial<PodUsage> = {}): PodUsage {
     ...{ sandboxId: 'sandbox', startedAtMs: 2_000 },
     cpu: { atMs: 4_000, nanoseconds: 1_500_000_000 },
     memory: { atMs: 4_000, workingSetBytes: 70, ...memory },
-    swapBytes: undefined,
+    swap: { atMs: 4_000, usedBytes: 6, limitBytes: undefined },
     network: [{ name: 'eth0', rxBytes: 11, rxErrors: 0, txBytes: 12, txErrors: 0 }],
     processes: 3,
     containers: [
@@ -41,7 +41,7 @@ export function podUsage(overrides: Partial<PodUsage> = {}): PodUsage {
         startedAtMs: 3_000,
         cpu: { atMs: 4_500, nanoseconds: 1_000_000_000 },
         memory: { atMs: 4_500, workingSetBytes: 60, ...memory },
-        swapBytes: undefined,
+        swap: { atMs: 4_500, usedBytes: 5, limitBytes: 8 },
         rootFsBytes: 500,
         rootFsInodes: 5,
       },

@@ -4,6 +4,7 @@ import { renderMetrics } from '../../../../src/edge-runner/stats/metrics-text.ts
 import { probeMetrics } from '../../../../src/edge-runner/stats/probe-metrics.ts';
 import { resourceMetrics } from '../../../../src/edge-runner/stats/resource-metrics.ts';
 import { runnerMetrics } from '../../../../src/edge-runner/stats/runner-metrics.ts';
+import { ProbeCounts } from '../../../../src/edge-runner/probes/probe-counts.ts';
 import { makeContainer, makeObserved, makePod } from '../pod/make-observed.ts';
 import { nodeUsage, podUsage } from './make-usage.ts';
 
@@ -30,19 +31,22 @@ void t.test('/metrics/resource has what metrics-server reads', (t) => {
   t.same(samples, [
     'node_cpu_usage_seconds_total 2.5 5000',
     'node_memory_working_set_bytes 600 5000',
-    'node_swap_usage_bytes 0 5000',
+    'node_swap_usage_bytes 20 5000',
     'container_cpu_usage_seconds_total{container="app",namespace="shop",pod="web"} 1 4500',
     'container_memory_working_set_bytes{container="app",namespace="shop",pod="web"} 60 4500',
+    'container_swap_usage_bytes{container="app",namespace="shop",pod="web"} 5 4500',
+    'container_swap_limit_bytes{container="app",namespace="shop",pod="web"} 8 4500',
     'container_start_time_seconds{container="app",namespace="shop",pod="web"} 3',
     'pod_cpu_usage_seconds_total{namespace="shop",pod="web"} 1.5 4000',
     'pod_memory_working_set_bytes{namespace="shop",pod="web"} 70 4000',
+    'pod_swap_usage_bytes{namespace="shop",pod="web"} 6 4000',
     'resource_scrape_error 0',
   ]);
   t.end();
 });
 
 void t.test('what the runtime doesn’t say is left out, and a failure is told', (t) => {
-  const silent = podUsage({ cpu: undefined, memory: undefined, containers: [] });
+  const silent = podUsage({ cpu: undefined, memory: undefined, swap: undefined, containers: [] });
   const text = renderMetrics(resourceMetrics({ node: nodeUsage, pods: [silent], failures: 1 }));
   t.notMatch(text, 'pod="web"');
   t.match(text, 'resource_scrape_error 1');
@@ -68,16 +72,29 @@ void t.test('/metrics/cadvisor has machine, pod and container under cAdvisor’s
 });
 
 void t.test('/metrics/probes counts results in a kubelet’s words', (t) => {
-  const probeCounts = [
-    { kind: 'liveness', container: 'app', result: 'error', count: 2 },
-    { kind: 'readiness', container: 'app', result: 'success', count: 9 },
-  ] as const;
-  const text = renderMetrics(probeMetrics([{ pod: makePod(), probeCounts }]));
-  t.match(
-    text,
-    'prober_probe_total{container="app",namespace="berlin",pod="shop",pod_uid="uid-1",probe_type="Liveness",result="unknown"} 2',
-  );
-  t.match(text, 'probe_type="Readiness",result="successful"} 9');
+  const counts = new ProbeCounts();
+  counts.add('liveness', 'app', { result: 'error', tookMs: 1 });
+  counts.add('liveness', 'app', { result: 'failure', tookMs: 1 });
+  counts.add('liveness', 'app', { result: 'failure', tookMs: 1 });
+  counts.add('readiness', 'app', { result: 'warning', tookMs: 30 });
+  counts.add('readiness', 'app', { result: 'success', tookMs: 11_000 });
+  const text = renderMetrics(probeMetrics([{ pod: makePod(), probeCounts: counts.all }]));
+  const labels = 'container="app",namespace="berlin",pod="shop"';
+  const readiness = `${labels},probe_type="Readiness"`;
+  const samples = text.split('\n').filter((line) => line !== '' && !line.startsWith('# HELP'));
+  const bucket = (le: string, value: number): string =>
+    `prober_probe_duration_seconds_bucket{${readiness},le="${le}"} ${value}`;
+  t.same(samples, [
+    '# TYPE prober_probe_duration_seconds histogram',
+    ...['0.005', '0.01', '0.025'].map((le) => bucket(le, 0)),
+    ...['0.05', '0.1', '0.25', '0.5', '1', '2.5', '5', '10'].map((le) => bucket(le, 1)),
+    bucket('+Inf', 2),
+    `prober_probe_duration_seconds_sum{${readiness}} 11.03`,
+    `prober_probe_duration_seconds_count{${readiness}} 2`,
+    '# TYPE prober_probe_total counter',
+    `prober_probe_total{${labels},pod_uid="uid-1",probe_type="Liveness",result="failed"} 2`,
+    `prober_probe_total{${labels},pod_uid="uid-1",probe_type="Readiness",result="successful"} 2`,
+  ]);
   t.end();
 });
 
