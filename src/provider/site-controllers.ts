@@ -188,6 +188,9 @@ function nodeController(
       const text = `Labels or taints of this Site are not brought to its node: ${message}`;
       recorder.warn(site, 'InvalidSite', text);
     },
+    onEvent: (node, { type, reason, message }) => {
+      recorder.record(node, { type, reason, message });
+    },
     onNameTaken: (site, nodeName) => {
       const message = `A node named ${nodeName} exists already that is not this site's: delete or rename one of them.`;
       recorder.warn(site, 'NodeNameTaken', message);

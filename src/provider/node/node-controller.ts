@@ -12,6 +12,7 @@ import { omit } from '../omit.ts';
 import { ReconcileQueue } from '../reconcile/reconcile-queue.ts';
 import type { SiteDirectory } from '../site/site-directory.ts';
 import type { SiteRegistry } from '../site/site-registry.ts';
+import { nodeEvents, type NodeEvent } from './node-events.ts';
 import { managedAnnotation, newNode, planNodePatch, standsFor, wantedNode } from './plan-node.ts';
 import {
   connectedStatus,
@@ -41,6 +42,8 @@ export interface NodeControllerOptions {
   onNameTaken: (site: Site, nodeName: string) => void;
   /** Told of labels or taints of a Site that no Node can have. */
   onInvalidSite: (site: Site, message: string) => void;
+  /** Told of what has become of a Node whose site is connected, once the cluster has it. */
+  onEvent: (node: Node, event: NodeEvent) => void;
   log: Logger;
   nowMs?: () => number;
 }
@@ -209,7 +212,10 @@ export class NodeController {
       const lastSeenMs = this.#options.registry.lastSeenMs(nodeName) ?? lastSeenOf(site);
       await this.#patchStatus(node, lostStatus({ current, lastSeenMs, nowMs }), signal);
     } else if (link === 'connected' && report !== undefined) {
-      await this.#patchStatus(node, connectedStatus({ report, facts, current, nowMs }), signal);
+      const status = connectedStatus({ report, facts, current, nowMs });
+      await this.#patchStatus(node, status, signal);
+      const events = nodeEvents(nodeName, current ?? {}, status);
+      for (const event of events) this.#options.onEvent(node, event);
       this.#queue.addAfter(nodeName, nodeStatusIntervalMs);
     }
   }

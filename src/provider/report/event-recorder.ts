@@ -6,7 +6,7 @@ import { timestamp } from '../node/timestamp.ts';
 import { eventName, type EventObject } from './event-object.ts';
 import type { EventWriter } from './event-writer.ts';
 
-/** Records Warning events of the provider's own, the same one now and then as long as it is so. */
+/** Records events of the provider's own, the same one now and then as long as it is so. */
 export class EventRecorder {
   readonly #writer: Pick<EventWriter, 'write'>;
   readonly #log: Logger;
@@ -20,8 +20,14 @@ export class EventRecorder {
     this.#nowMs = options.nowMs ?? Date.now;
   }
 
-  /** Never throws: an event that can't be written is in the log. */
+  /** A Warning, as `record`. */
   warn(object: KubernetesObject, reason: string, message: string): void {
+    this.record(object, { type: 'Warning', reason, message });
+  }
+
+  /** Never throws: an event that can't be written is in the log. */
+  record(object: KubernetesObject, event: OwnEvent): void {
+    const { type, reason, message } = event;
     const { metadata } = object;
     const id = createHash('sha256')
       .update(`${metadata.uid ?? metadata.name}/${reason}/${message}`)
@@ -30,19 +36,25 @@ export class EventRecorder {
     if (nowMs - (this.#recordedAtMs.get(id) ?? -Infinity) < repeatedEventMs) return;
     if (this.#recordedAtMs.size >= maxRecordedEvents) this.#recordedAtMs.clear();
     this.#recordedAtMs.set(id, nowMs);
-    this.#log.warn({ object: metadata.name, namespace: metadata.namespace, reason }, message);
-    this.#writer.write(warning(object, id, reason, message)).catch((error: unknown) => {
+    const fields = { object: metadata.name, namespace: metadata.namespace, reason };
+    this.#log[type === 'Warning' ? 'warn' : 'info'](fields, message);
+    this.#writer.write(eventObject(object, id, event)).catch((error: unknown) => {
       this.#recordedAtMs.delete(id);
       this.#log.warn({ err: error, reason }, 'event not written');
     });
   }
 }
 
-function warning(
+interface OwnEvent {
+  type: 'Normal' | 'Warning';
+  reason: string;
+  message: string;
+}
+
+function eventObject(
   { apiVersion = 'v1', kind = 'Pod', metadata }: KubernetesObject,
   idHex: string,
-  reason: string,
-  message: string,
+  { type, reason, message }: OwnEvent,
 ): EventObject {
   // An event about an object without a namespace is in `default`, and says no namespace of the object.
   const { name, namespace, uid } = metadata;
@@ -56,7 +68,7 @@ function warning(
       ...(namespace === undefined ? {} : { namespace }),
       ...(uid === undefined ? {} : { uid }),
     },
-    type: 'Warning',
+    type,
     reason,
     message,
     source: { component: 'towline-provider' },

@@ -4,7 +4,7 @@ import t from 'tap';
 import { readPage, root, sectionsOf } from './markdown.ts';
 
 const sections = sectionsOf(readPage('events.md'));
-const source = ['src/edge-runner', 'src/kube']
+const source = ['src/edge-runner', 'src/kube', 'src/provider/node']
   .map((folder) => textOf(join(root, folder)))
   .join('\n');
 
@@ -32,7 +32,8 @@ const kubelets = `
   FailedPreStopHook FailedPrepareDynamicResources FailedSync FailedToRetrieveImagePullSecret FailedValidation
   FileSystemResizeFailed FileSystemResizeSuccessful FreeDiskSpaceFailed HostIPsIPFamilyMismatch ImageGCFailed
   InspectFailed InvalidDiskCapacity InvalidImageID Killing KubeletSetupFailed LifecycleHTTPFallback
-  MissingClusterDNS NetworkNotReady NodeAllocatableEnforced NodeNotReady NodeNotSchedulable NodeReady
+  MissingClusterDNS NetworkNotReady NodeAllocatableEnforced NodeHasDiskPressure NodeHasInsufficientMemory
+  NodeHasInsufficientPID NodeHasNoDiskPressure NodeHasSufficientMemory NodeHasSufficientPID NodeNotReady NodeNotSchedulable NodeReady
   NodeSchedulable PossibleMemoryBackedVolumesOnDisk Preempting ProbeWarning Pulled Pulling Rebooted
   ResizeCompleted ResizeDeferred ResizeError ResizeInfeasible ResizeStarted SandboxChanged Shutdown Started
   Starting SuccessfulAttachVolume SuccessfulMountVolume SystemOOM Unhealthy VolumeConditionAbnormal
@@ -42,7 +43,7 @@ const kubelets = `
   .split(/\s+/);
 
 void t.test('every reason of a kubelet is told, or not for a reason', (t) => {
-  const told = reasonsIn('Told by the runner');
+  const told = [...reasonsIn('Told by the runner'), ...reasonsIn('Told by the provider')];
   const untold = reasonsIn('Not told');
   t.same(
     told.filter((reason) => untold.includes(reason)),
@@ -57,7 +58,7 @@ void t.test('every reason of a kubelet is told, or not for a reason', (t) => {
 });
 
 void t.test('what is told is in the program, and all that is there is told', (t) => {
-  const told = reasonsIn('Told by the runner');
+  const told = [...reasonsIn('Told by the runner'), ...reasonsIn('Told by the provider')];
   for (const reason of told) t.ok(new RegExp(`'${reason}'`).test(source), reason);
   const recorded = [
     ...source.matchAll(/\brecord\(\s*'(?:Normal|Warning)',\s*'(\w+)'/g),

@@ -35,6 +35,7 @@ class Scene {
   readonly forgotten: string[] = [];
   taken = 0;
   readonly invalid: string[] = [];
+  readonly events: string[] = [];
   link: LinkState = 'connected';
   /** Another writer's change is seen before the answer to a write comes. */
   overtaken = false;
@@ -80,6 +81,7 @@ class Scene {
       onPort: () => undefined,
       onNameTaken: () => (this.taken += 1),
       onInvalidSite: (_site, message) => this.invalid.push(message),
+      onEvent: (node, { reason }) => this.events.push(`${node.metadata.name} ${reason}`),
       log: pino({ level: 'silent' }),
     });
     this.#running = this.controller.run(this.#stop.signal);
@@ -210,8 +212,10 @@ void t.test('a lost site is said so, and back at once when it connects', async (
   await scene.setLink('lost');
   t.equal(scene.ready(), 'Unknown SiteDisconnected');
   t.equal(scene.controller.nodeToRenew(nodeName), undefined);
+  t.same(scene.events, []);
   await scene.setLink('connected');
   t.equal(scene.ready(), 'True KubeletReady');
+  t.ok(scene.events.includes(`${nodeName} NodeReady`), 'and it is told');
   await scene.stop();
 });
 

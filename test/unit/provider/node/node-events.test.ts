@@ -1,0 +1,45 @@
+import t from 'tap';
+import type { NodeStatus } from '../../../../src/kube/api.ts';
+import { nodeEvents } from '../../../../src/provider/node/node-events.ts';
+
+function status(ready: string, memory: string, bootID = 'a'): NodeStatus {
+  const conditions = [
+    { type: 'MemoryPressure', status: memory },
+    { type: 'Ready', status: ready },
+    { type: 'Other', status: ready },
+  ];
+  const nodeInfo = { bootID } as NonNullable<NodeStatus['nodeInfo']>;
+  return { conditions, nodeInfo } as NodeStatus;
+}
+
+function told(before: NodeStatus, after: NodeStatus): string[] {
+  return nodeEvents('n', before, after).map(
+    ({ type, reason, message }) => `${type} ${reason}: ${message}`,
+  );
+}
+
+const well = status('True', 'False');
+
+void t.test('what turns is told, and nothing else', (t) => {
+  t.same(told(well, well), []);
+  t.same(told(well, status('False', 'True')), [
+    'Normal NodeHasInsufficientMemory: Node n status is now: NodeHasInsufficientMemory',
+    'Normal NodeNotReady: Node n status is now: NodeNotReady',
+  ]);
+  t.same(told(status('Unknown', 'Unknown'), well), [
+    'Normal NodeHasSufficientMemory: Node n status is now: NodeHasSufficientMemory',
+    'Normal NodeReady: Node n status is now: NodeReady',
+  ]);
+  t.same(told({}, well), [], 'a Node that is new has not turned');
+  t.same(told(well, status('Unknown', 'Unknown')), [], 'the cluster tells that itself');
+  t.end();
+});
+
+void t.test('a reboot is told once it is known', (t) => {
+  t.same(told(well, status('True', 'False', 'b')), [
+    'Warning Rebooted: Node n has been rebooted, boot id: b',
+  ]);
+  t.same(told(status('True', 'False', ''), well), []);
+  t.same(told(well, {}), []);
+  t.end();
+});
