@@ -40,7 +40,7 @@ export class PodHealth {
     };
     this.#context = context;
     this.#clock = clock;
-    this.#runHook = createRunHook(context.cri);
+    this.#runHook = createRunHook(context.cri, events);
     this.#preStop = new PreStopHooks({ run: this.#runHook, clock, events });
     this.#probes = new PodProbes({
       ...{ run: createRunProbe(context.cri), clock, events, onChange },

@@ -14,7 +14,8 @@ export interface HttpGet {
 /** What came of a GET. */
 export type HttpAnswer =
   | { kind: 'answer'; status: number; body: string }
-  | { kind: 'failed'; message: string }
+  /** `withoutTls`: somebody answered, but not in TLS. */
+  | { kind: 'failed'; message: string; withoutTls?: true }
   /** An answer began and its body broke off. */
   | { kind: 'broken'; message: string };
 
@@ -134,7 +135,9 @@ function failureOf(target: HttpTarget, error: unknown, signal: AbortSignal): Htt
   }
   const code = codeOf(error);
   // Node says EPROTO of all that TLS finds, Bun names it.
-  if (code === 'EPROTO' || code.startsWith('ERR_SSL')) return failed(target, noTls);
+  if (code === 'EPROTO' || code.startsWith('ERR_SSL')) {
+    return { ...failed(target, noTls), withoutTls: true };
+  }
   const address = joinHostPort(target.host, target.port);
   if (code === 'ECONNRESET') return failed(target, 'EOF');
   if (isSystemError(error)) return failed(target, dialProblem(address, error));
@@ -147,6 +150,6 @@ function isSystemError(error: unknown): boolean {
   return error instanceof Error && 'syscall' in error;
 }
 
-function failed(target: HttpTarget, words: string): HttpAnswer {
+function failed(target: HttpTarget, words: string): Extract<HttpAnswer, { kind: 'failed' }> {
   return { kind: 'failed', message: `Get ${JSON.stringify(urlOf(target))}: ${words}` };
 }

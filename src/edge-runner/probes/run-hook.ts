@@ -2,10 +2,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Pod } from '../../kube/api.ts';
 import type { ExecAction, HttpGetAction, LifecycleHandler } from '../../kube/probe.ts';
 import { runCommand, type Executor } from './exec-handler.ts';
-import { httpGet } from './http-get.ts';
+import { httpGet, type HttpGet } from './http-get.ts';
 import { httpRequestOf } from './http-handler.ts';
+import { joinHostPort } from './network-text.ts';
 import type { HandlerTarget } from './probe-outcome.ts';
 import { probeByTcp } from './tcp-handler.ts';
+
+/** Takes events about the pod as a whole. */
+export interface PodWideEvents {
+  record(type: 'Warning', reason: string, message: string): void;
+}
 
 export interface HookTarget extends HandlerTarget {
   pod: Pod;
@@ -23,14 +29,14 @@ export type RunHook = (
 
 /**
  * Runs hooks on real containers. Any answer to an `httpGet` is a success, whatever its status, as
- * with a kubelet.
+ * with a kubelet; one without TLS, too, where the hook asks for HTTPS, and an event tells it.
  */
-export function createRunHook(cri: Executor): RunHook {
+export function createRunHook(cri: Executor, events: PodWideEvents): RunHook {
   return async (handler, target, signal) => {
     const title = `for Container "${target.container.name}" in Pod "${podTitle(target.pod)}" failed - error`;
     if (handler.exec !== undefined) return runExec(cri, handler.exec, target, { signal, title });
     if (handler.httpGet !== undefined) {
-      const problem = await runHttp(handler.httpGet, target, signal);
+      const problem = await runHttp(handler.httpGet, target, { signal, events });
       return problem && `HTTP lifecycle hook (${handler.httpGet.path ?? ''}) ${title}: ${problem}`;
     }
     if (handler.tcpSocket !== undefined) {
@@ -67,12 +73,29 @@ async function runExec(
 async function runHttp(
   action: HttpGetAction,
   target: HookTarget,
-  signal: AbortSignal,
+  { signal, events }: { signal: AbortSignal; events: PodWideEvents },
 ): Promise<HookProblem> {
   const request = httpRequestOf(action, target, 'lifecycle');
   if ('problem' in request) return request.problem;
   const answer = await httpGet({ ...request, signal });
-  return answer.kind === 'failed' ? answer.message : undefined;
+  if (answer.kind !== 'failed') return undefined;
+  if (answer.withoutTls === undefined) return answer.message;
+  return (await isServedWithoutTls(request, { signal, events })) ? undefined : answer.message;
+}
+
+/** Source: kubelet, pkg/kubelet/lifecycle/handlers.go; credentials don't go without TLS. */
+async function isServedWithoutTls(
+  { target, headers }: Omit<HttpGet, 'signal'>,
+  { signal, events }: { signal: AbortSignal; events: PodWideEvents },
+): Promise<boolean> {
+  const others = { ...headers };
+  delete others['Authorization'];
+  const answer = await httpGet({ target: { ...target, scheme: 'http' }, headers: others, signal });
+  if (answer.kind === 'failed') return false;
+  const address = joinHostPort(target.host, target.port);
+  const message = `request to HTTPS lifecycle hook ${address} got HTTP response, retry with HTTP succeeded`;
+  events.record('Warning', 'LifecycleHTTPFallback', message);
+  return true;
 }
 
 /** Returns whether the time went by before the signal aborted. */

@@ -6,10 +6,11 @@ import {
   createRunHook,
   type HookProblem,
   type HookTarget,
+  type PodWideEvents,
 } from '../../../../src/edge-runner/probes/run-hook.ts';
 import type { LifecycleHandler } from '../../../../src/kube/probe.ts';
 import { ManualClock } from '../../tunnel/manual-clock.ts';
-import { listen, localTarget, serveHttp, unaborted, unusedPort } from './targets.ts';
+import { listen, localTarget, serveHttp, serveHttps, unaborted, unusedPort } from './targets.ts';
 
 const target: HookTarget = {
   ...localTarget,
@@ -23,8 +24,13 @@ function runtime(exitCode: number, stderr = ''): Executor {
 
 const title = 'for Container "web" in Pod "shop_berlin(u-1)" failed - error';
 
+const told: string[] = [];
+const events: PodWideEvents = {
+  record: (...event) => told.push(event.join(' ')),
+};
+
 function run(handler: LifecycleHandler, cri: Executor = runtime(0)): Promise<HookProblem> {
-  return createRunHook(cri)(handler, target, unaborted);
+  return createRunHook(cri, events)(handler, target, unaborted);
 }
 
 void t.test('commands', async (t) => {
@@ -52,6 +58,35 @@ void t.test('any HTTP answer is enough', async (t) => {
   t.match(await run({ httpGet: { port: 'web', path: '/up' } }), 'strconv.Atoi');
 });
 
+void t.test(
+  'a hook that asks for HTTPS is answered without it, too, but gets no credentials',
+  async (t) => {
+    const seen: unknown[] = [];
+    const port = await serveHttp(t, ({ headers }, response) => {
+      seen.push([headers.authorization, headers['x-mine']]);
+      response.end();
+    });
+    const httpHeaders = [
+      { name: 'authorization', value: 'Bearer x' },
+      { name: 'X-Mine', value: 'yes' },
+    ];
+    t.equal(await run({ httpGet: { port, scheme: 'HTTPS', path: '/up', httpHeaders } }), undefined);
+    t.same(seen, [[undefined, 'yes']]);
+    t.same(told, [
+      `Warning LifecycleHTTPFallback request to HTTPS lifecycle hook 127.0.0.1:${port} got HTTP response, retry with HTTP succeeded`,
+    ]);
+    const tls = await serveHttps(t, (_request, response) => response.end());
+    t.equal(await run({ httpGet: { port: tls, scheme: 'HTTPS' } }), undefined);
+    const garbage = createTcpServer((socket) => socket.end('neither this nor that\r\n'));
+    const neither = await listen(garbage);
+    t.teardown(() => {
+      garbage.close();
+    });
+    t.match(await run({ httpGet: { port: neither, scheme: 'HTTPS' } }), 'Get "https://127.0.0.1');
+    t.equal(told.length, 1, 'none of these two is told');
+  },
+);
+
 void t.test('connections', async (t) => {
   const server = createTcpServer((socket) => socket.end());
   const port = await listen(server);
@@ -65,7 +100,11 @@ void t.test('connections', async (t) => {
 void t.test('sleep', async (t) => {
   t.equal(await run({ sleep: { seconds: 0 } }), undefined);
   const ended = new AbortController();
-  const problem = createRunHook(runtime(0))({ sleep: { seconds: 60 } }, target, ended.signal);
+  const problem = createRunHook(runtime(0), events)(
+    { sleep: { seconds: 60 } },
+    target,
+    ended.signal,
+  );
   ended.abort();
   t.equal(await problem, `Sleep lifecycle hook (60) ${title}: container terminated`);
 });
