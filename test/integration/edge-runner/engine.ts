@@ -169,9 +169,9 @@ export class Engine {
     this.#desired.changed(objects, this.#stop.signal);
   }
 
-  remove(pod: Pod): void {
-    const { namespace = '', name } = pod.metadata;
-    this.#state.apply({ put: [], remove: [{ kind: 'Pod', namespace, name }] });
+  remove(object: Pick<Pod, 'metadata'>, kind: DesiredObject['kind'] = 'Pod'): void {
+    const { namespace = '', name } = object.metadata;
+    this.#state.apply({ put: [], remove: [{ kind, namespace, name }] });
     this.#desired.changed([], this.#stop.signal);
   }
 

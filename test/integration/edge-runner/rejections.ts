@@ -28,12 +28,6 @@ const refusals: Refusal[] = [
     why: "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label",
   },
   {
-    what: 'selects-another-system',
-    spec: { nodeSelector: { [os]: 'windows' } },
-    reason: 'NodeAffinity',
-    why: affinity,
-  },
-  {
     what: 'pages-of-no-size',
     spec: {
       containers: [
@@ -59,11 +53,44 @@ const refusals: Refusal[] = [
   },
 ];
 
+const foreign: Refusal = {
+  what: 'selects-another-system',
+  spec: { nodeSelector: { [os]: 'windows' } },
+  reason: 'NodeAffinity',
+  why: affinity,
+};
+
+/** The site's Node, whose labels decide. */
+const node = {
+  metadata: { name: 'd.test', namespace: '', labels: { [os]: 'linux', zone: 'north' } },
+};
+
 /** Pods that a kubelet rejects: nothing of them is made, and status and event say why. */
 export async function rejections(t: Test, scene: PodScene): Promise<void> {
   for (const refusal of refusals) {
     await t.test(refusal.what, (t) => isRejected(t, scene, refusal));
   }
+  await t.test('labels that are not known yet', async (t) => {
+    scene.engine.remove(node, 'Node');
+    await isRejected(t, scene, foreign);
+    await isTaken(t, scene, 'any-zone', { zone: 'south' });
+  });
+  await t.test('labels of the node', async (t) => {
+    scene.engine.put(asDesired('Node', node));
+    await isRejected(t, scene, { ...foreign, what: 'selects-another-system-again' });
+    await isTaken(t, scene, 'its-zone', { zone: 'north', [os]: 'linux' });
+  });
+}
+
+/** A selector is no reason to reject a pod. */
+async function isTaken(
+  t: Test,
+  scene: PodScene,
+  name: string,
+  nodeSelector: Record<string, string>,
+): Promise<void> {
+  const { status } = await scene.run(name, scripted('true'), { nodeSelector });
+  t.equal(status.phase, 'Succeeded', name);
 }
 
 async function isRejected(t: Test, scene: PodScene, refusal: Refusal): Promise<void> {
