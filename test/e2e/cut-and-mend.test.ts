@@ -87,6 +87,11 @@ await onEveryControlPlane(async (t, cluster) => {
       });
       await mend();
       await untilReady(cluster, 'True', 30_000);
+      const turned = new RegExp(`NodeReady .*Node ${site.nodeName} status is now: NodeReady`);
+      await waitFor(
+        async () => turned.test(await cluster.kubectl('describe', 'node', site.nodeName)),
+        { what: 'the event that the Node is ready', timeoutMs: 10_000 },
+      );
       await cluster.untilPod('steady', 'Running again', isRunning, mendMs);
       await cluster.untilPod(
         'flaky',

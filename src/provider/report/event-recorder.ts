@@ -57,7 +57,7 @@ function eventObject(
   { type, reason, message }: OwnEvent,
 ): EventObject {
   // An event about an object without a namespace is in `default`, and says no namespace of the object.
-  const { name, namespace, uid } = metadata;
+  const { name, namespace } = metadata;
   const now = timestamp(Date.now());
   return {
     apiVersion: 'v1',
@@ -66,7 +66,7 @@ function eventObject(
     involvedObject: {
       ...{ apiVersion, kind, name },
       ...(namespace === undefined ? {} : { namespace }),
-      ...(uid === undefined ? {} : { uid }),
+      ...referredUid(kind, metadata),
     },
     type,
     reason,
@@ -76,4 +76,10 @@ function eventObject(
     firstTimestamp: now,
     lastTimestamp: now,
   };
+}
+
+/** A kubelet's events of its Node bear its name for a uid, and an older `kubectl describe` knows no others. */
+function referredUid(kind: string, { name, uid }: KubernetesObject['metadata']): { uid?: string } {
+  if (kind === 'Node') return { uid: name };
+  return uid === undefined ? {} : { uid };
 }

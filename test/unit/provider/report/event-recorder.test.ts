@@ -84,3 +84,19 @@ void t.test(
     t.end();
   },
 );
+
+void t.test(
+  'a Node is referred to by its name, as a kubelet does, anything else by its uid',
+  (t) => {
+    const { recorder, written, lines } = scene();
+    const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'shop.acme', uid: 'u' } };
+    recorder.record(node, { type: 'Normal', reason: 'NodeReady', message: 'ready' });
+    recorder.warn(site, 'InvalidSite', 'wrong');
+    t.match(written, [
+      { type: 'Normal', involvedObject: { kind: 'Node', name: 'shop.acme', uid: 'shop.acme' } },
+      { type: 'Warning', involvedObject: { kind: 'Site', name: 'shop', uid: 'u' } },
+    ]);
+    t.match(lines, [/"level":30/, /"level":40/]);
+    t.end();
+  },
+);
