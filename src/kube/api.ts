@@ -515,6 +515,7 @@ export interface NodeStatus {
   daemonEndpoints?: { kubeletEndpoint?: { Port: number } };
   nodeInfo?: NodeSystemInfo;
   images?: { names: string[]; sizeBytes: number }[];
+  declaredFeatures?: string[];
 }
 
 export interface Node extends KubernetesObject {

@@ -37,6 +37,9 @@ export type PodReport = v.InferOutput<typeof podReport>;
 /** What people are shown of a device: one line, without what a terminal would take for a command. */
 const fact = v.pipe(v.string(), v.maxLength(maxFactLength), v.regex(/^\P{Cc}*$/u));
 
+/** The name of a feature gate of Kubernetes. */
+const featureName = v.pipe(v.string(), v.regex(/^[A-Z][A-Za-z0-9]{0,62}$/));
+
 const resources = v.pipe(v.record(fact, fact), v.maxEntries(maxFacts));
 
 /** Facts about the device for its Node object. */
@@ -68,6 +71,8 @@ export const nodeReport = v.object({
   addresses: v.pipe(v.array(v.pipe(v.string(), v.ip())), v.maxLength(maxFacts)),
   hostname: fact,
   runnerVersion: fact,
+  /** What the runner can do of `status.declaredFeatures`; absent: it is older than that. */
+  features: v.optional(v.pipe(v.array(featureName), v.maxLength(maxFacts))),
 });
 export type NodeReport = v.InferOutput<typeof nodeReport>;
 

@@ -50,7 +50,7 @@ export interface SiteControllersOptions {
   recorder: EventRecorder;
   listener: PortListener;
   portRange: PortRange;
-  facts: Pick<ProviderFacts, 'address' | 'kubeletVersion'>;
+  facts: Omit<ProviderFacts, 'kubeletPort'>;
   /** By default the key with which a site joined. */
   keys?: KeyPolicy;
   /** Whether this API server knows `status.hostIPs` of pods. */

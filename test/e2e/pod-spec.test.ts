@@ -115,6 +115,26 @@ await onEveryControlPlane(async (t, cluster) => {
     t.equal(mainOf(over)?.state.terminated?.message, 'green\n');
   });
 
+  await t.test('a pod that all starts anew when one asks for it', { skip }, async (t) => {
+    const volumeMounts = [{ name: 'shared', mountPath: '/shared' }];
+    const rules = [{ action: 'RestartAllContainers', exitCodes: { operator: 'In', values: [42] } }];
+    const script = 'test -f /shared/again && exit 0; touch /shared/again; exit 42';
+    const spec = {
+      restartPolicy: 'Never',
+      volumes: [{ name: 'shared', emptyDir: {} }],
+      initContainers: [shell('first', 'echo ran >>/shared/inits', { volumeMounts })],
+    };
+    await cluster.apply(
+      shellPod(cluster, 'anew', script, spec, {
+        ...{ volumeMounts, restartPolicy: 'Never', restartPolicyRules: rules },
+      }),
+    );
+    const over = await cluster.untilPod('anew', 'over', ({ status }) => {
+      return status?.phase === 'Succeeded';
+    });
+    t.match(over.status?.initContainerStatuses, [{ restartCount: 1 }]);
+  });
+
   await t.test('a sidecar serves a Job to its end', { skip }, async (t) => {
     const beside = shell('beside', idle, { restartPolicy: 'Always' });
     const spec = { restartPolicy: 'Never', initContainers: [beside] };

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
+import { declaredFeatures } from '../../kube/declared-features.ts';
 import type { NodeReport } from '../../protocol/report.ts';
 import type { CriClient } from '../cri/cri-client.ts';
 import { diskFault } from '../host/disk-fault.ts';
@@ -64,6 +65,7 @@ export class NodeReporter {
       addresses: facts.addresses.map(({ address }) => address),
       hostname: facts.hostname,
       runnerVersion: options.runnerVersion,
+      features: [...declaredFeatures],
     });
     reporter.#lookAtDisk();
     reporter.#report = { ...reporter.#report, conditions: reporter.#conditions };

@@ -35,7 +35,7 @@ export interface NodeControllerOptions {
   sites: SiteDirectory;
   registry: Pick<SiteRegistry, 'linkState' | 'lastSeenMs' | 'forget' | 'subscribe'>;
   ports: KubeletPorts;
-  facts: Pick<ProviderFacts, 'address' | 'kubeletVersion'>;
+  facts: Omit<ProviderFacts, 'kubeletPort'>;
   /** Told when a node's port is known or changed. */
   onPort: (nodeName: string, port: number) => void;
   /** Told when a Node of the site's name exists that isn't the site's. */

@@ -13,6 +13,8 @@ export interface ProviderFacts {
   kubeletPort: number;
   /** As in `v1.20.0-towline.0.1.0`. */
   kubeletVersion: string;
+  /** Whether this API server knows `status.declaredFeatures` of Nodes. */
+  servesFeatures: boolean;
 }
 
 /** Status of the Node of a connected site, as a kubelet writes it. */
@@ -32,6 +34,7 @@ export function connectedStatus(options: {
     // The API server prefers Hostname to InternalIP, so that a host name that nobody resolves
     // would keep it from reaching the kubelet API.
     addresses: [{ type: 'InternalIP', address: facts.address }],
+    ...(facts.servesFeatures ? features(report, current) : {}),
     daemonEndpoints: { kubeletEndpoint: { Port: facts.kubeletPort } },
     nodeInfo: {
       ...report.nodeInfo,
@@ -39,6 +42,16 @@ export function connectedStatus(options: {
       kubeProxyVersion: facts.kubeletVersion,
     },
   };
+}
+
+/** The API server wants them in order, each once. */
+function features(
+  { features = [] }: NodeReport,
+  current: NodeStatus | undefined,
+): Pick<NodeStatus, 'declaredFeatures'> {
+  const declaredFeatures = [...new Set(features)].sort();
+  const isNone = declaredFeatures.length === 0 && current?.declaredFeatures === undefined;
+  return isNone ? {} : { declaredFeatures };
 }
 
 /** Status of the Node of a site that has been away for longer than its grace. */

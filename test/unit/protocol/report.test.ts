@@ -24,6 +24,8 @@ void t.test('but not without bounds, nor with commands for a terminal', (t) => {
     { hostname: 'x'.repeat(maxFactLength + 1) },
     { hostname: '\u001b[2J' },
     { runnerVersion: '1\n2' },
+    { features: ['not a name'] },
+    { features: Array.from({ length: 65 }, () => 'Feature') },
     { nodeInfo: { ...goodNode.nodeInfo, osImage: '\u009b31m' } },
     { addresses: ['example.com'] },
     { addresses: ['\u001b[2J'] },

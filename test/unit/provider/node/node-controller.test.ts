@@ -77,7 +77,10 @@ class Scene {
           return Promise.resolve();
         },
       },
-      facts: { address: '10.0.0.1', kubeletVersion: 'v1.20.0-towline.0.1.0' },
+      facts: {
+        ...{ address: '10.0.0.1', kubeletVersion: 'v1.20.0-towline.0.1.0' },
+        servesFeatures: false,
+      },
       onPort: () => undefined,
       onNameTaken: () => (this.taken += 1),
       onInvalidSite: (_site, message) => this.invalid.push(message),

@@ -8,7 +8,12 @@ import {
 import type { NodeReport } from '../../../../src/protocol/report.ts';
 
 const start = Date.parse('2026-01-01T00:00:00Z');
-const facts = { address: '10.0.0.1', kubeletPort: 10350, kubeletVersion: 'v1.20.0-towline.0.1.0' };
+const facts = {
+  address: '10.0.0.1',
+  kubeletPort: 10350,
+  kubeletVersion: 'v1.20.0-towline.0.1.0',
+  servesFeatures: false,
+};
 
 const report: NodeReport = {
   capacity: { cpu: '4', memory: '1Gi' },
@@ -61,6 +66,24 @@ void t.test('what the device says of its conditions holds', (t) => {
   };
   const status = connected(undefined, start, { ...report, conditions: [notReady] });
   t.match(condition(status, 'Ready'), notReady);
+  t.end();
+});
+
+void t.test('what the runner can do is declared where the cluster asks for it', (t) => {
+  const features = ['Second', 'First', 'Second'];
+  const declared = (current: NodeStatus | undefined, from: NodeReport): string[] | undefined =>
+    connectedStatus({
+      ...{ report: from, current, nowMs: start },
+      facts: { ...facts, servesFeatures: true },
+    }).declaredFeatures;
+  t.same(declared(undefined, { ...report, features }), ['First', 'Second']);
+  t.equal(declared(undefined, report), undefined, 'an older runner declares nothing');
+  t.same(
+    declared({ declaredFeatures: ['First'] }, report),
+    [],
+    'and takes back what a newer one did',
+  );
+  t.equal(connected(undefined, start, { ...report, features }).declaredFeatures, undefined);
   t.end();
 });
 
