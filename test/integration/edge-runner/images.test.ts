@@ -128,7 +128,10 @@ void t.test('a private image is pulled with a Secret of either form', async (t) 
   const bare = podOf('bare', image);
   engine.put(asDesired('Pod', bare));
   await engine.until(bare, 'refused although the image is there', waitsFor('ErrImagePull'));
-  t.match(eventsOf(bare)[1], /^Failed: Failed to pull image ".*": .*401 Unauthorized/);
+  t.match(
+    eventsOf(bare)[1],
+    /^Failed: Failed to pull image ".*": .*(401 Unauthorized|authorization failed)/,
+  );
   const lost = podOf('lost', image, {}, 'absent');
   engine.put(asDesired('Pod', lost));
   await engine.until(lost, 'refused', waitsFor('ErrImagePull'));
