@@ -79,6 +79,16 @@ async function whileAway(t: Test, cluster: Cluster): Promise<void> {
     const pod = await cluster.untilPod('uses', 'Running', isRunning);
     t.equal(containerId(pod), containerId(before.get('uses')));
     t.equal(await cluster.kubectl('exec', 'uses', '--', 'cat', '/conf/a'), '1');
+    const id = containerId(pod)?.split('//')[1] ?? '';
+    await site.device.ctr('tasks', 'kill', '-s', 'SIGKILL', id);
+    await cluster.untilPod('uses', 'restarted', (found) => {
+      return isRunning(found) && containerId(found) !== containerId(pod);
+    });
+    t.equal(
+      await cluster.kubectl('exec', 'uses', '--', 'cat', '/conf/a'),
+      '1',
+      'also when its container starts again',
+    );
   });
 
   await t.test('a pod replaced under its name ends before the new one starts', async (t) => {

@@ -237,6 +237,7 @@ export class StepRunner {
       if (signal.aborted) return false;
       if (!(error instanceof VolumeError)) throw error;
       events.record('Warning', 'FailedMount', error.message);
+      if (error.code === 'NOT_RENEWED') return true;
       const nowMs = this.#context.clock.monotonicMs();
       for (const { name } of containersOf(pod)) this.#holds.hold(name, undefined, nowMs);
       return false;

@@ -36,7 +36,7 @@ export class VolumeKeeper {
 
   /**
    * Makes the volumes of a pod that is about to start a container.
-   * @throws VolumeError for the first that can't be had.
+   * @throws VolumeError for the first that can't be had; `NOT_RENEWED` when all are there.
    */
   async prepare(pod: Pod, signal: AbortSignal): Promise<void> {
     const wanted = this.#wanted;

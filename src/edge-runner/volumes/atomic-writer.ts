@@ -43,6 +43,11 @@ export async function writeAtomically(
   return changed;
 }
 
+/** Whether contents were once written there. */
+export async function hasContents(directory: string): Promise<boolean> {
+  return (await readLink(join(directory, dataLink))) !== undefined;
+}
+
 const dataLink = '..data';
 
 async function holds(directory: string, payload: Payload): Promise<boolean> {

@@ -6,7 +6,7 @@ import type {
   Volume,
   VolumeMount,
 } from '../../kube/api.ts';
-import { writeAtomically } from './atomic-writer.ts';
+import { hasContents, writeAtomically } from './atomic-writer.ts';
 import { makeMemoryVolume, makeVolumeDir, memoryVolumeBytes } from './empty-dir.ts';
 import { checkHostPath } from './host-path.ts';
 import type { Mounter } from './mounter.ts';
@@ -56,6 +56,7 @@ export class PodVolumes {
    * Sets up all volumes of a pod; those that are there are kept, and their contents brought up to date.
    * @returns where each volume is on the device; '' for what the runtime mounts.
    * @throws VolumeError for the first volume that can't be had; the others are set up nevertheless.
+   *   `NOT_RENEWED` when all are there and one holds older contents: containers can start.
    */
   prepare(
     pod: Pod,
@@ -184,7 +185,27 @@ export class PodVolumes {
       case 'emptyDir':
         return this.#makeEmptyDir(pod, volume, sources, signal);
       case 'contents':
-        await this.#writeContents(pod, volume, sources, signal);
+        return this.#renew(pod, volume, sources, signal);
+    }
+  }
+
+  /**
+   * A kubelet starts containers again by the volumes that are mounted, also when what they were made of
+   * is gone (getUnmountedVolumes in pkg/kubelet/volumemanager).
+   */
+  async #renew(
+    pod: Pod,
+    volume: Volume,
+    sources: VolumeSources,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    try {
+      await this.#writeContents(pod, volume, sources, signal);
+    } catch (cause) {
+      signal?.throwIfAborted();
+      if (!(await hasContents(this.#layout.volumeDir(pod, volume)))) throw cause;
+      const message = cause instanceof Error ? cause.message : String(cause);
+      throw new VolumeError('NOT_RENEWED', message, { cause });
     }
   }
 
@@ -299,8 +320,10 @@ export class PodVolumes {
         }
       }),
     );
-    const failed = results.find((result) => result.status === 'rejected');
-    if (failed) throw failed.reason;
+    const failures = results.flatMap((result) =>
+      result.status === 'rejected' ? [result.reason as unknown] : [],
+    );
+    if (failures.length > 0) throw failures.find((error) => !isNotRenewed(error)) ?? failures[0];
     return results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   }
 
@@ -316,6 +339,10 @@ export class PodVolumes {
     call.then(forget, forget);
     return call;
   }
+}
+
+function isNotRenewed(error: unknown): boolean {
+  return error instanceof VolumeError && error.code === 'NOT_RENEWED';
 }
 
 interface SubPathRequest {

@@ -2,6 +2,8 @@
 export type VolumeErrorCode =
   /** A volume can't be set up: something it names is missing, or the disk refuses. */
   | 'SETUP_FAILED'
+  /** A volume that is there can't be brought up to date: it holds what it held before. */
+  | 'NOT_RENEWED'
   /** A claim that isn't bound, or whose volume this node can't use; the message is complete. */
   | 'CLAIM_NOT_USABLE'
   /** A `subPath` that is missing, of the wrong kind, or leads out of its volume. */

@@ -39,6 +39,7 @@ export class FakeContext {
   readonly refreshed: string[] = [];
   refreshGate: Promise<void> | undefined;
   teardownFailure: Error | undefined;
+  prepareFailure: Error | undefined;
   bandwidthFailure: Error | undefined;
   cgroupFailure: Error | undefined;
   networkProblem: string | undefined;
@@ -71,7 +72,10 @@ export class FakeContext {
         emit: (event) => this.events.push(event),
       }),
       volumes: {
-        prepare: () => Promise.resolve(new Map()),
+        prepare: () =>
+          this.prepareFailure === undefined
+            ? Promise.resolve(new Map())
+            : Promise.reject(this.prepareFailure),
         refresh: async () => {
           this.refreshed.push('refresh');
           await this.refreshGate;

@@ -274,6 +274,22 @@ void t.test('what was removed in the cloud stays until the pod goes', needsRoot,
   t.same(await contentsOf(places.get('keys')?.hostPath ?? ''), { password: 'new' });
 });
 
+void t.test('a container starts again by what was removed in the cloud', needsRoot, async (t) => {
+  const device = withObjects(await makeDevice(t));
+  const used = volume('gone', { configMap: { name: 'settings' } });
+  const directory = await prepareOne(device, used);
+  device.objects.delete('configmap/shop/settings');
+  await t.rejects(prepareOne(device, used), {
+    ...{ code: 'NOT_RENEWED', reason: 'FailedMount' },
+    message: 'MountVolume.SetUp failed for volume "gone" : configmap "settings" not found',
+  });
+  t.equal((await contentsOf(directory)).color, 'red');
+  const others = podWith([used, volume('new', { configMap: { name: 'no' } })]);
+  await t.rejects(device.volumes.prepare(others, device.sources), {
+    ...{ code: 'SETUP_FAILED', message: /volume "new"/ },
+  });
+});
+
 void t.test('remains of an interrupted change are cleared', needsRoot, async (t) => {
   const device = withObjects(await makeDevice(t));
   const pod = podWith([volume('v', { configMap: { name: 'settings' } })]);
