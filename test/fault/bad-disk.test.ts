@@ -96,8 +96,8 @@ const condition = (type: string, status: string) => (): boolean =>
 
 /** The same process, and the same containers. */
 function same(t: Test, pid: number, before: Map<string, string>, after: Map<string, string>): void {
-  t.equal(current.runner.pid, pid);
-  t.ok(current.runner.isRunning(), 'the runner was not restarted');
+  t.equal(current.runner.pid, pid, 'the runner is the same process');
+  t.ok(current.runner.isRunning(), 'and it runs');
   for (const [name, id] of before) t.equal(after.get(name), id, `${name} was not restarted`);
 }
 
@@ -106,7 +106,9 @@ void t.test('a disk that is full while pods come: they come when there is room',
   await site.start(...flags);
   const { pid } = site.runner;
   const before = await readyPods('first');
+  t.comment('"first" runs; the disk of the store is filled to its last block');
   await disk.fill();
+  t.comment('the cloud sends a pod, "second", and a ConfigMap of 700,000 bytes that it mounts');
   const text = 'x'.repeat(700_000);
   const config: ConfigMap = {
     metadata: { name: 'big', namespace: 'berlin', uid: 'b' },
@@ -118,15 +120,18 @@ void t.test('a disk that is full while pods come: they come when there is room',
   t.match(
     (await said('an exchange with the provider failed'))[0],
     /full; check that the disk has room/,
+    'the log says why it was not taken',
   );
   await until('the node to say that its disk is full', condition('DiskPressure', 'True'));
+  t.pass('the node says DiskPressure');
   t.equal(cloud.condition('Ready')?.status, 'True', 'and it is ready all the same');
-  t.notOk(cloud.statuses.has('second'));
+  t.notOk(cloud.statuses.has('second'), '"second" has not begun by half of what it needs');
+  t.comment('the disk is given its room back');
   await disk.relieve();
   same(t, pid, before, await readyPods('first', 'second'));
   await until('the pressure to be over', condition('DiskPressure', 'False'));
   const { stdout } = await site.cli(['exec', 'second', '--', 'wc', '-c', '/big/text']);
-  t.match(stdout, /^700000 /);
+  t.match(stdout, /^700000 /, '"second" reads all 700,000 bytes');
 });
 
 void t.test(
@@ -138,37 +143,42 @@ void t.test(
       const { stdout } = await site.cli(['logs', 'first', '--tail', '1']);
       return Number(/\d+/.exec(stdout)?.[0] ?? 0);
     };
+    t.comment('both pods write ten lines a second; the disk of their logs is filled');
     await logs.fill();
     let last = -1;
     await until('nothing more to be written', async () => last === (last = await newest()));
+    t.comment(`nothing comes any more after line ${last} of "first"; there is room again`);
     await logs.relieve();
     await until('newer lines to be written', async () => (await newest()) > last + 20);
+    t.pass('lines come again');
     same(t, pid, before, await readyPods('first', 'second'));
   },
 );
 
 void t.test('a disk that is read-only at the start: pods run on by what it holds', async (t) => {
   const before = await readyPods('first', 'second');
+  t.comment('the runner is stopped, its disk mounted read-only, and the runner started');
   await site.stop();
   await disk.remount('ro');
   await site.start(...flags);
   const { pid } = site.runner;
   await until('the node to say so', condition('Ready', 'False'));
-  t.match(cloud.condition('Ready'), {
-    reason: 'KubeletNotReady',
-    message: /berlin is on a read-only file system$/,
-  });
-  t.equal((await said('the store can not be written')).length, 1);
+  const fault = { reason: 'KubeletNotReady', message: /berlin is on a read-only file system$/ };
+  t.match(cloud.condition('Ready'), fault, 'the node is not ready, and says why');
+  t.equal((await said('the store can not be written')).length, 1, 'the log says so, once');
   same(t, pid, before, await readyPods('first', 'second'));
-  t.equal((await site.cli(['pods'])).code, 0);
+  t.equal((await site.cli(['pods'])).code, 0, 'a person on the device is answered');
+  t.comment('the cloud sends "third", the process of "first" is killed, the disk mounted as ever');
   cloud.pods.set(ticking('third'));
   await untilSaid('an exchange with the provider failed');
   await site.cli(['exec', 'first', '--', 'kill', '-9', '1']);
   await disk.remount('rw');
   const after = await readyPods('first', 'second', 'third');
   await until('the node to be ready', condition('Ready', 'True'));
+  t.pass('the node is ready, and "third" runs');
+  t.not(after.get('first'), before.get('first'), '"first" was started again');
   same(t, pid, new Map([['second', before.get('second') ?? '']]), after);
-  t.equal((await said('the store can be written again')).length, 1);
+  t.equal((await said('the store can be written again')).length, 1, 'the log says so, once');
 });
 
 void t.test(
@@ -177,12 +187,17 @@ void t.test(
     const { pid } = site.runner;
     const before = await readyPods('first', 'second', 'third');
     const failures = await said('an exchange with the provider failed');
+    t.comment('the kernel finds a fault on the disk of the store and turns it read-only');
     await disk.fail();
     await until('the node to say so', condition('Ready', 'False'));
-    t.equal((await said('on a read-only file system: pods run on')).length, 2);
+    t.pass('the node is not ready');
+    const told = await said('on a read-only file system: pods run on');
+    t.equal(told.length, 2, 'the log says so once, and once at the start before');
+    t.comment('the cloud sends "fourth"');
     cloud.pods.set(ticking('fourth'));
     await untilSaid('an exchange with the provider failed', failures);
     same(t, pid, before, await readyPods('first', 'second', 'third'));
+    t.comment('reboot: all containers are gone; the disk is checked and mounted');
     // It unmounts all that is the device's.
     await device.reboot();
     await disk.repair();
@@ -191,6 +206,7 @@ void t.test(
     await site.start(...flags);
     await readyPods('first', 'second', 'third', 'fourth');
     await until('the node to be ready', condition('Ready', 'True'));
+    t.pass('the node is ready, and all four pods are');
     t.equal((await said('a new one is begun')).length, 0, 'the store is whole');
   },
 );
@@ -214,6 +230,9 @@ void t.test('a disk that is full while an image comes: it comes when there is ro
   await current.start(...flags);
   const { pid } = current.runner;
   const before = await readyPods('kept');
+  t.comment(
+    'another device: "kept" runs, the disk of the images is filled, 20 MB are to be pulled',
+  );
   await images.fill();
   const containers = [{ name: 'main', image, command: ['sleep', '100000'] }];
   cloud.pods.set(ticking('large', { nodeName, containers }));
@@ -223,6 +242,8 @@ void t.test('a disk that is full while an image comes: it comes when there is ro
     return main?.state.waiting?.message?.includes('no space left on device');
   });
   await until('the node to say that its disk is full', condition('DiskPressure', 'True'));
+  t.pass('the pod says "no space left on device", the node DiskPressure');
+  t.comment('the disk is given its room back');
   await images.relieve();
   same(t, pid, before, await readyPods('kept', 'large'));
   await until('the pressure to be over', condition('DiskPressure', 'False'));

@@ -32,6 +32,9 @@ export async function restoredStore(t: Test, cluster: Cluster): Promise<void> {
     before.set(name, await cluster.untilPod(name, 'Running', isRunning, 60_000));
   }
   const snapshot = await plane.backUp();
+  t.comment(
+    `after the backup a ConfigMap is changed, a pod made, one deleted, one crashes, and ${laterWrites} ConfigMaps are made; then etcd is restored`,
+  );
 
   await cluster.apply(configMap('settings', '2'), shellPod(cluster, 'later', 'sleep 100000'));
   const later = await cluster.untilPod('later', 'Running', isRunning);
@@ -48,36 +51,43 @@ export async function restoredStore(t: Test, cluster: Cluster): Promise<void> {
 
   await t.test('what was made after the backup is gone from the site', async (t) => {
     await untilGone(cluster, later);
-    t.equal(await cluster.pod('later'), undefined);
-    t.comment(`${Math.round(performance.now() - startedAtMs)} ms after the API server was back`);
+    const tookMs = Math.round(performance.now() - startedAtMs);
+    t.pass(`nothing of it is left on the device ${tookMs} ms after the API server was back`);
+    t.equal(await cluster.pod('later'), undefined, 'nor in the API');
   });
 
   await t.test('what still exists runs on, and the API hears how', async (t) => {
     const flaky = await cluster.untilPod('flaky', 'started again', hasRestarted, agreeWithinMs);
-    t.equal(containerId(flaky), containerId(crashed));
+    t.equal(containerId(flaky), containerId(crashed), 'the crash of "flaky" is told again');
     for (const name of ['kept', 'reader']) {
       const pod = await cluster.untilPod(name, 'Running', isRunning, agreeWithinMs);
-      t.equal(pod.metadata.uid, before.get(name)?.metadata.uid);
+      t.equal(pod.metadata.uid, before.get(name)?.metadata.uid, `${name} is the same pod`);
       t.equal(containerId(pod), containerId(before.get(name)), `${name} is the same container`);
     }
-    t.same(await told(cluster, 'kept'), ['first starts']);
+    t.same(await told(cluster, 'kept'), ['first starts'], '"kept" has begun once');
   });
 
   await t.test('what was deleted after the backup exists, so it runs', async (t) => {
     const pod = await cluster.untilPod('deleted', 'Running', isRunning, agreeWithinMs);
-    t.equal(pod.metadata.uid, before.get('deleted')?.metadata.uid);
-    t.not(containerId(pod), containerId(before.get('deleted')));
+    t.equal(pod.metadata.uid, before.get('deleted')?.metadata.uid, 'it is the same pod');
+    t.not(containerId(pod), containerId(before.get('deleted')), 'in another container');
   });
 
   await t.test('the site has what the backup says, and what is written from now on', async (t) => {
     await untilRead(cluster, '1');
+    t.pass('the ConfigMap that was changed after the backup is as it was before');
     await cluster.apply(configMap('settings', '3'), shellPod(cluster, 'fresh', 'sleep 100000'));
     await untilRead(cluster, '3');
+    t.pass('a change of it reaches its pod');
     await cluster.untilPod('fresh', 'Running', isRunning, agreeWithinMs);
     const { code } = await cluster.tryKubectl(['exec', 'fresh', '--', 'true']);
-    t.equal(code, 0);
+    t.equal(code, 0, 'a new pod runs, and exec reaches it');
     const ready = '-o=jsonpath={.status.conditions[?(@.type=="Ready")].status}';
-    t.equal(await cluster.kubectl('get', 'node', site.nodeName, ready), 'True');
+    t.equal(
+      await cluster.kubectl('get', 'node', site.nodeName, ready),
+      'True',
+      'the node is ready',
+    );
   });
   await cluster.kubectl('delete', 'pod', 'kept', 'reader', 'flaky', 'deleted', 'fresh');
 }

@@ -37,6 +37,9 @@ export async function linkFaults(
   const { device } = cluster.site;
   const turns = new Turns(cluster);
   await turns.prepare();
+  t.comment(
+    'At each turn the cloud changes a ConfigMap that a pod has mounted, creates a pod and deletes the last one, and on the device a pod becomes ready or unready. Both ends agree when the API has the site connected and its node ready, the new pod runs and no older one is left, the pod on the device reads the new ConfigMap and its readiness is in the API, and the device has a container and a sandbox for each pod and no more.',
+  );
   const scene: Scene = { cluster, turns, options };
   for (const ms of options.lostDirectionMs) {
     for (const direction of ['to-cloud', 'from-cloud'] as const) {
@@ -107,14 +110,17 @@ async function flapping(t: Test, scene: Scene): Promise<void> {
     await delay(randomMs());
     if ((await turns.wrong()).length === 0) agreements += 1;
   }
-  t.comment(`${flaps} times down, both ends agreed before the next time ${agreements} times`);
+  t.comment(
+    `the uplink went down ${flaps} times, for ${flapMs.min} to ${flapMs.max} ms each, with a turn while it was down; ${agreements} times both ends agreed before it went down again`,
+  );
   await untilAgreed(t, scene, mendWithinMs);
 }
 
 async function untilAgreed(t: Test, scene: Scene, withinMs: number): Promise<void> {
   const tookMs = await agreementMs(scene);
-  t.ok(tookMs <= withinMs, `after turn ${scene.turns.count} both ends agree within ${tookMs} ms`);
-  t.same(await scene.turns.restarted(), [], 'no container was restarted');
+  const said = `the link whole again, both ends agree on turn ${scene.turns.count} after ${tookMs} ms`;
+  t.ok(tookMs <= withinMs, `${said}, at most ${withinMs}`);
+  t.same(await scene.turns.restarted(), [], 'the two lasting pods have the containers they had');
 }
 
 async function agreementMs({ turns }: Scene): Promise<number> {

@@ -85,7 +85,7 @@ const allReady = (pods: readonly Pod[]): boolean => pods.length === 10 && pods.e
 void t.test('a device whose cloud was never seen starts all pods of its store', async (t) => {
   await site.start();
   const pods = await site.until('ten pods to be ready', allReady);
-  t.equal(new Set(ids(pods)).size, 10);
+  t.equal(new Set(ids(pods)).size, 10, 'ten pods are ready');
   const { stdout } = await site.cli([
     'exec',
     'rich',
@@ -94,7 +94,11 @@ void t.test('a device whose cloud was never seen starts all pods of its store', 
     '/mnt/token/token',
     '/mnt/conf/color',
   ]);
-  t.equal(stdout, 'old-tokengreen', 'with the last token, though it has expired');
+  t.equal(
+    stdout,
+    'old-tokengreen',
+    'with their ConfigMap and the last token, though it has expired',
+  );
 });
 
 void t.test('SIGTERM leaves the pods up, and the next runner takes them over', async (t) => {
@@ -104,13 +108,16 @@ void t.test('SIGTERM leaves the pods up, and the next runner takes them over', a
   const left = join(device.dir, 'pod-logs', `berlin_gone_${randomUUID()}`);
   await mkdir(left);
   await site.start();
-  t.same(ids(await site.until('ten pods to be ready', allReady)), before);
+  const after = ids(await site.until('ten pods to be ready', allReady));
+  t.same(after, before, 'the next runner has the same ten containers');
   // Less than the minute between two looks.
   await waitFor(() => !existsSync(left), { what: 'logs of no pod to go', timeoutMs: 30_000 });
+  t.pass('logs of a pod that is gone are removed');
 });
 
 void t.test('after a reboot all start again, init containers and volumes too', async (t) => {
   await clearStory();
+  t.comment('all containers and processes are gone, the store is left; the runner starts');
   await device.reboot();
   const startedAtMs = performance.now();
   await site.start();
@@ -124,20 +131,24 @@ void t.test('after a reboot all start again, init containers and volumes too', a
     `within 5 s of a machine's own, a load of ${share.toFixed(1)} a core`,
   );
   const begun = (await written()).filter((line) => line.startsWith('main '));
-  t.comment(begun.join(', '));
+  t.comment(`in this order: ${begun.join(', ')}`);
   const place = (name: string): number => begun.indexOf(`main ${name}`);
   for (const last of ['web-0', 'rich']) {
     t.ok(place('dns') < place(last), `what matters most is up before ${last}`);
   }
   for (const { metadata, status } of pods) {
-    t.match(status?.containerStatuses, [{ restartCount: 1 }], metadata.name);
+    t.match(
+      status?.containerStatuses,
+      [{ restartCount: 1 }],
+      `${metadata.name} counts one restart`,
+    );
   }
   const lines = (await written()).sort();
   const due = [
     'init rich',
     ...[rich, critical, ...others].map(({ metadata }) => `main ${metadata.name}`),
   ];
-  t.same(lines, due.sort(), 'each once');
+  t.same(lines, due.sort(), 'each began once, the init container too');
   const { stdout } = await site.cli([
     'exec',
     'rich',
@@ -146,10 +157,11 @@ void t.test('after a reboot all start again, init containers and volumes too', a
     '/mnt/token/token',
     '/mnt/conf/color',
   ]);
-  t.equal(stdout, 'old-tokengreen');
+  t.equal(stdout, 'old-tokengreen', 'the ConfigMap and the last token are mounted');
   t.match(
     (await site.cli(['exec', 'rich', '--', 'mount'])).stdout,
     /tmpfs on \/mnt\/memory type tmpfs/,
+    'and the volume in memory',
   );
 });
 
@@ -162,17 +174,21 @@ void t.test(
     await clearStory();
     await site.stop();
     const lines = await written();
-    t.equal(lines.length, 10);
+    t.equal(lines.length, 10, 'ten containers wrote down their end');
     t.ok(
       lines.every((line) => line.startsWith('end ')),
       'each ended by itself',
     );
-    t.equal(lines.at(-1), 'end dns');
-    t.notMatch(await device.ctr('tasks', 'ls'), /RUNNING/);
+    t.equal(lines.at(-1), 'end dns', 'the critical one was the last');
+    t.notMatch(await device.ctr('tasks', 'ls'), /RUNNING/, 'nothing runs any more');
     await site.start();
     const pods = await site.until('ten pods to be ready', allReady);
     for (const { metadata, status } of pods) {
-      t.match(status?.containerStatuses, [{ restartCount: 2 }], metadata.name);
+      t.match(
+        status?.containerStatuses,
+        [{ restartCount: 2 }],
+        `${metadata.name} counts two restarts`,
+      );
     }
   },
 );
@@ -191,12 +207,13 @@ void t.test('a pod that does not end is killed when the time is over', async (t)
   await site.until('eleven pods to be ready', (pods) => pods.length === 11 && pods.every(isReady));
   const startedAtMs = performance.now();
   await site.stop();
-  t.ok(performance.now() - startedAtMs < 30_000);
+  const tookMs = Math.round(performance.now() - startedAtMs);
+  t.ok(tookMs < 30_000, `the runner, which had 6 s for its pods, ended after ${tookMs} ms`);
   await waitFor(async () => !(await device.ctr('tasks', 'ls')).includes('RUNNING'), {
     what: 'nothing to run any more',
     timeoutMs: 20_000,
   });
-  t.pass('nothing runs');
+  t.pass('nothing runs any more, also of the pod that wanted ten minutes');
   site.unseed(stubborn);
 });
 
@@ -211,7 +228,8 @@ void t.test('a clock that jumps by a year, either way, stops nothing', async (t)
   let before = ids(await site.until('ten pods to be ready', allReady));
   for (const offset of ['+365d', '-365d']) {
     await writeFile(clock, offset);
-    t.match((await site.cli(['status'])).stdout, /Cloud: +not connected/);
+    t.comment(`the clock is set to ${offset}; then one container of ten is killed`);
+    t.match((await site.cli(['status'])).stdout, /Cloud: +not connected/, 'the runner answers');
     const [victim = '', ...others] = before;
     await device.ctr('tasks', 'kill', '-s', 'SIGKILL', victim.split('//')[1] ?? '');
     const pods = await site.until('the killed container to be another', (found) => {
@@ -238,8 +256,9 @@ void t.test(
     await site.start();
     const { pid } = site.runner;
     await site.until('the runner to answer', () => true);
-    t.equal((await device.ctr('tasks', 'ls')).match(/RUNNING/g)?.length, 20, 'pods and sandboxes');
-    t.match(await readdir(site.stateDir), /store\.db\.damaged-1/);
+    const running = (await device.ctr('tasks', 'ls')).match(/RUNNING/g)?.length;
+    t.equal(running, 20, 'ten containers and ten sandboxes run on');
+    t.match(await readdir(site.stateDir), /store\.db\.damaged-1/, 'the damaged file is kept');
     await site.stop();
     t.equal(site.runner.pid, pid, 'one start was enough');
     site.seed(...[rich, critical, ...others].map((pod) => asDesired('Pod', pod)));
@@ -248,7 +267,7 @@ void t.test(
     t.same(
       ids(await site.until('ten pods to be ready', allReady)),
       before,
-      'the cloud tells it again',
+      'once the cloud has told all again, the same ten containers are there',
     );
   },
 );
@@ -292,12 +311,16 @@ void t.test('ten pods run by a runner that has 64 MB', async (t) => {
   await site.until('the killed container to be another', (found) => {
     return allReady(found) && !ids(found).includes(victim);
   });
-  t.match((await site.cli(['status'])).stdout, /Pods: +10,/);
+  t.match(
+    (await site.cli(['status'])).stdout,
+    /Pods: +10,/,
+    'a killed container was started again',
+  );
   const count = await readFile(join(group, kills), 'utf8');
   t.match(count, /oom_kill 0/, 'nothing was killed for want of memory');
   const bytes = Number(await readFile(join(group, peak), 'utf8'));
   t.comment(`at most ${Math.round(bytes / 1024 / 1024)} MiB of 64, file pages included`);
-  t.equal(site.runner.pid, pid);
+  t.equal(site.runner.pid, pid, 'the runner is the same process');
   await site.stop();
   await rmdir(group);
 });
@@ -314,6 +337,8 @@ void t.test('a device that has moved to another tenant keeps nothing of the firs
   await site.until('only the new tenant’s pod to be there', (pods) => {
     return pods.length === 1 && pods.every(isReady) && pods[0]?.metadata.name === 'own';
   });
-  t.equal((await device.ctr('containers', 'ls', '-q')).trim().split('\n').length, 2);
-  t.same(await readdir(join(site.stateDir, 'pods')), [own.metadata.uid]);
+  const left = (await device.ctr('containers', 'ls', '-q')).trim().split('\n');
+  t.equal(left.length, 2, 'its container and its sandbox are all there are');
+  const folders = await readdir(join(site.stateDir, 'pods'));
+  t.same(folders, [own.metadata.uid], 'and its folder is the only one');
 });
