@@ -39,6 +39,10 @@ async function untilNodeIs(cluster: Cluster, status: 'True' | 'Unknown'): Promis
   );
 }
 
+function uidOfNode(cluster: Cluster): Promise<string> {
+  return cluster.kubectl('get', 'node', cluster.site.nodeName, '-o=jsonpath={.metadata.uid}');
+}
+
 /** What happens to pods in the cloud while their site can't be reached. */
 async function whileAway(t: Test, cluster: Cluster): Promise<void> {
   const { site } = cluster;
@@ -72,8 +76,16 @@ async function whileAway(t: Test, cluster: Cluster): Promise<void> {
     return metadata.deletionTimestamp !== undefined;
   });
   t.equal(db.metadata.uid, before.get('db-0')?.metadata.uid, 'a StatefulSet makes no second pod');
+  const nodeUid = await uidOfNode(cluster);
+  await cluster.kubectl('delete', 'node', site.nodeName);
+  t.match(
+    await cluster.tryKubectl(['get', 'node', site.nodeName]),
+    { code: 1 },
+    'a Node that is deleted is not made again while its site is away',
+  );
   await site.device.uplinkUp();
   await untilNodeIs(cluster, 'True');
+  t.not(await uidOfNode(cluster), nodeUid, 'and is made again by the site that is back');
 
   await t.test('a ConfigMap deleted while in use leaves its pod alone', async (t) => {
     const pod = await cluster.untilPod('uses', 'Running', isRunning);
