@@ -91,13 +91,25 @@ void t.test('what does not fit in one delta comes with the next', (t) => {
   const goal = wanted(Array.from({ length: 100 }, (_, i) => object(`o${i}`, '1', 1000)));
   let held = planDelta(new Map(), goal, limits);
   t.equal(held.partial, true);
+  const says = ({ messages }: typeof held): boolean =>
+    messages.every((message) => message.partial === true);
+  t.ok(says(held), 'and the site hears that it is not all');
   let rounds = 1;
   while (held.partial) {
     held = planDelta(held.after, goal, limits);
     rounds += 1;
   }
   t.ok(rounds > 1);
+  t.notOk(says(held), 'until it is');
   t.equal(held.digest, wantedDigest(goal));
+  t.end();
+});
+
+void t.test('while a pod can not be read the site hears that it does not get all', (t) => {
+  const partialOf = (unknown: string[]): boolean | undefined =>
+    planDelta(new Map(), wanted([object('a')], unknown), limits).messages[0]?.partial;
+  t.equal(partialOf(['Pod/n/malformed']), true, 'it may run the pod, and have forgotten it');
+  t.equal(partialOf(['Secret/n/s']), undefined);
   t.end();
 });
 

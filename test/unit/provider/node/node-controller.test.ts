@@ -242,6 +242,19 @@ void t.test('a node that somebody deletes is made again', async (t) => {
   await scene.stop();
 });
 
+void t.test('and not before the site is back when it was away', async (t) => {
+  const scene = new Scene();
+  await scene.controller.report(nodeName, report);
+  await scene.setLink('lost');
+  const { node } = scene;
+  if (node !== undefined) scene.nodes.delete(node);
+  await rounds();
+  t.equal(scene.node, undefined, 'nobody can say that it is ready');
+  await scene.setLink('connected');
+  t.equal(scene.ready(), 'True KubeletReady');
+  await scene.stop();
+});
+
 void t.test('with its Site a node goes, and the connection and the port with it', async (t) => {
   const scene = new Scene();
   await scene.controller.report(nodeName, report);
