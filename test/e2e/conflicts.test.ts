@@ -29,8 +29,10 @@ const otherImage = 'docker.io/library/busybox:other';
 async function untilNodeIs(cluster: Cluster, status: 'True' | 'Unknown'): Promise<void> {
   await waitFor(
     async () => {
-      const text = await cluster.kubectl('get', 'node', cluster.site.nodeName, '-o', 'json');
-      const conditions = (JSON.parse(text) as Node).status?.conditions ?? [];
+      const query = ['get', 'node', cluster.site.nodeName, '-o', 'json'];
+      const { stdout, code } = await cluster.tryKubectl(query);
+      if (code !== 0) return false;
+      const conditions = (JSON.parse(stdout) as Node).status?.conditions ?? [];
       return conditions.some(
         (condition) => condition.type === 'Ready' && condition.status === status,
       );

@@ -151,7 +151,10 @@ export class PodStatusController {
       if (refusal !== undefined) this.#options.onForbidden(pod, refusal);
       await this.#write(pod, desired, signal);
     }
-    const isDone = reported?.gone === true || refusal !== undefined;
+    const isOutOfReach = this.#options.registry.linkState(nodeName) !== 'connected';
+    // Once its name is free a StatefulSet makes another one of the same identity.
+    const mayRunOn = pod.status?.startTime !== undefined && isOutOfReach;
+    const isDone = reported?.gone === true || (refusal !== undefined && !mayRunOn);
     if (isDone && pod.metadata.deletionTimestamp !== undefined) {
       await this.#delete(pod, signal);
     }

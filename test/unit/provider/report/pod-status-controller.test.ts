@@ -327,6 +327,24 @@ void t.test('nobody is waited for to end a pod that must not get to its site', a
   await scene.stop();
 });
 
+void t.test('but for one that has run there, until its site is in reach', async (t) => {
+  const scene = new Scene();
+  scene.foreign.add('a');
+  scene.setLink('lost');
+  const { metadata, ...rest } = podOf('a');
+  scene.cache.set({
+    ...rest,
+    metadata: { ...metadata, deletionTimestamp: '2026-01-01T00:00:00Z' },
+    status: { ...running, startTime: '2026-01-01T00:00:00Z' },
+  });
+  await rounds();
+  t.same(scene.deletedUids, [], 'it may run on');
+  scene.setLink('connected');
+  await rounds();
+  t.same(scene.deletedUids, ['a-uid']);
+  await scene.stop();
+});
+
 void t.test('what was forbidden before the start is written then', async (t) => {
   const cache = new CacheFake<Pod>();
   cache.set(podOf('a'));
