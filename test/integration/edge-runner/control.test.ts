@@ -5,7 +5,7 @@ import { busyboxImage } from '../../../hack/lab/images.ts';
 import { createLab } from '../../../hack/lab/lab.ts';
 import { ensurePackages } from '../../../hack/lab/packages.ts';
 import { sweepLabs } from '../../../hack/lab/remove-lab.ts';
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { waitFor } from '../../../hack/lab/wait.ts';
 import type { StatusAnswer } from '../../../src/edge-runner/control/messages.ts';
 import { CutOffSite, isReady } from './cut-off-site.ts';
@@ -26,7 +26,9 @@ const script = 'echo one; echo two; trap "exit 0" TERM; while :; do sleep 0.1; d
 const main = { name: 'main', image: busyboxImage, command: ['sh', '-c', script] };
 const other = { ...makePod('web', { containers: [main] }) };
 other.metadata = { ...other.metadata, namespace: 'paris' };
+const readinessProbe = { exec: { command: ['false'] } };
 site.seed(
+  asDesired('Pod', makePod('lame', { containers: [{ ...main, readinessProbe }] })),
   asDesired('Pod', makePod('web', { containers: [main] })),
   asDesired('Pod', makePod('pump', { containers: [main, { ...main, name: 'side' }] })),
   asDesired('Pod', other),
@@ -40,7 +42,10 @@ void t.test('without a runner the commands say so in one line', async (t) => {
 
 void t.test('a person at the device sees what runs while nobody can reach the cloud', async (t) => {
   await site.start();
-  await site.until('all to be ready', (pods) => pods.length === 3 && pods.every(isReady));
+  await site.until('all to run, and three to be ready', (pods) => {
+    const running = pods.filter(({ status }) => status?.phase === 'Running');
+    return running.length === 4 && pods.filter(isReady).length === 3;
+  });
 
   await t.test('nobody but root can ask', async (t) => {
     const { mode } = await stat(join(site.memoryDir, 'control.sock'));
@@ -56,11 +61,11 @@ void t.test('a person at the device sees what runs while nobody can reach the cl
       /^Site: {5}acme\/berlin\nNode: {5}berlin\.acme\nRunner: {3}\S+, since \S+ \(\d+s\)\n/,
     );
     t.match(stdout, /Cloud: +not connected, never seen: \S+/);
-    t.match(stdout, /Runtime: +containerd:\/\/\S+, ready\nPods: +3, 3 of them ready\n/);
-    t.match(stdout, /Unsent: +3 pod statuses, \d+ events\n$/);
+    t.match(stdout, /Runtime: +containerd:\/\/\S+, ready\nPods: +4, 3 of them ready\n/);
+    t.match(stdout, /Unsent: +4 pod statuses, \d+ events\n$/);
     const { stdout: json } = await site.cli(['status', '-o', 'json']);
     const answer = JSON.parse(json) as StatusAnswer;
-    t.match(answer, { site: 'berlin', cloud: { connected: false }, pods: { total: 3, ready: 3 } });
+    t.match(answer, { site: 'berlin', cloud: { connected: false }, pods: { total: 4, ready: 3 } });
   });
 
   await t.test('pods', async (t) => {
@@ -99,17 +104,28 @@ void t.test('a person at the device sees what runs while nobody can reach the cl
     t.match(await site.cli(['logs', 'pump', '--tail', '-1']), { code: 1 });
   });
 
-  await t.test('logs -f goes on until it is interrupted', async (t) => {
-    const { command, args, env } = device.command(process.execPath, [
-      ...['src/edge-runner/main.ts', 'logs', '-f', 'pump', '--memory-dir', site.memoryDir],
-    ]);
-    const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
-    let seen = '';
-    child.stdout.on('data', (chunk: Buffer) => (seen += chunk.toString()));
-    await waitFor(() => seen.includes('two'), { what: 'the log', timeoutMs: 15_000 });
-    const ended = new Promise((resolve) => child.once('exit', resolve));
-    child.kill('SIGINT');
-    t.equal(await ended, 0);
+  for (const [what, end] of [
+    ['it is interrupted', (child: ChildProcess): unknown => child.kill('SIGINT')],
+    ['the container ends', (): unknown => site.cli(['exec', 'pump', '--', 'kill', '1'])],
+  ] as const) {
+    await t.test(`logs -f goes on until ${what}`, async (t) => {
+      const { command, args, env } = device.command(process.execPath, [
+        ...['src/edge-runner/main.ts', 'logs', '-f', 'pump', '--memory-dir', site.memoryDir],
+      ]);
+      const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
+      let seen = '';
+      child.stdout.on('data', (chunk: Buffer) => (seen += chunk.toString()));
+      await waitFor(() => seen.includes('two'), { what: 'the log', timeoutMs: 15_000 });
+      const ended = new Promise((resolve) => child.once('exit', resolve));
+      await end(child);
+      t.equal(await ended, 0);
+    });
+  }
+
+  await site.until('what has ended to run again', (pods) => {
+    const pump = pods.find(({ metadata }) => metadata.name === 'pump');
+    const restarts = pump?.status?.containerStatuses?.map(({ restartCount }) => restartCount);
+    return pump !== undefined && isReady(pump) && restarts?.includes(1) === true;
   });
 
   await t.test('exec', async (t) => {
