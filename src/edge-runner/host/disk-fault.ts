@@ -28,9 +28,16 @@ function isFaulty(device: number): boolean {
 
 /** Whether a file system has a mount option of its own; `mountinfo` as in proc(5). */
 export function hasOption(mountinfo: string, device: number, option: string): boolean {
-  const number = `${device >> 8}:${device & 0xff}`;
+  const number = deviceNumber(device);
   return mountinfo
     .split('\n')
     .map((line) => line.split(' '))
     .some((fields) => fields[2] === number && fields.at(-1)?.split(',').includes(option) === true);
+}
+
+/** `MAJOR:MINOR` of a device, whose number holds the upper digits of the minor above the major (makedev(3)). */
+function deviceNumber(device: number): string {
+  const major = (device >>> 8) & 0xfff;
+  const minor = (device & 0xff) | ((device >>> 12) & 0xfff00);
+  return `${major}:${minor}`;
 }
