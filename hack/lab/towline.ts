@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { request } from 'node:https';
 import { join } from 'node:path';
 import { runChecked } from './command.ts';
@@ -51,6 +51,8 @@ export interface NewSite {
   readonly createArgs?: readonly string[];
   /** Whether its runner takes static pods, from `staticPodDir`. */
   readonly staticPods?: boolean;
+  /** Whether its device has no CNI configuration, so that the runner writes one. */
+  readonly bareNetwork?: boolean;
 }
 
 /** A site whose device is in the lab. */
@@ -172,10 +174,12 @@ class LabTowline implements Towline {
     });
   }
 
-  async addSite({ name, tenant, createArgs = [], staticPods = false }: NewSite): Promise<LabSite> {
+  async addSite(options: NewSite): Promise<LabSite> {
+    const { name, tenant, createArgs = [], staticPods = false, bareNetwork = false } = options;
     await ensureNamespace(this.kubeconfig, tenant);
     const joinLine = await this.towlinectl('site', 'create', name, '-n', tenant, ...createArgs);
     const device = await this.#options.lab.startDevice({ name: `${name}-${tenant}`.slice(0, 30) });
+    if (bareNetwork) await rm(join(device.dir, 'cni', '10-lab.conflist'));
     const site = new DeviceSite({
       ...{ name, tenant, device, staticPods, joinLine: joinLine.trim() },
       program: this.#options.runner ?? chosenRunner(),

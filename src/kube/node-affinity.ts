@@ -23,14 +23,6 @@ export function matchesTerms(terms: readonly NodeSelectorTerm[], node: NodeTrait
   return terms.some((term) => matchesTerm(term, node));
 }
 
-/** Whether it takes the node's labels to judge. */
-export function asksForLabels(spec: PodSpec): boolean {
-  if (Object.keys(spec.nodeSelector ?? {}).length > 0) return true;
-  return (
-    requiredTerms(spec)?.some(({ matchExpressions = [] }) => matchExpressions.length > 0) === true
-  );
-}
-
 function requiredTerms({ affinity }: PodSpec): NodeSelectorTerm[] | undefined {
   return affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
 }

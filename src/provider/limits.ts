@@ -66,6 +66,15 @@ export const syncTimeoutMs = 60_000;
 /** How often it is tried again to make a node whose name another one has, in ms. */
 export const nameTakenRetryMs = 30_000;
 
+/** How old a Node may get before its site no longer waits for its pod ranges, in ms. */
+export const podRangeWaitMs = 5_000;
+
+/** How many of the cluster's other Nodes are looked at to see whether they have some. */
+export const podRangeSample = 20;
+
+/** How long it counts that they had none, in ms. */
+export const podRangeLookMs = 60_000;
+
 /** How long it may take to learn, before anything starts, whether this cluster can be served, in ms. */
 export const preflightTimeoutMs = 10_000;
 

@@ -15,6 +15,7 @@ import { tokenRequests } from './limits.ts';
 import { MirrorController } from './mirror/mirror-controller.ts';
 import { LeaseKeeper } from './node/lease-keeper.ts';
 import { NodeController } from './node/node-controller.ts';
+import { PodRangeWait } from './node/pod-range-wait.ts';
 import type { ProviderFacts } from './node/plan-node-status.ts';
 import { PortAllocator, type PortListener, type PortRange } from './node/port-allocator.ts';
 import type { CertificateAuthority } from './pki/authority.ts';
@@ -114,6 +115,7 @@ export class SiteControllers implements Runnable {
       if (sites.known(nodeName) === undefined) rates.forget(nodeName);
     });
     const secrets = new SecretSource({ client, log });
+    const ranges = new PodRangeWait({ client, nodes: options.caches.nodes, log });
     this.streams = new SiteStreams({
       ...{ pods: admitted, log },
       sources: {
@@ -129,7 +131,11 @@ export class SiteControllers implements Runnable {
           client,
         }),
       },
-      nodeExists: (nodeName, signal) => nodes.exists(nodeName, signal),
+      nodeExists: async (nodeName, signal) => {
+        if (!(await nodes.exists(nodeName, signal))) return false;
+        await ranges.settled(nodeName, signal);
+        return !signal.aborted;
+      },
       reports: (nodeName) =>
         new SiteReports({
           ...{ nodeName, client, statuses, nodes, mirrors, log },

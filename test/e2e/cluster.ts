@@ -40,6 +40,9 @@ export interface Cluster {
   ): Promise<Pod>;
 }
 
+/** Where nodes get their pod ranges from; sites of which the lab configured the network mind them not. */
+export const clusterCidr = '10.244.0.0/16';
+
 /** How long a site may be away in these tests before its node says so. */
 export const disconnectGraceMs = 4_000;
 
@@ -71,6 +74,7 @@ export async function onEveryControlPlane(
           'kube-controller-manager': [
             '--node-monitor-grace-period=16s',
             '--node-monitor-period=1s',
+            ...['--allocate-node-cidrs=true', `--cluster-cidr=${clusterCidr}`],
           ],
         },
       });

@@ -9,6 +9,7 @@ import {
   shellPod,
   type Cluster,
 } from './cluster.ts';
+import { podRanges } from './pod-ranges.ts';
 
 /** Statuses must be right this long after the link is back. */
 const mendMs = 10_000;
@@ -229,4 +230,8 @@ await onEveryControlPlane(async (t, cluster) => {
     );
     t.equal(pod.metadata.uid, steady.metadata.uid);
   });
+
+  await t.test('pods have addresses of the range that the cluster gave the Node', (t) =>
+    podRanges(t, cluster),
+  );
 });

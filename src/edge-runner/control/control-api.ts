@@ -4,6 +4,7 @@ import { parseMessage } from '../../protocol/parse.ts';
 import type { CriClient } from '../cri/cri-client.ts';
 import { readContainerLog } from '../logs/read-container-log.ts';
 import { containersOf } from '../pod/pod-containers.ts';
+import type { PodNetworkView } from '../network/pod-network.ts';
 import type { PodManager } from '../pod/pod-manager.ts';
 import type { PodWorker } from '../pod/pod-worker.ts';
 import { findLogged, findRunning } from '../streams/find-container.ts';
@@ -28,6 +29,7 @@ export interface ControlApiOptions {
   cri: CriClient;
   node: () => NodeReport;
   cloud: () => CloudAnswer;
+  podNetwork: () => PodNetworkView;
   unsent: () => { pods: number; events: number };
   setLogLevel: (level: LogLevel) => void;
   /** Events of which something is remembered, oldest first. */
@@ -72,7 +74,7 @@ class ControlApi {
   }
 
   status(): StatusAnswer {
-    const { site, runnerVersion, startedAtMs, cloud, unsent } = this.#options;
+    const { site, runnerVersion, startedAtMs, cloud, unsent, podNetwork } = this.#options;
     const { conditions, nodeInfo } = this.#options.node();
     const ready = conditions.find(({ type }) => type === 'Ready');
     const pods = this.pods();
@@ -85,6 +87,7 @@ class ControlApi {
         message: ready?.message ?? '',
       },
       cloud: cloud(),
+      podNetwork: podNetwork(),
       unsent: unsent(),
       pods: { total: pods.length, ready: pods.filter(isReady).length },
     };

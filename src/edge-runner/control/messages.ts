@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { maxCommandWords } from '../../protocol/limits.ts';
+import type { PodNetworkView } from '../network/pod-network.ts';
 
 /** A container as a person names it: the namespace where the name is not the only one, the container where there are several. */
 const target = {
@@ -50,6 +51,8 @@ export interface StatusAnswer {
   startedAt: string;
   runtime: { version: string; ready: boolean; message: string };
   cloud: CloudAnswer;
+  /** Absent in an answer of an older runner. */
+  podNetwork?: PodNetworkView;
   /** What the cloud has not heard yet. */
   unsent: { pods: number; events: number };
   pods: { total: number; ready: number };

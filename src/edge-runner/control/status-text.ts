@@ -1,16 +1,18 @@
 import { formatAge } from '../../kube/table.ts';
+import type { PodNetworkView } from '../network/pod-network.ts';
 import type { CloudAnswer, StatusAnswer } from './messages.ts';
 
 /** How the device is, in lines for a person at it. */
 export function formatStatus(status: StatusAnswer, nowMs: number): string {
-  const { runtime, unsent, pods } = status;
+  const { runtime, unsent, pods, podNetwork } = status;
   const up = formatAge(status.startedAt, nowMs);
-  const lines: [string, string][] = [
+  const lines: (readonly [string, string])[] = [
     ['Site', `${status.tenant}/${status.site}`],
     ['Node', status.nodeName],
     ['Runner', `${status.runnerVersion}, since ${status.startedAt} (${up})`],
     ['Cloud', cloudText(status.cloud, nowMs)],
     ['Runtime', `${runtime.version}, ${runtime.ready ? 'ready' : `not ready: ${runtime.message}`}`],
+    ...(podNetwork === undefined ? [] : ([['Network', networkText(podNetwork)]] as const)),
     ['Pods', `${pods.total}, ${pods.ready} of them ready`],
     ['Unsent', `${count(unsent.pods, 'pod status', 'es')}, ${count(unsent.events, 'event', 's')}`],
   ];
@@ -29,6 +31,15 @@ function cloudText(
       ? 'never seen'
       : `last seen ${lastSeen} (${formatAge(lastSeen, nowMs)} ago)`;
   return `not connected, ${seen}${error === undefined ? '' : `: ${error}`}`;
+}
+
+function networkText({ configuredBy, ranges, note }: PodNetworkView): string {
+  const what = {
+    runner: ranges.join(', '),
+    others: 'by a CNI configuration of somebody else',
+    nobody: 'there is none',
+  };
+  return [what[configuredBy], ...(note === undefined ? [] : [note])].join('; ');
 }
 
 function count(n: number, word: string, plural: string): string {

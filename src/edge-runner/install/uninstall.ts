@@ -5,7 +5,7 @@ import { CriError } from '../cri/cri-error.ts';
 import { GrpcChannel } from '../cri/grpc-channel.ts';
 import { RunnerError } from '../errors.ts';
 import { defaultCniSettings, readCniSettings } from '../network/cni-settings.ts';
-import { removePodNetwork } from '../network/pod-network.ts';
+import { removePodNetwork } from '../network/cni-file.ts';
 import { runtimeTrouble } from '../run/check-runtime.ts';
 import type { RunOptions } from '../run/run-options.ts';
 import { LinuxMounter } from '../volumes/linux-mounter.ts';

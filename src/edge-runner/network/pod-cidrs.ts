@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { overlap, range4, type Range4 } from './cidr.ts';
+import { overlap, range4 } from './cidr.ts';
+import { routesIn } from './routes.ts';
 
 /** Tried in this order; 254 addresses are more than twice a kubelet's pods. */
 const candidates = ['10.85.0.0/24', '172.30.85.0/24', '192.168.185.0/24', '10.213.85.0/24'];
@@ -18,27 +19,12 @@ export interface NetworkSurroundings {
  * has IPv6 a unique local one (RFC 4193), the same at every call.
  */
 export function choosePodCidrs({ routes, hasIpv6, deviceId }: NetworkSurroundings): string[] {
-  const taken = routedRanges(routes);
+  const taken = routesIn(routes)
+    .filter(({ isDefault }) => !isDefault)
+    .map(({ range }) => range);
   const free = candidates.find((cidr) => !taken.some((range) => overlap(range, range4(cidr))));
   const ipv4 = free ?? candidates[0] ?? '';
   return hasIpv6 ? [ipv4, uniqueLocalCidr(deviceId)] : [ipv4];
-}
-
-/** Where routes but the default one lead; addresses are in hexadecimal, the last byte first. */
-function routedRanges(routes: string): Range4[] {
-  return Array.from(
-    routes.matchAll(/^\S+\t([0-9A-F]{8})\t[0-9A-F]{8}\t(?:\S+\t){4}([0-9A-F]{8})/gm),
-    ([, destination = '', mask = '']) => ({
-      first: backwards(destination),
-      size: 2 ** 32 - backwards(mask),
-    }),
-  )
-    .filter(({ size }) => size < 2 ** 32)
-    .map(({ first, size }) => ({ first, last: first + size - 1 }));
-}
-
-function backwards(hexadecimal: string): number {
-  return Buffer.from(hexadecimal, 'hex').readUInt32LE();
 }
 
 function uniqueLocalCidr(deviceId: string): string {

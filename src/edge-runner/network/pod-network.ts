@@ -1,144 +1,184 @@
-import { execFile } from 'node:child_process';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import type { Logger } from 'pino';
 import type { CriClient } from '../cri/cri-client.ts';
-import { RunnerError } from '../errors.ts';
 import type { HostFacts } from '../host/host-facts.ts';
 import { listNames, readText } from '../host/host-files.ts';
-import { systemCodeOf } from '../join/errors.ts';
-import { findCniConfig } from './find-cni-config.ts';
-import { bridgeName, cniConfig, neededPlugins } from './cni-config.ts';
+import { cniConfig, neededPlugins, rangesIn } from './cni-config.ts';
+import { cniConfigName, removeBridge, untilTaken, writeConfig } from './cni-file.ts';
 import { readCniSettings, type CniSettings } from './cni-settings.ts';
-import { networkReadyTimeoutMs } from './limits.ts';
+import { findCniConfig } from './find-cni-config.ts';
+import { usableRanges } from './node-ranges.ts';
 import { choosePodCidrs } from './pod-cidrs.ts';
-
-const run = promisify(execFile);
-
-/** Last in libcni's order, so that any other configuration comes before it. */
-export const cniConfigName = '99-towline.conflist';
+import { bridgesIpv6, masqueradesIpv6 } from './ipv6.ts';
+import { hasAddresses } from './sandbox-addresses.ts';
 
 interface PodNetworkOptions {
-  cri: Pick<CriClient, 'status' | 'listPodSandbox'>;
+  cri: Pick<CriClient, 'status' | 'listPodSandbox' | 'podSandboxStatus'>;
   facts: Pick<HostFacts, 'addresses' | 'machineId' | 'hostname'>;
   /** Folder that a reboot empties. */
   memoryDir: string;
-  /** What pods' addresses are to be from; chosen when undefined. */
+  /** What pods' addresses are to be from, whatever the Node says. */
   podCidrs: readonly string[] | undefined;
+  /** What the cluster gave the Node, as far as it is known; not checked. */
+  nodeRanges: () => readonly string[];
+  /** Whether the runner has a pod that has an address, or is to get one. */
+  hasPods: () => boolean;
   log: Logger;
 }
 
+/** The pod network as a person is told of it. */
+export interface PodNetworkView {
+  /** Who wrote its CNI configuration. */
+  configuredBy: 'runner' | 'others' | 'nobody';
+  /** Where pods' addresses are from; none where others say it. */
+  ranges: readonly string[];
+  /** Why that isn't what it is to be. */
+  note?: string;
+}
+
 /**
- * Gives the device a pod network when it has no CNI configuration, and waits until containerd took
- * it. One that somebody else wrote is left alone; its own is kept as it is, but for other `podCidrs`
- * while there are no pods.
- * @throws CriError, RunnerError `FOLDER_UNUSABLE`
+ * The pod network of a device that has no CNI configuration: the runner writes one, with the ranges of
+ * `--pod-cidr`, else those of the Node, else of its own choice. One that somebody else wrote is left
+ * alone. Its own is kept as it is, but for other ranges that are given, and those only while no pod has
+ * an address, for the bridge has one of the old range.
  */
-export async function ensurePodNetwork(
-  options: PodNetworkOptions,
-  signal: AbortSignal,
-): Promise<void> {
-  const { cri, log } = options;
-  const settings = await readCniSettings(cri);
-  const file = join(settings.configDir, cniConfigName);
-  const present = await findCniConfig({}, settings.configDir);
-  if (present !== undefined && present !== file) return;
-  if (present !== undefined && options.podCidrs === undefined) return;
-  const plugins = await installedPlugins(settings);
-  const missing = neededPlugins.filter((plugin) => !plugins.includes(plugin));
-  if (missing.length > 0) {
-    log.warn(
-      { missing, pluginDirs: settings.pluginDirs },
+export class PodNetwork {
+  readonly #options: PodNetworkOptions;
+  readonly #settings: CniSettings;
+  readonly #file: string;
+  #view: PodNetworkView = { configuredBy: 'nobody', ranges: [] };
+  /** The Node's ranges that there is nothing left to do about. */
+  #settled = '';
+  /** The ranges of which was told that they wait. */
+  #told = '';
+  #changing: Promise<void> | undefined;
+
+  private constructor(options: PodNetworkOptions, settings: CniSettings) {
+    this.#options = options;
+    this.#settings = settings;
+    this.#file = join(settings.configDir, cniConfigName);
+  }
+
+  /**
+   * Sees to it that there is one, and waits until containerd took it.
+   * @throws CriError, RunnerError `FOLDER_UNUSABLE`
+   */
+  static async ensure(options: PodNetworkOptions, signal: AbortSignal): Promise<PodNetwork> {
+    const network = new PodNetwork(options, await readCniSettings(options.cri));
+    await network.#apply(signal);
+    return network;
+  }
+
+  get view(): PodNetworkView {
+    return this.#view;
+  }
+
+  /**
+   * Takes over what the Node says, if it is new and no pod has an address. To be called when the Node
+   * or the pods have changed, and before new pods are begun.
+   * @returns when that is done, or undefined where there is nothing to wait for; never rejects.
+   */
+  follow(signal: AbortSignal): Promise<void> | undefined {
+    const { podCidrs, nodeRanges, hasPods, log } = this.#options;
+    if (this.#changing !== undefined) return this.#changing;
+    if (this.#view.configuredBy !== 'runner' || podCidrs !== undefined) return undefined;
+    const ranges = nodeRanges();
+    if (ranges.length === 0 || String(ranges) === this.#settled) return undefined;
+    if (hasPods()) {
+      this.#postpone(ranges);
+      return undefined;
+    }
+    this.#changing = this.#apply(signal)
+      .catch((err: unknown) => {
+        log.warn({ err, ranges }, "the Node's ranges could not be made those of the pod network");
+      })
+      .finally(() => {
+        this.#changing = undefined;
+      });
+    return this.#changing;
+  }
+
+  async #apply(signal: AbortSignal): Promise<void> {
+    const { cri, nodeRanges, log } = this.#options;
+    const present = await findCniConfig({}, dirname(this.#file));
+    if (present !== undefined && present !== this.#file) {
+      this.#view = { configuredBy: 'others', ranges: [] };
+      return;
+    }
+    const ranges = nodeRanges();
+    const before = present === undefined ? undefined : await readText({}, this.#file);
+    if (before !== undefined) this.#view = { configuredBy: 'runner', ranges: rangesIn(before) };
+    const { given, note } = await this.#given(ranges);
+    const cidrs = given ?? (before === undefined ? await this.#chosen() : undefined);
+    const text = cidrs === undefined ? before : this.#textOf(cidrs);
+    if (cidrs !== undefined && text !== undefined && text !== before) {
+      if (before !== undefined && (await hasAddresses(cri))) {
+        this.#postpone(cidrs);
+        return;
+      }
+      if (!(await this.#hasPlugins())) return;
+      await removeBridge();
+      await writeConfig(this.#file, text);
+      log.info({ file: this.#file, cidrs }, 'wrote the CNI configuration of the pod network');
+      await untilTaken(text, cri, signal);
+      this.#view = { configuredBy: 'runner', ranges: cidrs };
+    }
+    this.#settled = String(ranges);
+    if (note === undefined) return;
+    this.#view = { ...this.#view, note };
+    log.warn({ ranges, using: this.#view.ranges }, `the pod network ${note}`);
+  }
+
+  /** The ranges that it is to have, where somebody says so, or why not those of the Node. */
+  async #given(
+    ranges: readonly string[],
+  ): Promise<{ given?: readonly string[] | undefined; note?: string }> {
+    const { podCidrs, facts } = this.#options;
+    if (podCidrs !== undefined || ranges.length === 0) return { given: podCidrs };
+    const usable = usableRanges(ranges, {
+      routes: await routes(),
+      addresses: facts.addresses.map(({ address }) => address),
+      hasIpv6: (await bridgesIpv6()) && (await masqueradesIpv6()),
+    });
+    if ('cidrs' in usable) return { given: usable.cidrs };
+    return { note: `can't be ${ranges.join(', ')}, as the Node says: ${usable.problem}` };
+  }
+
+  async #chosen(): Promise<string[]> {
+    const { facts } = this.#options;
+    return choosePodCidrs({
+      routes: await routes(),
+      hasIpv6: facts.addresses.some(({ family }) => family === 6) && (await masqueradesIpv6()),
+      deviceId: facts.machineId || facts.hostname,
+    });
+  }
+
+  #textOf(cidrs: readonly string[]): string {
+    const addressDir = join(this.#options.memoryDir, 'addresses');
+    return `${JSON.stringify(cniConfig({ cidrs, addressDir }), undefined, 2)}\n`;
+  }
+
+  async #hasPlugins(): Promise<boolean> {
+    const { pluginDirs } = this.#settings;
+    const plugins = (await Promise.all(pluginDirs.map((dir) => listNames({}, dir)))).flat();
+    const missing = neededPlugins.filter((plugin) => !plugins.includes(plugin));
+    if (missing.length === 0) return true;
+    this.#options.log.warn(
+      { missing, pluginDirs },
       'there is no pod network, and no CNI plugins to make one: install containernetworking-plugins and start the runner again',
     );
-    return;
-  }
-  const cidrs = options.podCidrs ?? (await podCidrs(options.facts));
-  const addressDir = join(options.memoryDir, 'addresses');
-  const text = `${JSON.stringify(cniConfig({ cidrs, addressDir }), undefined, 2)}\n`;
-  if (present !== undefined) {
-    if ((await readText({}, file)) === text) return;
-    if (!(await clearBridge(cri, log))) return;
-  }
-  await writeConfig(file, text);
-  log.info({ file, cidrs }, 'wrote a CNI configuration, for there was none');
-  await untilReady(cri, signal);
-}
-
-/** Takes the configuration and the bridge away, if they are there and the runner's. @returns what it removed */
-export async function removePodNetwork(settings: CniSettings): Promise<string[]> {
-  const file = join(settings.configDir, cniConfigName);
-  const removed: string[] = [];
-  if ((await readText({}, file)) !== undefined) {
-    await rm(file);
-    removed.push(file);
-  }
-  if (await removeBridge()) removed.push(`the bridge ${bridgeName}`);
-  return removed;
-}
-
-async function installedPlugins({ pluginDirs }: CniSettings): Promise<string[]> {
-  return (await Promise.all(pluginDirs.map((dir) => listNames({}, dir)))).flat();
-}
-
-async function podCidrs(facts: PodNetworkOptions['facts']): Promise<string[]> {
-  return choosePodCidrs({
-    routes: (await readText({}, '/proc/net/route')) ?? '',
-    hasIpv6: facts.addresses.some(({ family }) => family === 6) && (await masqueradesIpv6()),
-    deviceId: facts.machineId || facts.hostname,
-  });
-}
-
-/** Without this the bridge plugin fails for every pod. */
-async function masqueradesIpv6(): Promise<boolean> {
-  return run('ip6tables', ['-w', '-t', 'nat', '-S', 'POSTROUTING']).then(
-    () => true,
-    () => false,
-  );
-}
-
-/** A bridge keeps the address of its first range. @returns whether nothing uses it any more. */
-async function clearBridge(cri: PodNetworkOptions['cri'], log: Logger): Promise<boolean> {
-  if ((await cri.listPodSandbox({})).items.length > 0) {
-    log.warn('the pod network gets its new ranges at the next start without pods');
     return false;
   }
-  await removeBridge();
-  return true;
-}
 
-async function removeBridge(): Promise<boolean> {
-  return run('ip', ['link', 'delete', bridgeName]).then(
-    () => true,
-    () => false,
-  );
-}
-
-/** At once or not at all, for containerd watches the folder; what libcni reads ends in `.conflist`. */
-async function writeConfig(file: string, text: string): Promise<void> {
-  try {
-    await mkdir(dirname(file), { recursive: true });
-    await writeFile(`${file}.new`, text, { mode: 0o644 });
-    await rename(`${file}.new`, file);
-  } catch (cause) {
-    throw new RunnerError(
-      'FOLDER_UNUSABLE',
-      `the CNI configuration ${file} cannot be written (${systemCodeOf(cause) ?? String(cause)}): make its folder writable, or put a configuration of your own there`,
-      { cause },
-    );
+  #postpone(cidrs: readonly string[]): void {
+    const note = `will be ${cidrs.join(', ')} once no pod has an address, at a reboot at the latest`;
+    this.#view = { ...this.#view, note };
+    if (this.#told === note) return;
+    this.#told = note;
+    this.#options.log.warn({ using: this.#view.ranges }, `the pod network ${note}`);
   }
 }
 
-/** containerd reads it by itself; a network that it can't use stays a condition of the Node. */
-async function untilReady(cri: PodNetworkOptions['cri'], signal: AbortSignal): Promise<void> {
-  const deadlineMs = performance.now() + networkReadyTimeoutMs;
-  while (!signal.aborted && performance.now() < deadlineMs) {
-    const { status } = await cri.status({});
-    if (status?.conditions.find(({ type }) => type === 'NetworkReady')?.status === true) return;
-    await delay(pollMs, undefined, { signal }).catch(() => undefined);
-  }
+async function routes(): Promise<string> {
+  return (await readText({}, '/proc/net/route')) ?? '';
 }
-
-const pollMs = 20;

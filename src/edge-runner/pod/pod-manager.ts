@@ -173,6 +173,14 @@ export class PodManager {
     return Array.from(this.#entries.values(), ({ worker }) => worker);
   }
 
+  /** Whether a pod has an address of the pod network, or may still get one. */
+  get usesPodNetwork(): boolean {
+    if (Array.from(this.#desired.keys()).some((uid) => !this.#entries.has(uid))) return true;
+    return this.list().some(
+      ({ pod, status }) => pod.spec.hostNetwork !== true && !hasEnded(status),
+    );
+  }
+
   /** Stops all pods until the next runner starts. @returns how many had not stopped in time. */
   drain(grace: ShutdownGrace): Promise<number> {
     this.#isDraining = true;

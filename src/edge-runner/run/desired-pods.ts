@@ -11,6 +11,8 @@ interface DesiredPodsOptions {
   /** Pods of the device itself. */
   staticPods?: () => readonly Pod[];
   pods: Pick<PodManager, 'removeOrphans' | 'removeReplaced' | 'setDesired'>;
+  /** Brings the pod network to what the state says, before pods do; undefined: there is nothing to wait for. */
+  followNetwork?: () => Promise<void> | undefined;
   log: Pick<Logger, 'info' | 'warn'>;
 }
 
@@ -43,8 +45,12 @@ export class DesiredPods {
 
   /** The desired state has changed, `touched` in it. Never throws. */
   changed(touched: readonly ChangedObject[], signal: AbortSignal): void {
-    if (this.#orphansAreGone) this.#setDesired(touched);
-    else this.#catchingUp = this.#catchingUp.then(() => this.#catchUp(touched, signal));
+    const network = this.#options.followNetwork?.();
+    if (network === undefined && this.#orphansAreGone) this.#setDesired(touched);
+    else {
+      const before = Promise.all([this.#catchingUp, network]);
+      this.#catchingUp = before.then(() => this.#catchUp(touched, signal));
+    }
   }
 
   /**

@@ -5,6 +5,7 @@ import { controlApi } from '../control/control-api.ts';
 import { controlSocket } from '../control/control-client.ts';
 import { ControlServer } from '../control/control-server.ts';
 import type { Identity } from '../join/identity.ts';
+import type { PodNetwork } from '../network/pod-network.ts';
 import type { NodeReporter } from '../node/node-reporter.ts';
 import type { PodContext } from '../pod/pod-context.ts';
 import type { PodManager } from '../pod/pod-manager.ts';
@@ -16,6 +17,7 @@ interface ControlParts {
   identity: Identity;
   pods: PodManager;
   node: NodeReporter;
+  network: PodNetwork;
   outbox: Outbox;
   cloud: CloudContact;
   context: PodContext;
@@ -27,13 +29,14 @@ export async function openControl(
   memoryDir: string,
   parts: ControlParts,
 ): Promise<ControlServer | undefined> {
-  const { identity, pods, node, outbox, cloud, context, log } = parts;
+  const { identity, pods, node, network, outbox, cloud, context, log } = parts;
   const { site: name, tenant } = identity;
   const handle = controlApi({
     ...{ site: { name, tenant, nodeName: nodeNameOf({ name, tenant }) }, pods, runnerVersion },
     startedAtMs: context.clock.wallMs(),
     cri: context.cri,
     node: () => node.report,
+    podNetwork: () => network.view,
     cloud: () => cloud.view,
     unsent: () => ({ pods: outbox.unsentPodCount, events: outbox.unsentEvents.length }),
     setLogLevel: (level) => {

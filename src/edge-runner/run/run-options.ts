@@ -66,7 +66,8 @@ Keeps this device connected and its pods running. The device must have joined a 
                        shown with the runner's at the node's /metrics (default: not asked)
   --pod-cidr CIDR[,CIDR]
                        addresses of pods on a device without a CNI configuration: IPv4, IPv6 or both
-                       (default a /24 that the device has no route into)
+                       (default the Node's spec.podCIDRs; where the cluster gives it none,
+                       a /24 that the device has no route into)
   --static-pod-dir DIR pods of the device itself, a file each in YAML or JSON; they run with and
                        without a link (default none)
   --drain              on SIGTERM end the pods, too; they start again with the next run. Without it

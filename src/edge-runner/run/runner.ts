@@ -9,7 +9,7 @@ import { RunnerError } from '../errors.ts';
 import { readHostFacts } from '../host/host-facts.ts';
 import { spareMemory } from '../host/spare-memory.ts';
 import { runOnHost } from '../host/run-on-host.ts';
-import { ensurePodNetwork } from '../network/pod-network.ts';
+import { PodNetwork } from '../network/pod-network.ts';
 import { NodeReporter } from '../node/node-reporter.ts';
 import { RuntimeHealth } from '../node/runtime-health.ts';
 import { systemClock } from '../pod/clock.ts';
@@ -120,7 +120,14 @@ async function serve(
     cloud.close();
   });
   const facts = await readHostFacts();
-  await ensurePodNetwork({ ...options, cri, facts, log }, signal);
+  const network = await PodNetwork.ensure(
+    {
+      ...{ ...options, cri, facts, log },
+      nodeRanges: () => state.podRanges(),
+      hasPods: () => pods.usesPodNetwork,
+    },
+    signal,
+  );
   const health = new RuntimeHealth({
     cri,
     onNetworkReady: () => {
@@ -176,6 +183,7 @@ async function serve(
       ...{ context, lastStatus: (uid) => outbox.lastStatus(uid) },
       onPods: () => {
         report.staticPodsChanged();
+        void network.follow(signal);
       },
     },
     signal,
@@ -186,7 +194,10 @@ async function serve(
       desired.changed([], signal);
     },
   });
-  const desired = new DesiredPods({ state, staticPods: () => statics.pods, outbox, pods, log });
+  const desired = new DesiredPods({
+    ...{ state, staticPods: () => statics.pods, outbox, pods, log },
+    followNetwork: () => network.follow(signal),
+  });
   const sync = new SyncClient({
     state,
     runnerVersion,
@@ -225,7 +236,7 @@ async function serve(
     },
   });
   const control = await openControl(options.memoryDir, {
-    ...{ identity, pods, node, outbox, cloud, context, log },
+    ...{ identity, pods, node, network, outbox, cloud, context, log },
   });
   closers.push(() => control?.close());
 

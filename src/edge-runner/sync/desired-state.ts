@@ -1,11 +1,13 @@
 import type {
   ConfigMap,
+  Node,
   ObjectMeta,
   Pod,
   RuntimeClass,
   Secret,
   VolumeClaim,
 } from '../../kube/api.ts';
+import { podRangesOf } from '../../kube/pod-ranges.ts';
 import { configSourceAnnotation } from '../../kube/priority.ts';
 import type { ServiceLink } from '../../kube/service-env.ts';
 import { digestOf } from '../../protocol/digest.ts';
@@ -129,10 +131,20 @@ export class DesiredState {
     return (found?.object['services'] ?? []) as ServiceLink[];
   }
 
-  /** Labels of the site's Node; undefined while no pod asks for them. */
+  /** Labels of the site's Node; undefined while the cloud hasn't told of it. */
   nodeLabels(): Record<string, string> | undefined {
-    const node = Array.from(this.#objects.values()).find(({ kind }) => kind === 'Node');
-    return node && ((node.object.metadata as ObjectMeta).labels ?? {});
+    const node = this.#node();
+    return node && ((node.metadata as ObjectMeta).labels ?? {});
+  }
+
+  /** What the cluster wants pods' addresses to be from; nothing where it doesn't mind. Not checked. */
+  podRanges(): readonly string[] {
+    return podRangesOf((this.#node() ?? {}) as Pick<Node, 'spec'>);
+  }
+
+  #node(): DesiredObject['object'] | undefined {
+    for (const { kind, object } of this.#objects.values()) if (kind === 'Node') return object;
+    return undefined;
   }
 
   runtimeClass(name: string): RuntimeClass | undefined {

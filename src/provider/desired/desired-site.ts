@@ -2,7 +2,7 @@ import type { Pod } from '../../kube/api.ts';
 import { isMirrorPod } from '../../kube/mirror-pod.ts';
 import type { DesiredObject } from '../../protocol/sync.ts';
 import { type BoundPods, podKeyOf } from '../pod/pod-index.ts';
-import type { ObjectHold, ObjectSource } from './object-source.ts';
+import type { Known, ObjectHold, ObjectSource } from './object-source.ts';
 import { objectKey, type WantedObjects } from './plan-delta.ts';
 import { type Reference, referencesOf } from './references.ts';
 import { sentPod } from './sent-object.ts';
@@ -32,7 +32,7 @@ interface KnownPod {
 }
 
 /**
- * What one site is to hold: the pods bound to its node and all that they name. A new pod appears
+ * What one site is to hold: its Node, the pods bound to it and all that they name. A new pod appears
  * once the objects it names have been looked up, so that a site doesn't start it without them. A
  * malformed pod is left out; if the site has an earlier version, it keeps that. Mirror pods are left out: the
  * site has what they are copies of.
@@ -44,11 +44,16 @@ export class DesiredSite {
   readonly #options: DesiredSiteOptions;
   readonly #pods = new Map<string, KnownPod>();
   readonly #holds = new Map<string, { hold: ObjectHold; users: number }>();
+  /** What it holds without any pod. */
+  readonly #own: Reference[];
   readonly #unsubscribe: () => void;
   #closed = false;
 
   constructor(options: DesiredSiteOptions) {
     this.#options = options;
+    const node = { kind: 'Node' as const, namespace: '', name: options.nodeName };
+    this.#own = [node].filter(({ kind }) => options.kinds.has(kind));
+    for (const reference of this.#own) this.#use(reference);
     const pods = options.pods.ofNode(options.nodeName).filter((pod) => !isMirrorPod(pod));
     this.ready = Promise.all(pods.map((pod) => this.#set(pod))).then(() => undefined);
     this.#unsubscribe = options.pods.subscribe(({ pod, gone }) => {
@@ -62,11 +67,15 @@ export class DesiredSite {
   wanted(): WantedObjects {
     const objects = new Map<string, DesiredObject>();
     const unknown = new Set(this.#malformedKeys());
+    for (const reference of this.#own) {
+      const known = this.#known(objectKey(reference));
+      if (known?.kind === 'present') objects.set(objectKey(reference), known.object);
+    }
     for (const { sent, references, complete } of this.#pods.values()) {
       if (complete) objects.set(objectKey(sent), sent);
       for (const reference of references) {
         const key = objectKey(reference);
-        const known = this.#holds.get(key)?.hold.known;
+        const known = this.#known(key);
         // What only waiting pods name goes out with them: a delta of its own would delay them.
         if (known?.kind === 'unknown' || !complete) unknown.add(key);
         if (known?.kind === 'present' && complete) objects.set(key, known.object);
@@ -81,6 +90,10 @@ export class DesiredSite {
     this.#unsubscribe();
     for (const { hold } of this.#holds.values()) hold.release();
     this.#holds.clear();
+  }
+
+  #known(key: string): Known | undefined {
+    return this.#holds.get(key)?.hold.known;
   }
 
   #malformedKeys(): string[] {

@@ -9,7 +9,7 @@ export function runtimeClassSource(objects: Cache<RuntimeClass>): WatchSource<Ru
   return byName(objects, sentRuntimeClass);
 }
 
-/** The labels of sites' Nodes, by name. */
+/** The Nodes of sites, by name. */
 export function nodeSource(objects: Cache<Node>): WatchSource<Node> {
   return byName(objects, sentNode);
 }
@@ -23,7 +23,6 @@ function byName<T extends KubernetesObject>(
 ): WatchSource<T> {
   return new WatchSource({
     objects,
-    concerns: ({ metadata }, _, name) => metadata.name === name,
     make: (_, name) => {
       const found = objects.get(undefined, name);
       return found && sent(found);

@@ -1,6 +1,5 @@
 import type { Container, Pod, Volume } from '../../kube/api.ts';
 import { claimNameOf } from '../../kube/claim-name.ts';
-import { asksForLabels } from '../../kube/node-affinity.ts';
 import { trustAnchorsName } from '../../kube/trust-anchors.ts';
 import type { DesiredKind } from '../../protocol/sync.ts';
 
@@ -35,10 +34,8 @@ export function referencesOf(pod: Pod): Reference[] {
     references.set(`${kind}/${name}`, { kind, namespace, name });
   }
   const anchors = new Set((pod.spec.volumes ?? []).flatMap(trustAnchorsOf));
-  const { enableServiceLinks, runtimeClassName, nodeName } = pod.spec;
+  const { enableServiceLinks, runtimeClassName } = pod.spec;
   const kind = 'ServiceLinks' as const;
-  // The volume of a claim may say on which nodes it can be used.
-  const claims = names.some(({ kind, name }) => kind === 'VolumeClaim' && name !== undefined);
   return [
     ...references.values(),
     { kind, ...masterService },
@@ -46,9 +43,6 @@ export function referencesOf(pod: Pod): Reference[] {
     ...Array.from(anchors, (name) => ({ kind: 'TrustAnchors' as const, namespace: '', name })),
     ...(runtimeClassName
       ? [{ kind: 'RuntimeClass' as const, namespace: '', name: runtimeClassName }]
-      : []),
-    ...(nodeName && (asksForLabels(pod.spec) || claims)
-      ? [{ kind: 'Node' as const, namespace: '', name: nodeName }]
       : []),
   ];
 }

@@ -9,6 +9,7 @@ import type {
   Secret,
   Service,
 } from '../../kube/api.ts';
+import { podRangesOf } from '../../kube/pod-ranges.ts';
 import type { ServiceLink } from '../../kube/service-env.ts';
 import { objectVersion } from '../../protocol/digest.ts';
 import type { DesiredObject } from '../../protocol/sync.ts';
@@ -74,12 +75,14 @@ export function sentRuntimeClass(runtimeClass: RuntimeClass): DesiredObject {
   });
 }
 
-/** A Node as its site gets it: by what pods select it. */
+/** A Node as its site gets it: by what pods select it, and where their addresses are to be from. */
 export function sentNode(node: Node): DesiredObject {
+  const podCIDRs = podRangesOf(node);
   return desiredObject('Node', node, {
     apiVersion: 'v1',
     kind: 'Node',
     metadata: { ...identityOf(node), labels: node.metadata.labels },
+    ...(podCIDRs.length === 0 ? {} : { spec: { podCIDRs } }),
   });
 }
 

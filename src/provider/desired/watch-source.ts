@@ -5,8 +5,8 @@ import type { Known, ObjectHold, ObjectSource } from './object-source.ts';
 
 export interface WatchSourceOptions<T extends KubernetesObject> {
   objects: Pick<Informer<T>, 'subscribe'>;
-  /** Whether an object is a part of what goes by that name. */
-  concerns: (object: T, namespace: string, name: string) => boolean;
+  /** Whether an object is a part of what goes by that name; left out: only of its own. */
+  concerns?: (object: T, namespace: string, name: string) => boolean;
   /** What a site gets under that name now. */
   make: (namespace: string, name: string) => DesiredObject | undefined;
 }
@@ -26,8 +26,13 @@ export class WatchSource<T extends KubernetesObject> implements ObjectSource {
   constructor(options: WatchSourceOptions<T>) {
     this.#options = options;
     options.objects.subscribe(({ object }) => {
-      for (const entry of this.#entries.values()) {
-        if (options.concerns(object, entry.namespace, entry.name)) this.#renew(entry);
+      const { concerns } = options;
+      const { namespace = '', name } = object.metadata;
+      if (concerns === undefined) this.renew(namespace, name);
+      else {
+        for (const entry of this.#entries.values()) {
+          if (concerns(object, entry.namespace, entry.name)) this.#renew(entry);
+        }
       }
     });
   }

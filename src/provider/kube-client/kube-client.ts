@@ -106,6 +106,25 @@ export class KubeClient {
     }
   }
 
+  /** Some objects of a selection, at most so many. */
+  async sample<T>(
+    type: ResourceType,
+    { limit, ...options }: ListOptions & { limit: number },
+  ): Promise<T[]> {
+    const page = await this.#transport.json<RawList<T>>({
+      method: 'GET',
+      path: resourcePath(type, { namespace: options.namespace }),
+      query: {
+        limit,
+        labelSelector: options.labelSelector,
+        fieldSelector: options.fieldSelector,
+      },
+      idempotent: true,
+      signal: options.signal,
+    });
+    return page.items ?? [];
+  }
+
   /** The version that the server's store has reached: that of a list of one object, as old as the answer. */
   async newestVersion(
     type: ResourceType,

@@ -61,7 +61,10 @@ void t.test('a person at the device sees what runs while nobody can reach the cl
       /^Site: {5}acme\/berlin\nNode: {5}berlin\.acme\nRunner: {3}\S+, since \S+ \(\d+s\)\n/,
     );
     t.match(stdout, /Cloud: +not connected, never seen: \S+/);
-    t.match(stdout, /Runtime: +containerd:\/\/\S+, ready\nPods: +4, 3 of them ready\n/);
+    t.match(
+      stdout,
+      /Runtime: +containerd:\/\/\S+, ready\nNetwork: +by a CNI configuration of somebody else\nPods: +4, 3 of them ready\n/,
+    );
     t.match(stdout, /Unsent: +4 pod statuses, \d+ events\n$/);
     const { stdout: json } = await site.cli(['status', '-o', 'json']);
     const answer = JSON.parse(json) as StatusAnswer;

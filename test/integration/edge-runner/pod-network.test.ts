@@ -8,7 +8,8 @@ import { ensurePackages } from '../../../hack/lab/packages.ts';
 import { sweepLabs } from '../../../hack/lab/remove-lab.ts';
 import { waitFor } from '../../../hack/lab/wait.ts';
 import { bridgeName } from '../../../src/edge-runner/network/cni-config.ts';
-import { cniConfigName, ensurePodNetwork } from '../../../src/edge-runner/network/pod-network.ts';
+import { cniConfigName } from '../../../src/edge-runner/network/cni-file.ts';
+import { PodNetwork } from '../../../src/edge-runner/network/pod-network.ts';
 import { askContainerd } from '../../../src/edge-runner/preflight/containerd-facts.ts';
 import type { Pod } from '../../../src/kube/api.ts';
 import type { EventReport } from '../../../src/protocol/report.ts';
@@ -35,14 +36,19 @@ const ownConfig = join(configDir, cniConfigName);
 const deviceAddress = '192.168.77.2';
 
 const signal = new AbortController().signal;
-const ensure = (podCidrs?: string[]): Promise<void> =>
-  ensurePodNetwork(
+const deviceOwn = { interfaceName: 'eth0', address: '10.91.2.3', family: 4 as const };
+/** What the Node says of its ranges. */
+let nodeRanges: string[] = [];
+let hasPods = false;
+const warnings: string[] = [];
+const log = pino({ level: 'warn' }, { write: (line: string) => warnings.push(line) });
+const ensure = (podCidrs?: string[]): Promise<PodNetwork> =>
+  PodNetwork.ensure(
     {
       cri: engine.cri,
-      facts: { addresses: [], machineId: 'd', hostname: 'd' },
+      facts: { addresses: [deviceOwn], machineId: 'd', hostname: 'd' },
       memoryDir: join(device.dir, 'memory'),
-      podCidrs,
-      log: pino({ level: 'silent' }),
+      ...{ podCidrs, nodeRanges: () => nodeRanges, hasPods: () => hasPods, log },
     },
     signal,
   );
@@ -158,9 +164,62 @@ void t.test('the bandwidth of the annotations holds both ways, and leaves nothin
   t.equal((await device.run('ip', ['-o', 'link', 'show', 'type', 'ifb'])).stdout, '');
 });
 
+/** The bridge is in the device's namespace, and this process isn't. */
+const removeBridge = (): Promise<unknown> => device.run('ip', ['link', 'delete', bridgeName]);
+
+void t.test('the ranges of the Node are taken over while no pod has an address', async (t) => {
+  const network = await ensure();
+  t.same(network.view, { configuredBy: 'runner', ranges: ['10.85.0.0/24'] });
+  t.equal(network.follow(signal), undefined, 'nothing to do as long as the Node has none');
+  nodeRanges = ['10.244.7.0/24'];
+  hasPods = true;
+  t.equal(network.follow(signal), undefined, 'and nothing to wait for while there are pods');
+  t.equal(network.follow(signal), undefined);
+  t.match(warnings, [/will be 10\.244\.7\.0\/24 once no pod has an address/], 'told once');
+  t.match(network.view, { ranges: ['10.85.0.0/24'], note: /^will be 10\.244\.7\.0\/24/ });
+  const old = makePod('old', trafficPod());
+  t.match(await serving(old), [/^10\.85\.0\./]);
+  hasPods = false;
+  await network.follow(signal);
+  t.match(network.view, { ranges: ['10.85.0.0/24'], note: /^will be/ }, 'the runtime knows of one');
+  await end(old);
+  const shares = makePod('shares', { ...trafficPod(), hostNetwork: true });
+  engine.put(asDesired('Pod', shares));
+  await engine.until(shares, 'Running', ({ phase }) => phase === 'Running');
+  await removeBridge();
+  const startMs = performance.now();
+  await network.follow(signal);
+  t.comment(`taken over in ${Math.round(performance.now() - startMs)} ms`);
+  t.same(network.view, { configuredBy: 'runner', ranges: ['10.244.7.0/24'] });
+  t.equal(network.follow(signal), undefined, 'once');
+  // At once: containerd has it when the runner goes on.
+  const pod = makePod('ranged', trafficPod());
+  t.match(await serving(pod), [/^10\.244\.7\.\d+$/]);
+  await end(pod, shares);
+});
+
+void t.test('what the Node says is not followed blindly', async (t) => {
+  warnings.length = 0;
+  const before = await readFile(ownConfig, 'utf8');
+  for (const [ranges, why] of [
+    [['10.0.0.0/6'], /"10\.0\.0\.0\/6" is no range/],
+    [['10.91.0.0/16'], /where the device itself/],
+  ] as const) {
+    nodeRanges = [...ranges];
+    const network = await ensure();
+    t.match(network.view, { ranges: ['10.244.7.0/24'], note: why });
+    t.equal(network.follow(signal), undefined, 'and is not looked at again');
+  }
+  t.equal(warnings.length, 2);
+  nodeRanges = ['10.244.8.0/24'];
+  await ensure(['10.244.7.0/24']);
+  t.equal(await readFile(ownConfig, 'utf8'), before, '--pod-cidr comes first');
+  nodeRanges = [];
+  t.same((await ensure()).view.ranges, ['10.244.7.0/24'], 'without any it stays as it is');
+});
+
 void t.test('both families where the device has both', async (t) => {
-  // No pod is there; the bridge is in the device's namespace, and this process isn't.
-  await device.run('ip', ['link', 'delete', bridgeName]);
+  await removeBridge();
   const enable = 'for n in all default; do echo 0 > /proc/sys/net/ipv6/conf/$n/disable_ipv6; done';
   await device.run('sh', ['-c', enable]);
   await ensure(['10.86.0.0/24', 'fd00:86::/64']);

@@ -177,7 +177,11 @@ async function strangeSync(t: Test, scene: Scene): Promise<void> {
   };
   const wrong = await odd.openSync();
   const first = await delta(wrong);
-  t.match(first, { type: 'delta', put: [{ kind: 'Pod', name: 'odd' }] });
+  const put = [
+    { kind: 'Node', name: 'odd.acme' },
+    { kind: 'Pod', name: 'odd' },
+  ];
+  t.match(first, { type: 'delta', put });
   t.notMatch(JSON.stringify(first), 'honest', 'it is told of its own pods only');
   await wrong.send({ type: 'ack', digest: 'wrong' });
   t.equal(await wrong.read(), undefined, 'an acknowledgement of something else ends the stream');

@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { NodeSelectorTerm, PodSpec } from '../../../src/kube/api.ts';
-import { asksForLabels, matchesNode } from '../../../src/kube/node-affinity.ts';
+import { matchesNode } from '../../../src/kube/node-affinity.ts';
 
 const node = { name: 'berlin.acme', labels: { zone: 'a', cores: '4' } };
 
@@ -56,13 +56,5 @@ void t.test('one term is enough, and all of it', (t) => {
   t.equal(matchesNode(required(no, yes), node), true);
   const both = { matchExpressions: [no, yes].flatMap((each) => each.matchExpressions ?? []) };
   t.equal(matchesNode(required(both), node), false);
-  t.end();
-});
-
-void t.test('a DaemonSet’s pod names its node and needs no labels', (t) => {
-  const field = { key: 'metadata.name', operator: 'In', values: [node.name] };
-  t.equal(asksForLabels(required({ matchFields: [field] })), false);
-  t.equal(asksForLabels(required(expression('zone', 'Exists'))), true);
-  t.equal(asksForLabels({ containers: [], nodeSelector: { a: 'b' } }), true);
   t.end();
 });

@@ -8,24 +8,34 @@ import type { DesiredObject } from '../../../../src/protocol/sync.ts';
 import { FakeContext } from '../pod/fake-context.ts';
 import { makePod } from '../pod/make-observed.ts';
 import { FakeStore } from '../report/fake-store.ts';
+import { turns } from '../../provider/desired/desired-fixture.ts';
 
 interface Runner {
   state: DesiredState;
   desired: DesiredPods;
   warnings: unknown[];
+  /** Whether a pod has been begun. */
+  has: (podUid: string) => boolean;
   /** Applies what the cloud sent, and acts on it. */
   take: (put: DesiredObject[], options?: { partial: boolean }) => void;
   stop: () => Promise<void>;
 }
 
-async function start(t: Test, fake: FakeContext, store: FakeStore): Promise<Runner> {
+async function start(
+  t: Test,
+  fake: FakeContext,
+  store: FakeStore,
+  followNetwork: () => Promise<void> | undefined = () => undefined,
+): Promise<Runner> {
   const stop = new AbortController();
   const state = new DesiredState(store);
   const options = { context: fake.context, lastStatus: (): undefined => undefined };
   const pods = new PodManager(options, stop.signal);
   const warnings: unknown[] = [];
   const log = { info: (): undefined => undefined, warn: (line: unknown) => warnings.push(line) };
-  const desired = new DesiredPods({ state, pods, log, outbox: { podUids: () => [] } });
+  const desired = new DesiredPods({
+    ...{ state, pods, log, followNetwork, outbox: { podUids: () => [] } },
+  });
   const end = async (): Promise<void> => {
     stop.abort();
     await desired.stopped();
@@ -37,7 +47,7 @@ async function start(t: Test, fake: FakeContext, store: FakeStore): Promise<Runn
     state.apply({ put, remove: [], partial });
     desired.changed(put, stop.signal);
   };
-  return { state, desired, warnings, take, stop: end };
+  return { state, desired, warnings, has: (uid) => pods.has(uid), take, stop: end };
 }
 
 function pod(name: string, uid = `uid-${name}`): DesiredObject {
@@ -98,4 +108,23 @@ void t.test('a store that is complete says what is to end, without the cloud', a
   await start(t, fake, store);
   await until('what is not desired to end', () => fake.tornDown.includes('uid-b'));
   t.equal(fake.runtime.running().length, 1);
+});
+
+void t.test('pods wait for the pod network, and only while it changes', async (t) => {
+  const fake = new FakeContext();
+  let network: Promise<void> | undefined;
+  const runner = await start(t, fake, new FakeStore(), () => network);
+  runner.take([pod('first')]);
+  await until('one to run', () => fake.runtime.running().length === 1);
+  const ready = Promise.withResolvers<undefined>();
+  network = ready.promise.then(() => undefined);
+  runner.take([pod('a')]);
+  runner.take([pod('b')]);
+  await turns();
+  t.notOk(runner.has('uid-a') || runner.has('uid-b'));
+  network = undefined;
+  ready.resolve(undefined);
+  await until('both to run', () => fake.runtime.running().length === 3);
+  runner.take([pod('c')]);
+  t.ok(runner.has('uid-c'), 'at once');
 });

@@ -1,13 +1,16 @@
 import t from 'tap';
-import type { Pod } from '../../../../src/kube/api.ts';
+import type { Node, Pod } from '../../../../src/kube/api.ts';
 import { desiredKinds } from '../../../../src/protocol/sync.ts';
 import { DesiredSite } from '../../../../src/provider/desired/desired-site.ts';
+import { nodeSource } from '../../../../src/provider/desired/named-sources.ts';
+import type { ObjectSource } from '../../../../src/provider/desired/object-source.ts';
 import { PodIndex } from '../../../../src/provider/pod/pod-index.ts';
 import { CacheFake, emptySource, podOf, present, SourceFake, turns } from './desired-fixture.ts';
 
 function scene(
   initial: Pod[] = [],
   kinds: readonly string[] = desiredKinds,
+  nodes: ObjectSource = emptySource,
 ): {
   cache: CacheFake<Pod>;
   secrets: SourceFake;
@@ -27,7 +30,7 @@ function scene(
     pods: index,
     sources: {
       ...{ ConfigMap: configMaps, Secret: secrets },
-      ...{ ServiceLinks: emptySource, RuntimeClass: emptySource, Node: emptySource },
+      ...{ ServiceLinks: emptySource, RuntimeClass: emptySource, Node: nodes },
       ...{ VolumeClaim: emptySource, TrustAnchors: emptySource },
     },
     kinds: new Set(kinds),
@@ -62,6 +65,33 @@ void t.test('mirror pods stay away from the site, and so does what they name', a
   await turns();
   t.same(keys(site), []);
   t.equal(secrets.holds.size, 0);
+});
+
+void t.test('the Node belongs to a site without any pod, as far as it says something', (t) => {
+  const nodes = new CacheFake<Node>();
+  const { site, changes } = scene([], desiredKinds, nodeSource(nodes));
+  t.same(keys(site), [], 'nobody waits for it');
+  t.equal(site.wanted().unknown.size, 0);
+  const metadata = { name: 'site.tenant', uid: 'node-uid', labels: { zone: 'a' } };
+  nodes.set({ metadata });
+  nodes.set({ metadata: { ...metadata, name: 'other.tenant' }, spec: { podCIDR: '10.2.0.0/24' } });
+  t.same(keys(site), ['Node//site.tenant']);
+  t.equal(changes(), 1);
+  nodes.set({ metadata, spec: { podCIDR: '10.1.0.0/24', podCIDRs: ['10.1.0.0/24', 'fd00::/64'] } });
+  t.equal(changes(), 2);
+  const spec = { podCIDRs: ['10.1.0.0/24', 'fd00::/64'] };
+  t.match(site.wanted().objects.get('Node//site.tenant')?.object, { spec });
+  nodes.set({ metadata, spec: { podCIDR: '10.1.0.0/24' } });
+  const older = { podCIDRs: ['10.1.0.0/24'] };
+  t.match(site.wanted().objects.get('Node//site.tenant')?.object, { spec: older });
+  t.equal(changes(), 3);
+  const conditions = [{ type: 'Ready', status: 'True' as const }];
+  nodes.set({ metadata, spec: { podCIDR: '10.1.0.0/24', taints: [] }, status: { conditions } });
+  t.equal(changes(), 3, 'a heartbeat is no change');
+  site.close();
+  nodes.set({ metadata });
+  t.equal(changes(), 3);
+  t.end();
 });
 
 void t.test('a new pod appears together with what it names', async (t) => {

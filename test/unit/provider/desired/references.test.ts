@@ -59,17 +59,12 @@ void t.test('every way to name an object is followed, each object once', (t) => 
   t.end();
 });
 
-void t.test('claims come with the labels that their volumes may ask for', (t) => {
+void t.test('the claims of volumes, by name and of the pod alone', (t) => {
   const volumes = [
     { name: '1', persistentVolumeClaim: { claimName: 'data' } },
     { name: '2', ephemeral: {} },
   ];
-  t.same(names(podOf('a', { volumes })), [
-    'Node//site.tenant',
-    ...always,
-    'VolumeClaim/n/a-2',
-    'VolumeClaim/n/data',
-  ]);
+  t.same(names(podOf('a', { volumes })), [...always, 'VolumeClaim/n/a-2', 'VolumeClaim/n/data']);
   t.end();
 });
 
@@ -93,6 +88,5 @@ void t.test('what every pod needs, and what it needs only where it asks for it',
   t.same(names(podOf('a')), always);
   t.same(names(podOf('a', { enableServiceLinks: false })), ['ServiceLinks/default/kubernetes']);
   t.same(names(podOf('a', { runtimeClassName: 'sealed' })), ['RuntimeClass//sealed', ...always]);
-  t.same(names(podOf('a', { nodeSelector: { zone: 'a' } })), ['Node//site.tenant', ...always]);
   t.end();
 });
