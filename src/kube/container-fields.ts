@@ -1,3 +1,4 @@
+import { isExtendedResource } from './extended-resources.ts';
 import {
   anything,
   fields,
@@ -49,8 +50,11 @@ const envFromRule = fields({
   secretRef: objectReference,
 });
 
+/** An extended resource is only counted, as by a kubelet that has no plugin for it. */
 const isKnown = (resource: string): boolean =>
-  ['cpu', 'memory', 'ephemeral-storage'].includes(resource) || resource.startsWith('hugepages-');
+  ['cpu', 'memory', 'ephemeral-storage'].includes(resource) ||
+  resource.startsWith('hugepages-') ||
+  isExtendedResource(resource);
 
 /** Of a container, or of a pod as a whole. */
 export const resourcesRule: FieldRule = fields({

@@ -1,4 +1,5 @@
 import type { ContainerPort, Pod, PodSpec } from './api.ts';
+import { isExtendedResource } from './extended-resources.ts';
 import { matchesNode, type NodeTraits } from './node-affinity.ts';
 import { podRequest } from './pod-totals.ts';
 import { divideRoundingUp, parseQuantity } from './quantity.ts';
@@ -65,13 +66,17 @@ function lackOf(spec: PodSpec, { allocatable, pods }: NodeRoom): Misfit | undefi
   return undefined;
 }
 
-/** In the order in which a kubelet looks; of huge pages a node has none that it doesn't tell of. */
+/**
+ * In the order in which a kubelet looks. Of huge pages a node has none that it doesn't tell of; an extended
+ * resource that it doesn't tell of isn't its own to count.
+ */
 function countedResources(spec: PodSpec, allocatable: Record<string, string>): string[] {
   const known = ['cpu', 'memory', 'ephemeral-storage'].filter((name) => name in allocatable);
   const holders = [spec, ...(spec.initContainers ?? []), ...spec.containers];
   const requested = holders.flatMap(({ resources }) => Object.keys(resources?.requests ?? {}));
   const pages = requested.filter((name) => name.startsWith('hugepages-'));
-  return [...known, ...new Set(pages)];
+  const extended = requested.filter((name) => isExtendedResource(name) && name in allocatable);
+  return [...known, ...new Set([...pages, ...extended])];
 }
 
 function outOf(resource: string, requested: bigint, used: bigint, capacity: bigint): Misfit {
@@ -84,10 +89,17 @@ function outOf(resource: string, requested: bigint, used: bigint, capacity: bigi
 /** A node whose labels aren't known is a Linux one at least. */
 function otherNode(spec: PodSpec, { node }: NodeRoom): Misfit | undefined {
   const isForeign = (spec.nodeSelector?.[systemLabel] ?? 'linux') !== 'linux';
-  if (!isForeign && (node === undefined || matchesNode(spec, node))) return undefined;
+  if (isForeign || (node !== undefined && !matchesNode(spec, node))) {
+    return {
+      reason: 'NodeAffinity',
+      message: "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector",
+    };
+  }
+  const { nodeName = '' } = spec;
+  if (nodeName === '' || node === undefined || nodeName === node.name) return undefined;
   return {
-    reason: 'NodeAffinity',
-    message: "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector",
+    reason: 'NodeName',
+    message: "Predicate NodeName failed: node(s) didn't match the requested node name",
   };
 }
 

@@ -94,7 +94,7 @@ export class Provider {
     const sites = new SiteDirectory(caches.sites);
     const registry = new SiteRegistry({ graceMs: this.#options.disconnectGraceMs, log: this.#log });
 
-    const admitted = new AdmittedPods({ pods, sites });
+    const admitted = new AdmittedPods({ pods, sites, nodes: caches.nodes });
     const kubelet = await this.#kubeletApi(client, certificate, {
       ...{ registry, sites, pods: admitted },
     });

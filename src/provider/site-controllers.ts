@@ -21,7 +21,6 @@ import { PortAllocator, type PortListener, type PortRange } from './node/port-al
 import type { CertificateAuthority } from './pki/authority.ts';
 import type { AdmittedPods } from './pod/admitted-pods.ts';
 import type { PodIndex } from './pod/pod-index.ts';
-import { tenantForbidden } from './pod/tenancy.ts';
 import { TolerationController } from './pod/toleration-controller.ts';
 import type { EventRecorder } from './report/event-recorder.ts';
 import type { EventWriter } from './report/event-writer.ts';
@@ -95,8 +94,8 @@ export class SiteControllers implements Runnable {
       hostIP: options.facts.address,
       servesHostIPs: options.servesHostIPs,
       refusalOf: (pod) => admitted.refusalOf(pod),
-      onForbidden: (pod, message) => {
-        recorder.warn(pod, tenantForbidden, message);
+      onForbidden: (pod, { reason, event }) => {
+        recorder.warn(pod, reason, event);
       },
       onRefused: (pod, message) => {
         recorder.warn(pod, 'StatusRefused', `The API server refused a status: ${message}`);

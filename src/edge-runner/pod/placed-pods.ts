@@ -1,6 +1,6 @@
 import type { Pod } from '../../kube/api.ts';
 import { needsAppArmor } from '../../kube/app-armor.ts';
-import { nodeMisfit, type Misfit } from '../../kube/node-fit.ts';
+import { nodeMisfit, type Misfit, type NodeRoom } from '../../kube/node-fit.ts';
 import type { NodeTraits } from '../../kube/node-affinity.ts';
 import { mayPreempt } from '../../kube/priority.ts';
 import { qosClassOf } from '../../kube/qos.ts';
@@ -11,6 +11,8 @@ export interface NodeRules {
   /** Why the device takes no new pod of this kind now, if it doesn't. */
   admission: (pod: Pod) => Misfit | undefined;
   allocatable: Record<string, string>;
+  /** What the Node has besides, as the cloud says. */
+  extendedResources: () => Record<string, string>;
   /** Names of sysctls, or prefixes that end in `*`. */
   allowedUnsafeSysctls: readonly string[];
   hasAppArmor: boolean;
@@ -32,8 +34,8 @@ export class PlacedPods {
 
   /** Gives a new pod its place, or returns why it gets none. The pod must be well-formed. */
   place(pod: Pod): Misfit | undefined {
-    const { admission, allocatable, node } = this.#rules;
-    const room = { allocatable, pods: [...this.#pods.values()], node: node() };
+    const { admission, node } = this.#rules;
+    const room = { ...this.#space([...this.#pods.values()]), node: node() };
     const misfit = admission(pod) ?? this.#forbidden(pod) ?? nodeMisfit(pod, room);
     if (misfit === undefined) this.keep(pod);
     return misfit;
@@ -45,12 +47,11 @@ export class PlacedPods {
    * Source of the order: kubelet, pkg/kubelet/preemption, getPodsToPreempt.
    */
   victimsOf(pod: Pod): Pod[] | undefined {
-    const { allocatable } = this.#rules;
     const others = [...this.#pods.values()];
     const victims = new Set(others.filter((other) => mayPreempt(pod, other)));
     const fits = (): boolean => {
       const left = others.filter((other) => !victims.has(other));
-      return nodeMisfit(pod, { allocatable, pods: left }) === undefined;
+      return nodeMisfit(pod, this.#space(left)) === undefined;
     };
     if (!fits()) return undefined;
     for (const spared of [...victims].sort(byWorth).reverse()) {
@@ -62,13 +63,12 @@ export class PlacedPods {
 
   /** Why a pod that has its place can't have the resources that it names now. */
   resizeMisfit(pod: Pod): Misfit | undefined {
-    const { allocatable } = this.#rules;
     const others = [...this.#pods.values()].filter(
       ({ metadata }) => metadata.uid !== pod.metadata.uid,
     );
-    const never = nodeMisfit(pod, { allocatable, pods: [] });
+    const never = nodeMisfit(pod, this.#space([]));
     if (never !== undefined) return { reason: 'Infeasible', message: never.message };
-    const now = nodeMisfit(pod, { allocatable, pods: others });
+    const now = nodeMisfit(pod, this.#space(others));
     return now && { reason: 'Deferred', message: now.message };
   }
 
@@ -93,6 +93,11 @@ export class PlacedPods {
   /** Calls back whenever a pod has left its place. */
   onRelease(listener: () => void): void {
     this.#listeners.push(listener);
+  }
+
+  #space(pods: readonly Pod[]): NodeRoom {
+    const { allocatable, extendedResources } = this.#rules;
+    return { allocatable: { ...extendedResources(), ...allocatable }, pods };
   }
 
   #forbidden(pod: Pod): Misfit | undefined {

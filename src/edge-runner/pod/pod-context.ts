@@ -37,6 +37,8 @@ export interface ObjectSource {
   /** What environments say of the Services of a namespace, or of one of them. */
   serviceLinks(namespace: string, name: string): readonly ServiceLink[];
   runtimeClass(name: string): RuntimeClass | undefined;
+  /** What the Node has that the device knows nothing of. */
+  extendedResources(): Record<string, string>;
   /** Undefined where the node's labels aren't known. */
   nodeLabels(): Record<string, string> | undefined;
 }

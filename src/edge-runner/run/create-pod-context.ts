@@ -90,6 +90,7 @@ export async function createPodContext(options: PodContextOptions): Promise<PodC
     placed: new PlacedPods({
       admission: options.admission,
       allocatable: node.allocatable,
+      extendedResources: () => options.objects.extendedResources(),
       allowedUnsafeSysctls: options.allowedUnsafeSysctls,
       hasAppArmor: await hasAppArmor(),
       hasStrictGroups: features?.supplementalGroupsPolicy === true,

@@ -7,6 +7,7 @@ import type {
   Secret,
   VolumeClaim,
 } from '../../kube/api.ts';
+import { extendedResources } from '../../kube/extended-resources.ts';
 import { podRangesOf } from '../../kube/pod-ranges.ts';
 import { configSourceAnnotation } from '../../kube/priority.ts';
 import type { ServiceLink } from '../../kube/service-env.ts';
@@ -140,6 +141,12 @@ export class DesiredState {
   /** What the cluster wants pods' addresses to be from; nothing where it doesn't mind. Not checked. */
   podRanges(): readonly string[] {
     return podRangesOf((this.#node() ?? {}) as Pick<Node, 'spec'>);
+  }
+
+  /** What somebody gave the Node that the device knows nothing of. */
+  extendedResources(): Record<string, string> {
+    const { status } = (this.#node() ?? {}) as Pick<Node, 'status'>;
+    return extendedResources(status?.allocatable);
   }
 
   #node(): DesiredObject['object'] | undefined {

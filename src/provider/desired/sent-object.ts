@@ -9,6 +9,7 @@ import type {
   Secret,
   Service,
 } from '../../kube/api.ts';
+import { extendedResources } from '../../kube/extended-resources.ts';
 import { podRangesOf } from '../../kube/pod-ranges.ts';
 import type { ServiceLink } from '../../kube/service-env.ts';
 import { objectVersion } from '../../protocol/digest.ts';
@@ -75,14 +76,19 @@ export function sentRuntimeClass(runtimeClass: RuntimeClass): DesiredObject {
   });
 }
 
-/** A Node as its site gets it: by what pods select it, and where their addresses are to be from. */
+/**
+ * A Node as its site gets it: by what pods select it, where their addresses are to be from, and what it
+ * has that the device doesn't know of.
+ */
 export function sentNode(node: Node): DesiredObject {
   const podCIDRs = podRangesOf(node);
+  const allocatable = extendedResources(node.status?.allocatable);
   return desiredObject('Node', node, {
     apiVersion: 'v1',
     kind: 'Node',
     metadata: { ...identityOf(node), labels: node.metadata.labels },
     ...(podCIDRs.length === 0 ? {} : { spec: { podCIDRs } }),
+    ...(Object.keys(allocatable).length === 0 ? {} : { status: { allocatable } }),
   });
 }
 

@@ -1,4 +1,5 @@
 import type { Condition, NodeStatus } from '../../kube/api.ts';
+import { extendedResources } from '../../kube/extended-resources.ts';
 import type { NodeReport } from '../../protocol/report.ts';
 import { nodeStatusIntervalMs } from '../limits.ts';
 import { timestamp } from './timestamp.ts';
@@ -25,9 +26,11 @@ export function connectedStatus(options: {
   nowMs: number;
 }): NodeStatus {
   const { report, facts, current, nowMs } = options;
+  // Kubelet: whoever gave the Node extended resources gave them by its capacity, and may take them so.
+  const advertised = extendedResources(current?.capacity);
   return {
-    capacity: report.capacity,
-    allocatable: report.allocatable,
+    capacity: { ...advertised, ...report.capacity },
+    allocatable: { ...advertised, ...report.allocatable },
     conditions: healthyConditions
       .map((healthy) => report.conditions.find(({ type }) => type === healthy.type) ?? healthy)
       .map((condition) => stamped(condition, current, nowMs)),

@@ -1,24 +1,31 @@
-import type { Pod } from '../../kube/api.ts';
+import type { Node, Pod } from '../../kube/api.ts';
+import type { Informer } from '../kube-client/informer.ts';
 import type { SiteDirectory } from '../site/site-directory.ts';
 import type { BoundPods, PodIndex, PodListener } from './pod-index.ts';
-import { mayHavePodsOf, tenantRefusal } from './tenancy.ts';
+import type { Refusal } from './refusal.ts';
+import { taintRefusal } from './taints.ts';
+import { mayHavePodsOf, tenantForbidden, tenantRefusal } from './tenancy.ts';
 
 /**
- * The pods that sites may have: of those bound to their nodes, the ones that tenancy allows. What is
+ * The pods that sites may have: of those bound to their nodes, the ones that tenancy allows and that
+ * tolerate the Node's taints. What is
  * sent to sites, taken from them, and reached in them goes by this view alone. To its listeners a pod that
  * is not allowed any more is gone.
  */
 export class AdmittedPods implements BoundPods {
   readonly #pods: PodIndex;
   readonly #sites: Pick<SiteDirectory, 'idOf' | 'known' | 'subscribe'>;
+  readonly #nodes: Pick<Informer<Node>, 'get'>;
   readonly #listeners = new Map<string, Set<PodListener>>();
 
   constructor(options: {
     pods: PodIndex;
     sites: Pick<SiteDirectory, 'idOf' | 'known' | 'subscribe'>;
+    nodes: Pick<Informer<Node>, 'get'>;
   }) {
     this.#pods = options.pods;
     this.#sites = options.sites;
+    this.#nodes = options.nodes;
     this.#sites.subscribe((nodeName) => {
       this.#siteChanged(nodeName);
     });
@@ -57,18 +64,23 @@ export class AdmittedPods implements BoundPods {
   }
 
   /** Why a pod must not get to the site that it is bound to; `undefined` also when there is no such site. */
-  refusalOf(pod: Pod): string | undefined {
-    const nodeName = pod.spec.nodeName ?? '';
-    const rules = this.#rulesOf(nodeName);
-    return rules?.site === undefined ? undefined : tenantRefusal(pod, rules);
+  refusalOf(pod: Pod): Refusal | undefined {
+    const rules = this.#rulesOf(pod.spec.nodeName ?? '');
+    return rules?.site === undefined ? undefined : this.#refusal(pod, rules);
   }
 
   #admits(pod: Pod): boolean {
     const rules = this.#rulesOf(pod.spec.nodeName ?? '');
-    return rules !== undefined && tenantRefusal(pod, rules) === undefined;
+    return rules !== undefined && this.#refusal(pod, rules) === undefined;
   }
 
-  #rulesOf(nodeName: string): Parameters<typeof tenantRefusal>[1] | undefined {
+  #refusal(pod: Pod, rules: Rules): Refusal | undefined {
+    const message = tenantRefusal(pod, rules);
+    if (message !== undefined) return { reason: tenantForbidden, message, event: message };
+    return taintRefusal(pod, this.#nodes.get(undefined, pod.spec.nodeName ?? ''));
+  }
+
+  #rulesOf(nodeName: string): Rules | undefined {
     const id = this.#sites.idOf(nodeName);
     return id === undefined ? undefined : { tenant: id.tenant, site: this.#sites.known(nodeName) };
   }
@@ -85,3 +97,5 @@ export class AdmittedPods implements BoundPods {
     }
   }
 }
+
+type Rules = Parameters<typeof tenantRefusal>[1];

@@ -1,4 +1,5 @@
 import type { Pod, Toleration } from '../../kube/api.ts';
+import { tolerates } from '../../kube/tolerations.ts';
 import { omit } from '../omit.ts';
 
 /** What becomes of a site's pods while it is away. */
@@ -48,7 +49,9 @@ export function planTolerations(
 }
 
 function keep(tolerations: Toleration[], key: string, original: Original): void {
-  const index = tolerations.findIndex((toleration) => tolerates(toleration, key));
+  const index = tolerations.findIndex((toleration) =>
+    tolerates(toleration, { key, effect: 'NoExecute' }),
+  );
   const found = tolerations[index];
   if (found === undefined) {
     original[key] ??= null;
@@ -68,7 +71,9 @@ function evict(
   original: Original,
   afterSeconds: number | undefined,
 ): void {
-  const index = tolerations.findIndex((toleration) => tolerates(toleration, key));
+  const index = tolerations.findIndex((toleration) =>
+    tolerates(toleration, { key, effect: 'NoExecute' }),
+  );
   const found = tolerations[index];
   const seconds = afterSeconds ?? original[key] ?? found?.tolerationSeconds ?? defaultSeconds;
   if (found === undefined) {
@@ -89,15 +94,6 @@ const defaultSeconds = 300;
 
 function unlimited(key: string): Toleration {
   return { key, operator: 'Exists', effect: 'NoExecute' };
-}
-
-/** Whether a toleration matches a taint of this key, no value and effect NoExecute. */
-function tolerates(toleration: Toleration, key: string): boolean {
-  const { operator = 'Equal', effect = '', value = '' } = toleration;
-  if (effect !== '' && effect !== 'NoExecute') return false;
-  const tolerated = toleration.key ?? '';
-  if (operator === 'Exists') return tolerated === '' || tolerated === key;
-  return tolerated === key && value === '';
 }
 
 function originalOf(pod: Pod): Original {

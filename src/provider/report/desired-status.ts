@@ -1,6 +1,6 @@
 import type { Condition, Pod, PodStatus } from '../../kube/api.ts';
 import { timestamp } from '../node/timestamp.ts';
-import { tenantForbidden } from '../pod/tenancy.ts';
+import type { Refusal } from '../pod/refusal.ts';
 import { passingConditions } from './plan-status-patch.ts';
 import type { LinkState } from '../site/site-registry.ts';
 
@@ -15,7 +15,7 @@ export interface PodKnowledge {
   servesHostIPs: boolean;
   nowMs: number;
   /** Why it must not get to its site; it has failed then, whatever the site says. */
-  refusal?: string | undefined;
+  refusal?: Refusal | undefined;
 }
 
 /**
@@ -38,10 +38,14 @@ export function desiredStatus(pod: Pod, known: PodKnowledge): PodStatus | undefi
   };
 }
 
-function refused(current: PodStatus, message: string, nowMs: number): PodStatus | undefined {
+function refused(
+  current: PodStatus,
+  { reason, message }: Refusal,
+  nowMs: number,
+): PodStatus | undefined {
   if (isFinished(current)) return undefined;
   const conditions = unready(current, nowMs)?.conditions ?? [];
-  return { ...current, phase: 'Failed', reason: tenantForbidden, message, conditions };
+  return { ...current, phase: 'Failed', reason, message, conditions };
 }
 
 function unready(current: PodStatus, nowMs: number): PodStatus | undefined {

@@ -9,6 +9,7 @@ import type { OwnWrites } from '../kube-client/own-writes.ts';
 import { resources } from '../kube-client/resource-type.ts';
 import { maxPodWrites, statusWrites } from '../limits.ts';
 import { type PodIndex, podKeyOf } from '../pod/pod-index.ts';
+import type { Refusal } from '../pod/refusal.ts';
 import { ReconcileQueue } from '../reconcile/reconcile-queue.ts';
 import type { SiteRegistry } from '../site/site-registry.ts';
 import { desiredStatus } from './desired-status.ts';
@@ -24,7 +25,7 @@ export interface PodStatusControllerOptions {
   /** Whether a node is a site's, and not a machine that has the name. */
   isSiteNode: (nodeName: string) => boolean;
   /** Why a pod must not get to its site. */
-  refusalOf: (pod: Pod) => string | undefined;
+  refusalOf: (pod: Pod) => Refusal | undefined;
   /** Whether a site has told of a static pod, which may be in the API only later. */
   hasStaticPod: (nodeName: string, pod: Pick<PodReport, 'namespace' | 'name' | 'uid'>) => boolean;
   /** InternalIP of the sites' Nodes. */
@@ -34,7 +35,7 @@ export interface PodStatusControllerOptions {
   /** Told of a status that the API server doesn't take. */
   onRefused: (pod: Pod, message: string) => void;
   /** Told of a pod that must not get to its site, when that is written into its status. */
-  onForbidden: (pod: Pod, message: string) => void;
+  onForbidden: (pod: Pod, refusal: Refusal) => void;
   log: Logger;
   nowMs?: () => number;
 }

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Pod } from '../../kube/api.ts';
 import { isLeaving, leavingTaint, type Site, siteFinalizer } from '../../kube/site.ts';
+import { tolerates } from '../../kube/tolerations.ts';
 import { isKubeApiError } from '../kube-client/kube-api-error.ts';
 import type { KubeClient } from '../kube-client/kube-client.ts';
 import { resources } from '../kube-client/resource-type.ts';
@@ -101,9 +102,8 @@ export class DrainController {
 
 /** As Kubernetes' `ToleratesTaint`; a toleration that ends is none here. */
 function toleratesLeaving({ spec }: Pod): boolean {
-  return (spec.tolerations ?? []).some(({ key, operator, effect, tolerationSeconds }) => {
-    const fitsKey = key === leavingTaint.key || (key === undefined && operator === 'Exists');
-    const fitsEffect = effect === undefined || effect === '' || effect === leavingTaint.effect;
-    return fitsKey && fitsEffect && tolerationSeconds === undefined;
-  });
+  return (spec.tolerations ?? []).some(
+    (toleration) =>
+      toleration.tolerationSeconds === undefined && tolerates(toleration, leavingTaint),
+  );
 }

@@ -2,6 +2,8 @@ import type { Test } from 'tap';
 import { waitFor } from '../../../hack/lab/wait.ts';
 import type { Pod } from '../../../src/kube/api.ts';
 import { isRunning, shellPod, type Cluster } from '../cluster.ts';
+import { boundByHand } from './bound-by-hand.ts';
+import { eventOf } from './event-of.ts';
 
 type Fields = Record<string, unknown>;
 
@@ -13,6 +15,7 @@ export async function objects(t: Test, cluster: Cluster): Promise<void> {
   await t.test('keys of ConfigMaps and Secrets that are odd', (t) => oddKeys(t, cluster));
   await t.test('a Secret and a ConfigMap that come later', (t) => lateObjects(t, cluster));
   await t.test('a Site that cannot be followed', (t) => oddSites(t, cluster));
+  await t.test('pods that nobody scheduled', (t) => boundByHand(t, cluster));
 }
 
 async function oddPods(t: Test, cluster: Cluster): Promise<void> {
@@ -172,27 +175,5 @@ async function oddSites(t: Test, cluster: Cluster): Promise<void> {
       return (await cluster.kubectl('get', 'node', site.nodeName, path)) === 'yes';
     },
     { what: 'the label of the mended Site', timeoutMs: 20_000 },
-  );
-}
-
-/** The message of the first event with a reason, and with words if need be, of an object. */
-async function eventOf(
-  cluster: Cluster,
-  name: string,
-  reason: string,
-  words = /(?:)/,
-): Promise<string> {
-  const selector = `--field-selector=involvedObject.name=${name},reason=${reason}`;
-  return waitFor(
-    async () => {
-      const list = JSON.parse(await cluster.kubectl('get', 'events', selector, '-o', 'json')) as {
-        items: { message: string }[];
-      };
-      return list.items.map(({ message }) => message).find((message) => words.test(message));
-    },
-    {
-      ...{ what: `an event ${reason} of ${name}`, timeoutMs: 30_000, intervalMs: 300 },
-      explain: () => cluster.towline.provider.logTail(),
-    },
   );
 }

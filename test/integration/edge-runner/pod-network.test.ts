@@ -168,6 +168,7 @@ void t.test('the bandwidth of the annotations holds both ways, and leaves nothin
 const removeBridge = (): Promise<unknown> => device.run('ip', ['link', 'delete', bridgeName]);
 
 void t.test('the ranges of the Node are taken over while no pod has an address', async (t) => {
+  warnings.length = 0;
   const network = await ensure();
   t.same(network.view, { configuredBy: 'runner', ranges: ['10.85.0.0/24'] });
   t.equal(network.follow(signal), undefined, 'nothing to do as long as the Node has none');

@@ -37,10 +37,14 @@ export const everyValue = new Set([
   'spec.volumes[].projected.sources[].downwardAPI.items[].fieldRef.apiVersion',
 ]);
 
+/** As by a kubelet without device plugins. */
+const counted =
+  'CPU, memory, huge pages and ephemeral storage; extended resources are counted where the Node has them, and give nothing';
+
 /** What is not done of a field that is honoured. */
 export const partlyNotes: Partial<Record<string, string>> = {
-  'spec.containers[].resources.requests': 'CPU, memory, huge pages and ephemeral storage',
-  'spec.containers[].resources.limits': 'CPU, memory, huge pages and ephemeral storage',
+  'spec.containers[].resources.requests': counted,
+  'spec.containers[].resources.limits': counted,
   'spec.resources.requests': 'as of containers',
   'spec.resources.limits': 'as of containers',
   'spec.enableServiceLinks': 'for the 256 oldest Services of the namespace',

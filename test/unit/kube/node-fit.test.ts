@@ -44,6 +44,17 @@ void t.test('a pod fits as long as there is room', (t) => {
   t.end();
 });
 
+void t.test('a pod of another node', (t) => {
+  const node = { name: 'berlin.acme', labels: {} };
+  const room = { allocatable, pods: [], node };
+  t.equal(nodeMisfit(pod({ nodeName: 'berlin.acme' }), room), undefined);
+  t.same(nodeMisfit(pod({ nodeName: 'paris.acme' }), room), {
+    reason: 'NodeName',
+    message: "Predicate NodeName failed: node(s) didn't match the requested node name",
+  });
+  t.end();
+});
+
 void t.test('a port of the device is for one pod', (t) => {
   const listening = (hostIP?: string, protocol?: 'UDP'): Partial<PodSpec> => ({
     containers: [

@@ -268,8 +268,8 @@ const neglected: [parts: Parameters<typeof storedPod>[0], path: string][] = [
     'spec.containers[0].restartPolicyRules[0].action',
   ],
   [
-    { container: { resources: { limits: { 'example.com/gpu': '1' } } } },
-    'spec.containers[0].resources.limits.example.com/gpu',
+    { container: { resources: { limits: { 'kubernetes.io/gpu': '1' } } } },
+    'spec.containers[0].resources.limits.kubernetes.io/gpu',
   ],
   [
     { container: { env: [{ name: 'A', valueFrom: { otherRef: { key: 'x' } } }] } },

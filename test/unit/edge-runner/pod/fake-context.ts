@@ -98,6 +98,7 @@ export class FakeContext {
         ...{ configMap: () => undefined, secret: () => undefined },
         ...{ serviceLinks: () => [], runtimeClass: () => undefined },
         nodeLabels: () => undefined,
+        extendedResources: () => ({}),
       },
       tokens: { token: () => Promise.reject(new Error('none')), renewAtMs: () => undefined },
       node: {
@@ -110,6 +111,7 @@ export class FakeContext {
       recursiveReadOnly: () => false,
       placed: new PlacedPods({
         ...{ admission: () => undefined, allocatable: {}, allowedUnsafeSysctls: [] },
+        extendedResources: () => ({}),
         ...{ hasAppArmor: false, hasStrictGroups: false, node: () => undefined },
       }),
       clusterDns: { servers: [], domain: 'cluster.local' },

@@ -5,6 +5,7 @@ import type { Pod, PodSpec } from '../../../../src/kube/api.ts';
 const rules = {
   admission: () => undefined,
   allocatable: { cpu: '1', pods: '10' },
+  extendedResources: () => ({}),
   allowedUnsafeSysctls: [],
   hasAppArmor: false,
   hasStrictGroups: false,
@@ -30,6 +31,23 @@ void t.test('a pod that was there before keeps its place, room or not', (t) => {
   const placed = new PlacedPods(rules);
   for (const uid of ['a', 'b']) placed.keep(podOf(uid));
   t.match(placed.place(podOf('c')), { message: /used: 1200, capacity: 1000/ });
+  t.end();
+});
+
+void t.test('what the Node was given besides is counted as long as it has it', (t) => {
+  let extendedResources: Record<string, string> = { 'example.com/dongle': '1' };
+  const placed = new PlacedPods({ ...rules, extendedResources: () => extendedResources });
+  const dongle = { requests: { 'example.com/dongle': '1' } };
+  const wanting = { containers: [{ name: 'web', resources: dongle }] };
+  t.equal(placed.place(podOf('a', wanting)), undefined);
+  t.match(placed.place(podOf('b', wanting)), {
+    reason: 'OutOfexample.com/dongle',
+    message:
+      "Node didn't have enough resource: example.com/dongle, requested: 1, used: 1, capacity: 1",
+  });
+  t.equal(placed.place(podOf('c')), undefined);
+  extendedResources = {};
+  t.equal(placed.place(podOf('b', wanting)), undefined, 'a kubelet minds none that it lacks');
   t.end();
 });
 

@@ -15,6 +15,7 @@ function cpuOf(pod: Pod): string | undefined {
 void t.test('a pod keeps the resources that it has until there is room for more', (t) => {
   const placed = new PlacedPods({
     ...{ admission: () => undefined, allocatable: { cpu: '2' }, allowedUnsafeSysctls: [] },
+    extendedResources: () => ({}),
     ...{ hasAppArmor: false, hasStrictGroups: false, node: () => undefined },
   });
   placed.place(podOf('other', '1'));

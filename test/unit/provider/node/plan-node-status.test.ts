@@ -141,10 +141,27 @@ void t.test('what another wrote over it is put right', (t) => {
 void t.test('resources that the device no longer has are taken away', (t) => {
   const current = connected(undefined, start, {
     ...report,
-    capacity: { ...report.capacity, 'example.com/gpu': '1' },
+    capacity: { ...report.capacity, 'hugepages-2Mi': '4Mi' },
   });
   t.match(planNodeStatusPatch(current, connected(current, start), start), {
-    status: { capacity: { 'example.com/gpu': null, cpu: '4' } },
+    status: { capacity: { 'hugepages-2Mi': null, cpu: '4' } },
+  });
+  t.end();
+});
+
+void t.test('extended resources that somebody advertised stay, and can be allocated', (t) => {
+  const current = connected(undefined, start);
+  current.capacity = { ...current.capacity, 'example.com/dongle': '4' };
+  const wanted = connected(current, start);
+  t.same(wanted.capacity, { ...report.capacity, 'example.com/dongle': '4' });
+  t.match(planNodeStatusPatch(current, wanted, start), {
+    status: { allocatable: { 'example.com/dongle': '4' } },
+  });
+  const given = { ...current, ...wanted };
+  t.equal(planNodeStatusPatch(given, connected(given, start), start), undefined);
+  const taken = { ...given, capacity: report.capacity };
+  t.match(planNodeStatusPatch(taken, connected(taken, start), start), {
+    status: { allocatable: { 'example.com/dongle': null } },
   });
   t.end();
 });

@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { Pod } from '../../../../src/kube/api.ts';
+import type { Node, Pod } from '../../../../src/kube/api.ts';
 import type { Site, SiteSpec } from '../../../../src/kube/site.ts';
 import { AdmittedPods } from '../../../../src/provider/pod/admitted-pods.ts';
 import { PodIndex, podKeyOf } from '../../../../src/provider/pod/pod-index.ts';
@@ -12,11 +12,13 @@ const nodeName = 'site.acme';
 class Scene {
   readonly pods = new CacheFake<Pod>();
   readonly sites = new CacheFake<Site>();
+  readonly nodes = new CacheFake<Node>();
   readonly index = new PodIndex(this.pods);
   readonly admitted: AdmittedPods;
 
   constructor() {
-    this.admitted = new AdmittedPods({ pods: this.index, sites: new SiteDirectory(this.sites) });
+    const sites = new SiteDirectory(this.sites);
+    this.admitted = new AdmittedPods({ pods: this.index, sites, nodes: this.nodes });
     this.allow({});
   }
 

@@ -19,6 +19,8 @@ const running: PodStatus = {
 type Status = Record<string, unknown>;
 
 /** Pods in an API server that takes status patches, and a controller of them. */
+const foreign = { reason: 'TenantForbidden', message: 'not here', event: 'not here' };
+
 class Scene {
   readonly cache = new CacheFake<Pod>();
   readonly calls: string[] = [];
@@ -61,7 +63,7 @@ class Scene {
       hasStaticPod: (nodeName, { uid }) => nodeName === 'site.tenant' && this.statics.has(uid),
       hostIP: '10.0.0.1',
       servesHostIPs: true,
-      refusalOf: ({ metadata }) => (this.foreign.has(metadata.name) ? 'not here' : undefined),
+      refusalOf: ({ metadata }) => (this.foreign.has(metadata.name) ? foreign : undefined),
       onForbidden: (pod) => this.forbidden.push(pod.metadata.name),
       onRefused: (pod) => this.refused.push(pod.metadata.name),
       log: pino({ level: 'silent' }),
@@ -366,7 +368,7 @@ void t.test('what was forbidden before the start is written then', async (t) => 
     hasStaticPod: () => false,
     hostIP: '10.0.0.1',
     servesHostIPs: true,
-    refusalOf: ({ metadata }) => (metadata.name === 'a' ? 'not here' : undefined),
+    refusalOf: ({ metadata }) => (metadata.name === 'a' ? foreign : undefined),
     onRefused: () => undefined,
     onForbidden: () => undefined,
     log: pino({ level: 'silent' }),
