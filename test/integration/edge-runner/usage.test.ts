@@ -64,6 +64,22 @@ await t.test('a pod has used what its containers have, and something itself', as
   for (const pod of [busy, ofHost]) engine.remove(pod);
 });
 
+await t.test('a container with a limit on memory may have nothing on swap', async (t) => {
+  const limited = { resources: { limits: { memory: '64Mi' } } };
+  const containers = [limited, {}].map((more, index) => ({
+    ...{ name: `c${index}`, image: busyboxImage, command: ['sleep', '1000'], ...more },
+  }));
+  const pod = await run('swap', '', { containers });
+  const found = (await usageOf(pod)).containers.map(({ container, swap }) => [
+    ...[container.name, swap?.usedBytes, swap?.limitBytes],
+  ]);
+  t.same(found.sort(), [
+    ['c0', 0, 0],
+    ['c1', 0, undefined],
+  ]);
+  engine.remove(pod);
+});
+
 await t.test('measuring many times while pods come and go leaves containerd alive', async (t) => {
   const { runtimeVersion } = await engine.cri.version({});
   const stay = await Promise.all(['a', 'b', 'c', 'd'].map((name) => run(name, 'sleep 1000')));
