@@ -12,6 +12,10 @@ export const maxPodWrites = 32;
 /** Most nodes and sites that are written to the API at once. */
 export const maxNodeWrites = 16;
 
+/** Events about one Node: further ones are dropped (client-go's spam filter). */
+export const nodeEventBurst = 25;
+export const nodeEventsPerSecond = 1 / 300;
+
 /** Most tolerations that are written to the API at once: never urgent. */
 export const maxTolerationWrites = 2;
 

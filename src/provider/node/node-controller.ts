@@ -12,7 +12,7 @@ import { omit } from '../omit.ts';
 import { ReconcileQueue } from '../reconcile/reconcile-queue.ts';
 import type { SiteDirectory } from '../site/site-directory.ts';
 import type { SiteRegistry } from '../site/site-registry.ts';
-import { nodeEvents, type NodeEvent } from './node-events.ts';
+import { NodeAnnouncer, type TellNodeEvent } from './node-announcer.ts';
 import { managedAnnotation, newNode, planNodePatch, standsFor, wantedNode } from './plan-node.ts';
 import {
   connectedStatus,
@@ -43,7 +43,7 @@ export interface NodeControllerOptions {
   /** Told of labels or taints of a Site that no Node can have. */
   onInvalidSite: (site: Site, message: string) => void;
   /** Told of what has become of a Node whose site is connected, once the cluster has it. */
-  onEvent: (node: Node, event: NodeEvent) => void;
+  onEvent: TellNodeEvent;
   log: Logger;
   nowMs?: () => number;
 }
@@ -54,6 +54,7 @@ export class NodeController {
   readonly #queue: ReconcileQueue;
   readonly #reports = new Map<string, NodeReport>();
   readonly #writes: OwnWrites<Node>;
+  readonly #announcer: NodeAnnouncer;
   readonly #waiters = new Map<string, Set<(exists: boolean) => void>>();
 
   constructor(options: NodeControllerOptions) {
@@ -65,6 +66,7 @@ export class NodeController {
       log: options.log,
     });
     this.#writes = new OwnWrites(options.nodes);
+    this.#announcer = new NodeAnnouncer(options.onEvent, () => this.#nowMs());
     options.nodes.subscribe((change) => {
       const { name } = change.object.metadata;
       if (change.type === 'set') this.#announce(name);
@@ -142,6 +144,7 @@ export class NodeController {
     const node = this.nodeOf(nodeName);
     this.#options.registry.forget(nodeName);
     this.#reports.delete(nodeName);
+    this.#announcer.forget(nodeName);
     await this.#options.ports.close(nodeName);
     if (node === undefined) return;
     try {
@@ -214,8 +217,7 @@ export class NodeController {
     } else if (link === 'connected' && report !== undefined) {
       const status = connectedStatus({ report, facts, current, nowMs });
       await this.#patchStatus(node, status, signal);
-      const events = nodeEvents(nodeName, current ?? {}, status);
-      for (const event of events) this.#options.onEvent(node, event);
+      this.#announcer.announce(node, status);
       this.#queue.addAfter(nodeName, nodeStatusIntervalMs);
     }
   }

@@ -1,5 +1,6 @@
 import t from 'tap';
 import type { NodeStatus } from '../../../../src/kube/api.ts';
+import { NodeAnnouncer } from '../../../../src/provider/node/node-announcer.ts';
 import { nodeEvents } from '../../../../src/provider/node/node-events.ts';
 
 function status(ready: string, memory: string, bootID = 'a'): NodeStatus {
@@ -41,5 +42,29 @@ void t.test('a reboot is told once it is known', (t) => {
   ]);
   t.same(told(status('True', 'False', ''), well), []);
   t.same(told(well, {}), []);
+  t.end();
+});
+
+void t.test('a device that turns and turns fills nobody’s cluster with events', (t) => {
+  let nowMs = 0;
+  const reasons: string[] = [];
+  const announcer = new NodeAnnouncer(
+    (_node, { reason }) => reasons.push(reason),
+    () => nowMs,
+  );
+  const reboot = (count: number): void => {
+    for (let i = 0; i < count; i += 1) {
+      const node = { metadata: { name: 'n' }, status: well };
+      announcer.announce(node, status('True', 'False', `boot-${nowMs}-${i}`));
+    }
+  };
+  reboot(40);
+  t.equal(reasons.length, 25);
+  nowMs += 10 * 60_000;
+  reboot(40);
+  t.equal(reasons.length, 27, 'two more after ten minutes');
+  announcer.forget('n');
+  reboot(1);
+  t.equal(reasons.length, 28, 'another Node of the name begins anew');
   t.end();
 });
