@@ -38,3 +38,9 @@ export const startGatherMs = 250;
 
 /** How long a program of the device (systemctl, ip, tc) may take, in ms. */
 export const hostProgramLimitMs = 30_000;
+
+/**
+ * How long a runner that drains waits for what its runtime kills when the grace is over, in ms: the 2 s
+ * that a container has at least, and the kill itself.
+ */
+export const killMarginMs = 3_000;

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Pod } from '../../kube/api.ts';
 import { isCritical } from '../../kube/priority.ts';
+import { killMarginMs } from '../limits.ts';
 
 /** How long pods may take to end when the device goes down: a kubelet's `shutdownGracePeriod`. */
 export interface ShutdownGrace {
@@ -20,13 +21,15 @@ export interface DrainedPod {
 
 /**
  * Stops ordinary pods, then critical ones, each group at most as long as its part of the grace.
- * Source: the kubelet's nodeshutdown manager.
- * @returns how many had not stopped when the time was over.
+ * Source: the kubelet's nodeshutdown manager. The runtime kills what doesn't end by itself at the end of
+ * that time, and only while it is still being asked to: who gave up then would leave it running.
+ * @returns how many had not stopped `marginMs` after the time was over.
  */
 export async function drainPods(
   pods: readonly DrainedPod[],
   { totalMs, criticalMs }: ShutdownGrace,
   log: Pick<Logger, 'info'>,
+  marginMs = killMarginMs,
 ): Promise<number> {
   const isLast = ({ pod }: DrainedPod): boolean => isCritical(pod);
   const groups = [
@@ -37,23 +40,24 @@ export async function drainPods(
     },
     { name: 'critical', limitMs: criticalMs, pods: pods.filter(isLast) },
   ];
-  let left = 0;
+  const running = new Set(pods);
+  const halted: Promise<void>[] = [];
   for (const group of groups) {
     log.info({ pods: group.pods.length, limitMs: group.limitMs }, `stopping ${group.name} pods`);
-    left += await haltAll(group.pods, group.limitMs);
+    const halting = group.pods.map(async (pod) => {
+      await pod.halt(group.limitMs / 1000);
+      running.delete(pod);
+    });
+    halted.push(...halting);
+    await atMost(group.limitMs, halting);
   }
-  return left;
+  await atMost(marginMs, halted);
+  return running.size;
 }
 
-async function haltAll(pods: readonly DrainedPod[], limitMs: number): Promise<number> {
-  const running = new Set(pods);
+async function atMost(limitMs: number, work: readonly Promise<void>[]): Promise<void> {
   const over = new AbortController();
-  const halted = pods.map(async (pod) => {
-    await pod.halt(limitMs / 1000);
-    running.delete(pod);
-  });
   const timeout = delay(limitMs, undefined, { signal: over.signal }).catch(() => undefined);
-  await Promise.race([Promise.all(halted), timeout]);
+  await Promise.race([Promise.all(work), timeout]);
   over.abort();
-  return running.size;
 }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { drainPods, type DrainedPod } from '../../../../src/edge-runner/pod/drain-pods.ts';
 
@@ -39,8 +40,17 @@ void t.test(
     const story: string[] = [];
     const never = new Promise(() => undefined);
     const pods = [pod('stuck', 1, story, never), pod('web', 2, story), pod('dns', 2e9, story)];
-    t.equal(await drainPods(pods, { totalMs: 60, criticalMs: 20 }, log), 1);
+    t.equal(await drainPods(pods, { totalMs: 60, criticalMs: 20 }, log, 10), 1);
     t.same(story.slice(-2), ['dns gets 0.02 s', 'dns ended']);
     t.ok(story.includes('web ended'));
   },
 );
+
+void t.test('what is killed when its time is over is waited for', async (t) => {
+  for (const priority of [1, 2e9]) {
+    const story: string[] = [];
+    const killed = pod('stubborn', priority, story, delay(60));
+    t.equal(await drainPods([killed], { totalMs: 20, criticalMs: 10 }, log), 0);
+    t.equal(story.at(-1), 'stubborn ended', 'for the runtime kills it a moment later');
+  }
+});
