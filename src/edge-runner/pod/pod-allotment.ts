@@ -19,6 +19,11 @@ export class PodAllotment {
     return this.#pending;
   }
 
+  /** The pod with the resources that it waits for, if it does. */
+  get wanted(): Pod | undefined {
+    return this.#wanted;
+  }
+
   /** The pod to work with: `wanted`, with the resources of `current` where there is no room for more. */
   next(wanted: Pod, current: Pod): Pod {
     const isResize = this.#placed.has(uidOf(wanted)) && resourcesDiffer(wanted, current);

@@ -9,6 +9,7 @@ import { sandboxKey } from './pod-plan.ts';
 import type { PodContext } from './pod-context.ts';
 import { lastAttempts } from './pod-status.ts';
 import { describesItselfAnew } from './self-description.ts';
+import { resizeEvents } from './resize-events.ts';
 import type { StatusKeeper } from './status-keeper.ts';
 import { StepRunner, type Scene } from './step-runner.ts';
 import { VolumeKeeper } from './volume-keeper.ts';
@@ -85,10 +86,13 @@ export class PodUpkeep {
     const pullsAtMs = this.#announcer.announcePulls(pod, this.#holds, events, nowMs);
     const { waiting } = plan;
     const probes = health.results;
-    const { resizePending } = scene;
+    const { resizePending, resizeWanted: wanted } = scene;
+    const before = this.#status.last?.conditions ?? [];
     this.#status.publish({
       ...{ pod, observed, waiting, probes, resizePending, problems: this.problems },
     });
+    const after = this.#status.last?.conditions ?? [];
+    for (const event of resizeEvents({ pod, wanted, before, after })) events.record(...event);
     if (plan.steps.length === 0) {
       const refreshInMs = await this.#refreshVolumes(scene);
       const wakeAtMs = earliest(plan.wakeAtMs, pullsAtMs);

@@ -349,6 +349,7 @@ export class PodWorker {
     return {
       ...{ pod: this.#pod, observed: this.#observed, events: this.#events },
       ...{ health: this.#health, graceSeconds, signal, resizePending: this.#allotment.pending },
+      resizeWanted: this.#allotment.wanted,
     };
   }
 

@@ -41,6 +41,8 @@ export interface Scene {
   graceSeconds: () => number;
   /** Why the pod waits for other resources, if it does. */
   resizePending: Misfit | undefined;
+  /** The pod with the resources that it waits for. */
+  resizeWanted: Pod | undefined;
   /** Aborts when the pod is no longer to be brought up, or the runner ends. */
   signal: AbortSignal;
 }

@@ -136,6 +136,16 @@ void t.test('resources of a pod as a whole', { skip: !isDivided }, async (t) => 
   engine.remove(pod);
 });
 
+/** What was told of the resizes of a pod: reasons, each with the sizes of CPU that it names. */
+function resizesOf({ metadata: { uid } }: Pod): string[] {
+  return engine.context.events.recent
+    .filter(({ pod, reason }) => pod.uid === uid && reason.startsWith('Resize'))
+    .map(({ reason, message, count }) => {
+      const [, ...sizes] = message.match(/: \{"containers".*"requests":\{"cpu":"(\w+)"/) ?? [];
+      return `${reason} ${sizes.join()} ${count}`;
+    });
+}
+
 function resize(pod: Pod, resources: ResourceRequirements): void {
   const containers = pod.spec.containers.map((each) => ({ ...each, resources }));
   const changed: Pod = { ...pod, spec: { ...pod.spec, containers } };
@@ -175,6 +185,10 @@ void t.test('a running container is given other resources', { skip: !isDivided }
       t.equal(Number(await value('memory', each, 'memory.limit_in_bytes')), bytes);
     }
   }
+  t.same(resizesOf(pod), [
+    ...['ResizeStarted 400m 1', 'ResizeCompleted 400m 1'],
+    ...['ResizeStarted 100m 1', 'ResizeCompleted 100m 1'],
+  ]);
   engine.remove(pod);
 });
 
@@ -214,5 +228,9 @@ void t.test('a resize without room waits for it, one that never fits says so', a
     ({ containerStatuses: [main] = [] }) => main?.resources?.requests?.['cpu'] === '500m',
   );
   t.equal(pending(after, 'Deferred'), false);
+  t.same(resizesOf(pod), [
+    ...[`ResizeInfeasible ${whole + 1000}m 1`, 'ResizeDeferred 500m 1'],
+    ...['ResizeStarted 500m 1', 'ResizeCompleted 500m 1'],
+  ]);
   engine.remove(pod);
 });
