@@ -4,16 +4,20 @@ import type { Test } from 'tap';
 import { runChecked } from '../../../hack/lab/command.ts';
 import { waitFor } from '../../../hack/lab/wait.ts';
 import { asDesired, makePod } from './engine.ts';
-import { shell, type VolumeScene } from './volume-scene.ts';
+import { endOf, shell, type VolumeScene } from './volume-scene.ts';
 
 /** Mounts that come while containers run, from the device and from a container. */
 export async function mountSharing(t: Test, scene: VolumeScene): Promise<void> {
   await t.test('mounts are shared between device and containers as asked', (t) =>
     sharesMounts(t, scene),
   );
-  await t.test('recursiveReadOnly that the runtime can’t do is refused', (t) =>
-    refusesRecursion(t, scene),
-  );
+  if (scene.engine.context.recursiveReadOnly(undefined)) {
+    await t.test('recursiveReadOnly holds for what is mounted below', (t) => recursion(t, scene));
+  } else {
+    await t.test('recursiveReadOnly that the runtime can’t do is refused', (t) =>
+      refusesRecursion(t, scene),
+    );
+  }
 }
 
 async function sharesMounts(t: Test, scene: VolumeScene): Promise<void> {
@@ -54,6 +58,33 @@ async function sharesMounts(t: Test, scene: VolumeScene): Promise<void> {
   t.same(await seen('alone'), []);
   const table = await runChecked('cat', ['/proc/self/mountinfo']);
   t.match(table, `${path}/container`, 'the device has the container’s mount');
+  scene.engine.remove(pod);
+  await scene.untilNothingIsLeft(pod);
+}
+
+async function recursion(t: Test, scene: VolumeScene): Promise<void> {
+  const path = join(scene.device.dir, 'below');
+  await mkdir(join(path, 'tmpfs'), { recursive: true });
+  await runChecked('mount', ['-t', 'tmpfs', 'below', join(path, 'tmpfs')]);
+  t.teardown(() => runChecked('umount', [join(path, 'tmpfs')]));
+  const mount = { name: 'v', readOnly: true };
+  const script = 'touch /flat/tmpfs/a; touch /all/tmpfs/b; ls /all/tmpfs >/dev/termination-log';
+  const pod = makePod('recursive', {
+    restartPolicy: 'Never',
+    containers: [
+      shell('main', script, [
+        { ...mount, mountPath: '/flat' },
+        { ...mount, mountPath: '/all', recursiveReadOnly: 'Enabled' },
+      ]),
+    ],
+    volumes: [{ name: 'v', hostPath: { path } }],
+  });
+  scene.engine.put(asDesired('Pod', pod));
+  t.match(await endOf(scene, pod), { message: 'a\n' }, 'only without it');
+  t.match(scene.engine.status(pod)?.containerStatuses?.[0]?.volumeMounts, [
+    { recursiveReadOnly: 'Disabled' },
+    { recursiveReadOnly: 'Enabled' },
+  ]);
   scene.engine.remove(pod);
   await scene.untilNothingIsLeft(pod);
 }

@@ -1,10 +1,10 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import { busyboxImage } from '../../../hack/lab/images.ts';
 import { waitFor } from '../../../hack/lab/wait.ts';
 import type { Pod, Volume, VolumeMount } from '../../../src/kube/api.ts';
 import { asDesired, makePod } from './engine.ts';
+import { imageVolumes } from './image-volumes.ts';
 import { endOf, shell, type VolumeScene } from './volume-scene.ts';
 
 /** What volumes hold that the runner writes: as containers see it, and where it lies. */
@@ -20,7 +20,7 @@ export async function volumeContents(t: Test, scene: VolumeScene): Promise<void>
   await t.test('an emptyDir is shared, outlives its containers, and has its size', (t) =>
     scratch(t, scene),
   );
-  await t.test('a runtime that can’t mount images says so', (t) => noImages(t, scene));
+  await imageVolumes(t, scene);
   await t.test('a subPathExpr names a folder by a variable', (t) => bySubPathExpr(t, scene));
 }
 
@@ -259,40 +259,6 @@ async function scratch(t: Test, scene: VolumeScene): Promise<void> {
   t.equal(reads?.state.terminated?.message, 'mine\n2777 1234\n3777 1234\n2\n');
   scene.engine.remove(pod);
   await scene.untilNothingIsLeft(pod);
-}
-
-/** The lab's containerd 1.6 knows no image volumes. */
-async function noImages(t: Test, scene: VolumeScene): Promise<void> {
-  const pod = (name: string, reference: string, pullPolicy: 'IfNotPresent' | 'Never'): Pod =>
-    makePod(name, {
-      containers: [shell('main', 'true', at('v'))],
-      volumes: [{ name: 'v', image: { reference, pullPolicy } }],
-    });
-  const waits = async (pod: Pod, reason: string): Promise<string | undefined> => {
-    const status = await scene.engine.until(pod, reason, ({ containerStatuses }) => {
-      return containerStatuses?.[0]?.state.waiting?.reason === reason;
-    });
-    return status.containerStatuses?.[0]?.state.waiting?.message;
-  };
-  const [there, missing] = [
-    pod('image', busyboxImage, 'IfNotPresent'),
-    pod('no-image', 'nowhere.test/x:1', 'Never'),
-  ];
-  scene.engine.put(asDesired('Pod', there), asDesired('Pod', missing));
-  t.match(
-    await waits(there, 'CreateContainerError'),
-    /^failed to generate container .*: failed to mkdir "": mkdir : no such file or directory$/,
-  );
-  await scene.untilEvent(
-    there,
-    'Pulled',
-    `Container image "${busyboxImage}" already present on machine and can be accessed by the pod`,
-  );
-  t.equal(
-    await waits(missing, 'ErrImageNeverPull'),
-    'Container image "nowhere.test/x:1" is not present with pull policy of Never',
-  );
-  for (const each of [there, missing]) scene.engine.remove(each);
 }
 
 async function bySubPathExpr(t: Test, scene: VolumeScene): Promise<void> {

@@ -67,7 +67,7 @@ export const partlyNotes: Partial<Record<string, string>> = {
   'spec.volumes[].projected.sources[].clusterTrustBundle':
     'where the API serves them and the provider may read them, `manifests/trust-bundles.yaml`',
   'spec.volumes[].image':
-    'with a runtime that can mount images, as containerd 2.1; an older one refuses the container',
+    'with a runtime that can mount images, as containerd 2.1 (all of it, whatever subPath says); an older one refuses the container',
   'spec.volumes[].nfs': 'where the device has `mount.nfs`',
   'spec.volumes[].emptyDir.medium': 'on disk and `Memory`, not huge pages',
 };
