@@ -3,14 +3,17 @@ import { readdir } from 'node:fs/promises';
 import { arch } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { createInterface } from 'node:readline';
 import { compileRunner } from './build-runner/compile-runner.ts';
 import { fetchRuntime } from './build-runner/fetch-runtime.ts';
 import { findControlPlanes } from './lab/control-planes.ts';
 import { ensurePackages } from './lab/packages.ts';
+import { storyLine } from './tap-story.ts';
 
 /**
  * `npm test [suite…]`: static checks and every test suite, or only the suites named. Prints each
- * test file with its result as it ends, what failed in full, and closes with `N passed, N failed`.
+ * test file with its result as it ends, what failed in full, of the fault tests all that they did and
+ * saw, and closes with `N passed, N failed`.
  */
 interface Suite {
   folders: string[];
@@ -25,6 +28,8 @@ interface Suite {
   timeoutMs: number;
   /** Runs only when it is named. */
   onRequest?: boolean;
+  /** Prints what its tests did and saw, as it happens. */
+  tellsAll?: boolean;
   /** Runs on Kubernetes and containerd, which are installed and built before the first such suite. */
   onRealParts?: boolean;
 }
@@ -80,7 +85,7 @@ const suites: Record<string, Suite> = {
   fault: {
     folders: ['test/fault'],
     env: shippedRunner,
-    ...{ parallel: 1, timeoutMs: 3_600_000, onRealParts: true, onRequest: true },
+    ...{ parallel: 1, timeoutMs: 3_600_000, onRealParts: true, onRequest: true, tellsAll: true },
   },
 };
 
@@ -116,6 +121,11 @@ async function main(names: readonly string[]): Promise<number> {
   return total.failed === 0 && total.passed > 0 ? 0 : 1;
 }
 
+function tell(line: string): void {
+  const story = storyLine(line);
+  if (story !== undefined) console.log(`       ${story}`);
+}
+
 /** Here and not in the first test that needs it: on a new machine it takes longer than a test may. */
 async function prepareRealParts(): Promise<void> {
   await ensurePackages(progress);
@@ -140,7 +150,8 @@ async function runSuite(name: string, suite: Suite, total: Count): Promise<void>
   const queue = [...files];
   const work = async (): Promise<void> => {
     for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
-      const result = await run(command, [...args, file], suite.timeoutMs, env);
+      const onLine = suite.tellsAll === true ? tell : undefined;
+      const result = await run(command, [...args, file], suite.timeoutMs, { env, onLine });
       const count = countAssertions(result.output);
       if (result.code !== 0 && count.failed === 0) count.failed = 1;
       const label = suite.runtime === undefined ? '' : `${name}: `;
@@ -185,8 +196,9 @@ function run(
   command: string,
   args: string[],
   timeoutMs: number,
-  env: Record<string, string> = {},
+  options: { env?: Record<string, string>; onLine?: ((line: string) => void) | undefined } = {},
 ): Promise<Result> {
+  const { env = {}, onLine } = options;
   const startedAtMs = performance.now();
   return new Promise((resolve) => {
     const child = spawn(command, args, {
@@ -200,6 +212,7 @@ function run(
     });
     const chunks: Buffer[] = [];
     child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+    if (onLine !== undefined) createInterface(child.stdout).on('line', onLine);
     child.stderr.on('data', (chunk: Buffer) => chunks.push(chunk));
     const deadline = setTimeout(() => {
       chunks.push(Buffer.from(`\nstopped: not finished after ${timeoutMs / 1000} s\n`));
