@@ -12,7 +12,7 @@ import type { RuntimeHealth } from './runtime-health.ts';
 
 interface NodeReporterOptions {
   cri: Pick<CriClient, 'version'>;
-  health: Pick<RuntimeHealth, 'look'>;
+  health: Pick<RuntimeHealth, 'look' | 'networkProblem'>;
   facts: HostFacts;
   /**
    * Folder on the file system whose size is the node's ephemeral storage. While that is read-only the
@@ -87,6 +87,16 @@ export class NodeReporter {
     this.#runtime = await this.#options.health.look();
     this.#lookAtDisk();
     this.#update();
+  }
+
+  /**
+   * Why pods can have no address now; undefined when they can. The runtime is asked only where its last
+   * word was no, or is in doubt.
+   */
+  async networkProblem(isInDoubt: boolean): Promise<string | undefined> {
+    const { health } = this.#options;
+    if (isInDoubt || health.networkProblem !== undefined) await this.refresh();
+    return health.networkProblem;
   }
 
   /** Takes the conditions that say what the device runs out of. */

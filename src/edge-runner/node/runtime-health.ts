@@ -39,12 +39,8 @@ export class RuntimeHealth {
     }
   }
 
-  /**
-   * Why pods can have no address now; undefined when they can. The runtime is asked only where its last
-   * word was no, or is in doubt.
-   */
-  async networkProblem(isInDoubt: boolean): Promise<string | undefined> {
-    if (isInDoubt || this.#network !== undefined) await this.look();
+  /** Why pods could have no address at the last look; undefined when they could. */
+  get networkProblem(): string | undefined {
     return this.#network;
   }
 

@@ -167,7 +167,7 @@ async function serve(
     },
     requestToken: (pod, projection) => report.requestToken(pod, projection),
     admission: (pod) => upkeep.eviction.admission(pod),
-    networkProblem: (isInDoubt) => health.networkProblem(isInDoubt),
+    networkProblem: (isInDoubt) => node.networkProblem(isInDoubt),
     node: {
       nodeName: nodeNameOf({ name: identity.site, tenant: identity.tenant }),
       hostname: facts.hostname,

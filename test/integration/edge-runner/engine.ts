@@ -46,6 +46,7 @@ export class Engine {
   readonly outbox: Outbox;
   readonly pods: PodManager;
   readonly context: PodContext;
+  readonly node: NodeReporter;
   readonly #state: DesiredState;
   readonly #desired: DesiredPods;
   readonly #store: SqliteStore;
@@ -62,6 +63,7 @@ export class Engine {
     node: NodeReporter;
   }) {
     this.context = parts.context;
+    this.node = parts.node;
     this.cri = parts.context.cri;
     this.outbox = parts.outbox;
     this.#state = parts.state;
@@ -119,7 +121,7 @@ export class Engine {
       },
       clusterDns: { servers: ['10.96.0.10'], domain: 'cluster.local' },
       admission: options.admission ?? (() => undefined),
-      networkProblem: (isInDoubt) => health.networkProblem(isInDoubt),
+      networkProblem: (isInDoubt) => node.networkProblem(isInDoubt),
       requestToken: () =>
         Promise.resolve({
           token: `token-${randomUUID()}`,

@@ -12,7 +12,7 @@ import { cniConfigName } from '../../../src/edge-runner/network/cni-file.ts';
 import { PodNetwork } from '../../../src/edge-runner/network/pod-network.ts';
 import { askContainerd } from '../../../src/edge-runner/preflight/containerd-facts.ts';
 import type { Pod } from '../../../src/kube/api.ts';
-import type { EventReport } from '../../../src/protocol/report.ts';
+import type { EventReport, NodeReport } from '../../../src/protocol/report.ts';
 import { asDesired, Engine, makePod } from './engine.ts';
 import { echo, trafficPod, transfer } from './traffic.ts';
 
@@ -57,6 +57,10 @@ const networkReady = async (): Promise<boolean> => {
   const facts = await askContainerd(device.socket);
   return 'networkReady' in facts && facts.networkReady;
 };
+
+/** What the Node is told to say of itself. */
+const nodeReady = (): NodeReport['conditions'][number] | undefined =>
+  engine.node.report.conditions.find(({ type }) => type === 'Ready');
 
 /** Starts a pod, and waits until it serves. @returns its addresses */
 const serving = async (pod: Pod): Promise<string[]> => {
@@ -111,12 +115,17 @@ void t.test('a device without one gets one, and its pods addresses of it', async
         /^network is not ready: container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: cni plugin not initialized$/,
     },
   ]);
+  t.match(nodeReady(), {
+    ...{ status: 'False', reason: 'KubeletNotReady' },
+    message: /^container runtime network not ready: NetworkReady=false reason:/,
+  });
   await ensure();
   t.ok(await networkReady(), 'containerd took it before the runner goes on');
   const written = await stat(ownConfig);
   await ensure();
   t.same((await stat(ownConfig)).mtimeMs, written.mtimeMs, 'and it stays as it is');
   t.match(await serving(pod), [/^10\.85\.0\.\d+$/]);
+  t.match(nodeReady(), { status: 'True', reason: 'KubeletReady' });
   await ensure(['10.86.0.0/24']);
   t.same((await stat(ownConfig)).mtimeMs, written.mtimeMs, 'not changed under a running pod');
   await end(pod);
