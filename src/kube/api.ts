@@ -456,6 +456,9 @@ export interface PodStatus {
   initContainerStatuses?: ContainerStatus[];
   containerStatuses?: ContainerStatus[];
   ephemeralContainerStatuses?: ContainerStatus[];
+  /** What the pod as a whole may have, and what it has. */
+  allocatedResources?: Record<string, string>;
+  resources?: ResourceRequirements;
 }
 
 export interface ConfigMap extends KubernetesObject {

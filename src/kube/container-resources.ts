@@ -9,6 +9,14 @@ export interface LinuxResources {
   cpuPeriodUs: number;
   /** 0 is no limit. */
   memoryLimitBytes: number;
+  /** By page size; sizes that aren't named stay as they are. */
+  hugePages?: readonly HugePageLimit[];
+}
+
+/** `pageSize` as CRI and the kernel write it: `2MB`, `1GB`. */
+export interface HugePageLimit {
+  pageSize: string;
+  limitBytes: number;
 }
 
 /**
@@ -50,7 +58,7 @@ export function hugePageLimits(
   { resources }: Pick<Container, 'resources'>,
   pod: Pick<PodSpec, 'resources'> = {},
   machineSizes: readonly number[] = [],
-): { pageSize: string; limitBytes: number }[] {
+): HugePageLimit[] {
   const limits = new Map(machineSizes.map((bytes) => [pageSizeText(bytes), 0]));
   for (const asked of [pod.resources?.limits, resources?.limits]) {
     for (const [name, amount] of Object.entries(asked ?? {})) {
@@ -64,7 +72,7 @@ export function hugePageLimits(
 
 const hugePages = 'hugepages-';
 
-function pageSizeText(bytes: number): string {
+export function pageSizeText(bytes: number): string {
   const units = ['B', 'KB', 'MB', 'GB', 'TB'];
   let size = bytes;
   while (size >= 1024 && units.length > 1) {

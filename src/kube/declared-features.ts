@@ -3,4 +3,7 @@
  * or lets somebody change it (`status.declaredFeatures`, since Kubernetes 1.36), in order.
  * Source: k8s.io/component-helpers/nodedeclaredfeatures.
  */
-export const declaredFeatures: readonly string[] = ['RestartAllContainersOnContainerExits'];
+export const declaredFeatures: readonly string[] = [
+  'InPlacePodLevelResourcesVerticalScaling',
+  'RestartAllContainersOnContainerExits',
+];

@@ -1,32 +1,55 @@
-import type { Container, Pod, ResourceRequirements } from './api.ts';
+import { isDeepStrictEqual } from 'node:util';
+import type { Container, Pod, PodSpec, ResourceRequirements } from './api.ts';
 import { linuxResourcesOf } from './container-resources.ts';
 
-/** The resources of a container that can change while it runs. */
-export function resizable({ resources }: Container): ResourceRequirements {
+/** The resources of a container, or of a pod as a whole, that can change while it runs. */
+export function resizable({ resources }: Pick<Container, 'resources'>): ResourceRequirements {
   const { requests, limits } = resources ?? {};
   return { ...part('requests', requests), ...part('limits', limits) };
 }
 
+/** What a running container has been given. */
+export interface GivenResources {
+  container: ResourceRequirements;
+  /** Of its pod as a whole, then; what its spec says where that isn't known. */
+  pod?: ResourceRequirements;
+}
+
 /**
- * How a running container comes from the resources that it has to those that its spec names.
- * Source: Kubernetes, "Resize CPU and Memory Resources assigned to Containers".
+ * How a running container comes from the resources that it has to those that its spec names, `pod` the
+ * spec that it is in: a limit that it lacks is its pod's, and the pod changes with its containers.
+ * Source: Kubernetes, "Resize CPU and Memory Resources assigned to Containers" and "… to Pods"; kubelet,
+ * computePodResizeAction.
  */
 export function resizeOf(
   container: Container,
-  has: ResourceRequirements,
+  pod: Pick<PodSpec, 'resources'>,
+  has: GivenResources,
 ): 'none' | 'in-place' | 'restart' {
-  const before = linuxResourcesOf({ ...container, resources: has });
-  const after = linuxResourcesOf(container);
+  const before = linuxResourcesOf({ resources: has.container }, podOf(pod, has));
+  const after = linuxResourcesOf(container, pod);
   const changed = [
     ...(before.cpuShares === after.cpuShares && before.cpuQuota === after.cpuQuota ? [] : ['cpu']),
     ...(before.memoryLimitBytes === after.memoryLimitBytes ? [] : ['memory']),
   ];
-  if (changed.length === 0) return 'none';
+  if (changed.length === 0) return isOfPodNow(pod, has) ? 'none' : 'in-place';
   const restarts = container.resizePolicy?.some(
     ({ resourceName, restartPolicy }) =>
       restartPolicy === 'RestartContainer' && changed.includes(resourceName),
   );
   return restarts === true ? 'restart' : 'in-place';
+}
+
+/** Whether what its pod had as a whole is what it has now. */
+export function isOfPodNow(pod: Pick<PodSpec, 'resources'>, has: GivenResources): boolean {
+  return isDeepStrictEqual(linuxResourcesOf(podOf(pod, has)), linuxResourcesOf(pod));
+}
+
+function podOf(
+  pod: Pick<PodSpec, 'resources'>,
+  { pod: resources }: GivenResources,
+): Pick<PodSpec, 'resources'> {
+  return resources === undefined ? pod : { resources };
 }
 
 /** The pod with the resources that another form of it has. */
@@ -37,14 +60,15 @@ export function withResourcesOf(pod: Pod, other: Pod): Pod {
       return old === undefined ? container : { ...container, resources: old.resources ?? {} };
     });
   const { containers, initContainers } = pod.spec;
-  return {
-    ...pod,
-    spec: {
-      ...pod.spec,
-      containers: keep(containers, other.spec.containers),
-      ...(initContainers && { initContainers: keep(initContainers, other.spec.initContainers) }),
-    },
+  const { resources } = other.spec;
+  const spec: PodSpec = {
+    ...pod.spec,
+    containers: keep(containers, other.spec.containers),
+    ...(initContainers && { initContainers: keep(initContainers, other.spec.initContainers) }),
   };
+  if (resources === undefined) delete spec.resources;
+  else spec.resources = resources;
+  return { ...pod, spec };
 }
 
 function part(

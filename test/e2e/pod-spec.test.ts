@@ -188,4 +188,21 @@ await onEveryControlPlane(async (t, cluster) => {
     );
     t.ok(metadata.generation);
   });
+  const minor = Number(cluster.plane.version.split('.')[1]);
+  const skipWhole = minor < 36 && 'Kubernetes resizes pods as a whole from 1.36 on';
+  await t.test('a pod as a whole is resized, too', { skip: skipWhole }, async (t) => {
+    const amounts = (cpu: string): object => ({ requests: { cpu }, limits: { cpu } });
+    await cluster.apply(shellPod(cluster, 'whole', idle, { resources: amounts('100m') }));
+    const before = await cluster.untilPod('whole', 'Running', isRunning);
+    t.match(before.status, { resources: amounts('100m') });
+    const patch = JSON.stringify({ spec: { resources: amounts('300m') } });
+    await cluster.kubectl('patch', 'pod', 'whole', '--subresource=resize', '-p', patch);
+    const after = await cluster.untilPod('whole', 'resized', ({ status }) => {
+      return status?.resources?.limits?.['cpu'] === '300m';
+    });
+    t.match(after.status, { allocatedResources: { cpu: '300m' } });
+    t.match(mainOf(after), { restartCount: 0, containerID: mainOf(before)?.containerID });
+    const quota = ['exec', 'whole', '--', 'cat', '/sys/fs/cgroup/cpu/cpu.cfs_quota_us'];
+    t.equal((await cluster.kubectl(...quota)).trim(), '30000', 'what its container may use');
+  });
 });

@@ -23,7 +23,7 @@ export function cgroupFiles(
 function dividedFiles(
   mountPoints: CgroupFacts['mountPoints'],
   cgroup: string,
-  { cpuShares, cpuQuota, cpuPeriodUs, memoryLimitBytes }: LinuxResources,
+  { cpuShares, cpuQuota, cpuPeriodUs, memoryLimitBytes, hugePages = [] }: LinuxResources,
 ): CgroupFile[] {
   const file = (controller: string, name: string, value: number): CgroupFile[] => {
     const mount = mountPoints[controller];
@@ -34,6 +34,9 @@ function dividedFiles(
     ...file('cpu', 'cpu.cfs_period_us', cpuPeriodUs),
     ...file('cpu', 'cpu.cfs_quota_us', cpuQuota === 0 ? -1 : cpuQuota),
     ...file('memory', 'memory.limit_in_bytes', memoryLimitBytes === 0 ? -1 : memoryLimitBytes),
+    ...hugePages.flatMap(({ pageSize, limitBytes }) =>
+      hugetlbFiles(pageSize, 'limit_in_bytes').flatMap((name) => file('hugetlb', name, limitBytes)),
+    ),
   ];
 }
 
@@ -41,7 +44,7 @@ function dividedFiles(
 function unifiedFiles(
   { mountPoints, controllers }: Pick<CgroupFacts, 'mountPoints' | 'controllers'>,
   cgroup: string,
-  { cpuShares, cpuQuota, cpuPeriodUs, memoryLimitBytes }: LinuxResources,
+  { cpuShares, cpuQuota, cpuPeriodUs, memoryLimitBytes, hugePages = [] }: LinuxResources,
 ): CgroupFile[] {
   const mount = mountPoints[''] ?? '';
   const folder = join(mount, cgroup);
@@ -55,7 +58,15 @@ function unifiedFiles(
     { folder, name: 'cpu.weight', text: String(weightOfShares(cpuShares)) },
     { folder, name: 'cpu.max', text: `${cpuQuota === 0 ? 'max' : cpuQuota} ${cpuPeriodUs}` },
     { folder, name: 'memory.max', text: memoryLimitBytes === 0 ? 'max' : String(memoryLimitBytes) },
+    ...(controllers.includes('hugetlb') ? hugePages : []).flatMap(({ pageSize, limitBytes }) =>
+      hugetlbFiles(pageSize, 'max').map((name) => ({ folder, name, text: String(limitBytes) })),
+    ),
   ];
+}
+
+/** What may be used and, since Linux 5.7, reserved. Source: libcontainer, the hugetlb controller. */
+function hugetlbFiles(pageSize: string, what: string): string[] {
+  return [`hugetlb.${pageSize}.${what}`, `hugetlb.${pageSize}.rsvd.${what}`];
 }
 
 const wanted = ['cpu', 'cpuset', 'hugetlb', 'io', 'memory', 'pids'];

@@ -31,6 +31,8 @@ export interface PodCgroupsOptions {
   root: string;
   /** The CPU of the device: the weight of all pods beside everything else that runs on it. */
   milliCpu: number;
+  /** Sizes of huge pages that the device has, in bytes. */
+  hugePageSizes?: readonly number[];
   run: RunOnHost;
 }
 
@@ -61,14 +63,15 @@ export class PodCgroups {
     before: Pod = pod,
     signal?: AbortSignal,
   ): Promise<void> {
-    const { driver, root, milliCpu } = this.#options;
+    const { driver, root, milliCpu, hugePageSizes } = this.#options;
     if (driver === undefined) return;
     const whole = { ...unlimited, cpuShares: sharesOf(milliCpu) };
     await this.#write(qosCgroup('Guaranteed', driver, root), whole, signal);
     const burstable = { ...unlimited, cpuShares: burstableShares(all) };
     await this.#write(qosCgroup('Burstable', driver, root), burstable, signal);
     await this.#write(qosCgroup('BestEffort', driver, root), unlimited, signal);
-    await this.#write(podCgroupParent(pod, driver, root), largerOf(pod, before), signal);
+    const own = largerOf(pod, before, hugePageSizes);
+    await this.#write(podCgroupParent(pod, driver, root), own, signal);
   }
 
   /** What a pod has used, by the counters of its cgroup; undefined where it has none of its own. */
@@ -119,8 +122,8 @@ const unlimited: LinuxResources = {
   memoryLimitBytes: 0,
 };
 
-function largerOf(pod: Pod, before: Pod): LinuxResources {
-  const [now, old] = [podCgroupResources(pod), podCgroupResources(before)];
+function largerOf(pod: Pod, before: Pod, hugePageSizes?: readonly number[]): LinuxResources {
+  const [now, old] = [podCgroupResources(pod, hugePageSizes), podCgroupResources(before)];
   const larger = (a: number, b: number): number => (a === 0 || b === 0 ? 0 : Math.max(a, b));
   return {
     ...now,

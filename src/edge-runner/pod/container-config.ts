@@ -45,6 +45,7 @@ export function containerConfig(
     annotations: {
       [annotations.hash]: containerHash(container),
       [annotations.resources]: JSON.stringify(resizable(container)),
+      [annotations.podResources]: JSON.stringify(resizable(pod.spec)),
       [annotations.restartCount]: String(context.attempt),
       [annotations.terminationMessagePath]: container.terminationMessagePath ?? '',
       [annotations.terminationMessagePolicy]: container.terminationMessagePolicy ?? 'File',

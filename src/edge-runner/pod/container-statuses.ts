@@ -82,26 +82,32 @@ function statusOf(input: ContainerStatusInput, container: Container, kind: Kind)
     image: container.image ?? '',
     imageID: newest.imageId,
     containerID: `containerd://${newest.id}`,
-    ...resourcesOf(container, newest),
+    ...resourcesOf(input.pod, container, newest),
     ...stopSignalOf(container, newest),
     ...(newest.user === undefined ? {} : { user: { linux: newest.user } }),
   };
 }
 
 /**
- * What it has been allotted, and what it has; nothing of a container that has no requests or limits.
+ * What it has been allotted, and what it has; nothing of a container that has no requests or limits, unless its
+ * pod has some as a whole: the API server lets pods be resized only whose containers say what they have.
  * Kubelet: where the kernel makes no difference between the two, it has what it has been allotted.
  */
 function resourcesOf(
+  pod: Pod,
   container: Container,
   { resources: has }: ObservedContainer,
 ): Pick<ContainerStatus, 'allocatedResources' | 'resources'> {
   const allotted = resizable(container);
   const { requests } = allotted;
-  const resources = has && (resizeOf(container, has) === 'none' ? allotted : has);
+  const isDone = has !== undefined && resizeOf(container, pod.spec, has) === 'none';
+  const resources = isDone ? allotted : has?.container;
+  const isNothing = [resources, pod.spec.resources].every(
+    (each) => Object.keys(each ?? {}).length === 0,
+  );
   return {
     ...(requests === undefined ? {} : { allocatedResources: requests }),
-    ...(resources === undefined || Object.keys(resources).length === 0 ? {} : { resources }),
+    ...(resources === undefined || isNothing ? {} : { resources }),
   };
 }
 

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ResourceRequirements } from '../../kube/api.ts';
+import type { GivenResources } from '../../kube/resize.ts';
 import type { ContainerStatus, Container } from '../cri/container-messages.ts';
 import type { CriClient } from '../cri/cri-client.ts';
 import { hasCriCode } from '../cri/cri-error.ts';
@@ -92,9 +92,14 @@ export class CriObserver implements PodObserver {
   }
 
   /** A running container has been given other resources. */
-  noteResize(containerId: string, resources: ResourceRequirements): void {
+  noteResize(containerId: string, resources: GivenResources): void {
     const before = this.#settled.get(containerId);
     if (before !== undefined) this.#settled.set(containerId, { ...before, resources });
+  }
+
+  /** What a running container has been given, also since the pod was looked at. */
+  givenTo({ id, resources }: ObservedContainer): GivenResources | undefined {
+    return this.#settled.get(id)?.resources ?? resources;
   }
 
   /** Drops what is remembered of a container or sandbox that is gone. */
@@ -189,7 +194,7 @@ function observedContainer(
     image: status.image?.image ?? '',
     imageId: status.imageRef,
     hash: item.annotations[annotations.hash] ?? '',
-    ...resourcesOf(item.annotations[annotations.resources]),
+    ...resourcesOf(item.annotations),
     ...userOf(status),
     ...(status.stopSignal === 'RUNTIME_DEFAULT' ? {} : { stopSignal: status.stopSignal }),
     createdAtMs: nanosToMs(status.createdAt),
@@ -205,10 +210,13 @@ function observedContainer(
   };
 }
 
-function resourcesOf(record: string | undefined): Pick<ObservedContainer, 'resources'> {
-  const resources = parseJson(record);
-  const known = typeof resources === 'object' && resources !== null;
-  return known ? { resources } : {};
+/** What was noted when it was made; runners from before pods as a whole had any noted that of containers alone. */
+function resourcesOf(noted: Record<string, string>): Pick<ObservedContainer, 'resources'> {
+  const [container, pod] = [noted[annotations.resources], noted[annotations.podResources]]
+    .map(parseJson)
+    .map((resources) => (typeof resources === 'object' && resources ? resources : undefined));
+  if (container === undefined) return {};
+  return { resources: { container, ...(pod === undefined ? {} : { pod }) } };
 }
 
 function userOf({ user }: ContainerStatus): Pick<ObservedContainer, 'user'> {

@@ -1,4 +1,4 @@
-import type { ResourceRequirements } from '../../kube/api.ts';
+import type { GivenResources } from '../../kube/resize.ts';
 
 /** What the runtime says of one pod, in the words of the pod engine. */
 export interface ObservedPod {
@@ -35,7 +35,7 @@ export interface ObservedContainer {
   /** Hash of the spec that it was made from; see `containerHash`. */
   hash: string;
   /** CPU and memory that it has; absent where that isn't known. */
-  resources?: ResourceRequirements;
+  resources?: GivenResources;
   /** What the runtime stops it with, where it says so. */
   stopSignal?: string;
   /** As whom its first process runs, where the runtime says it. */

@@ -61,12 +61,12 @@ function planRunning(
 }
 
 function planResize(
-  { notBeforeMs, nowMs }: PlanInput,
+  { pod, notBeforeMs, nowMs }: PlanInput,
   plan: PodPlan,
   container: Container,
   { id, name, resources }: ObservedContainer,
 ): void {
-  const resize = resources === undefined ? 'none' : resizeOf(container, resources);
+  const resize = resources === undefined ? 'none' : resizeOf(container, pod.spec, resources);
   if (resize === 'none') return;
   const heldUntilMs = notBeforeMs.get(resizeKey(name)) ?? 0;
   if (heldUntilMs > nowMs) {

@@ -45,10 +45,12 @@ function uidOf({ metadata: { uid = '' } }: Pod): string {
 }
 
 function resourcesDiffer(a: Pod, b: Pod): boolean {
-  const all = ({ spec }: Pod): unknown =>
-    [...(spec.initContainers ?? []), ...spec.containers].map((each) => [
+  const all = ({ spec }: Pod): unknown => [
+    resizable(spec),
+    ...[...(spec.initContainers ?? []), ...spec.containers].map((each) => [
       each.name,
       resizable(each),
-    ]);
+    ]),
+  ];
   return !isDeepStrictEqual(all(a), all(b));
 }

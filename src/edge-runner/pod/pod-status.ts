@@ -10,6 +10,7 @@ import type { Misfit } from '../../kube/node-fit.ts';
 import { podConditions } from '../../kube/pod-conditions.ts';
 import { podPhase } from '../../kube/pod-status.ts';
 import { qosClassOf } from '../../kube/qos.ts';
+import { isOfPodNow, resizable } from '../../kube/resize.ts';
 import type { BackOff } from './back-off.ts';
 import type { ProbeResults } from '../probes/pod-probes.ts';
 import { containerStatuses } from './container-statuses.ts';
@@ -83,6 +84,27 @@ export function podStatus(input: PodStatusInput): PodStatus {
     ...(init.length === 0 ? {} : { initContainerStatuses: init }),
     containerStatuses: byName(main),
     ...(ephemeral.length === 0 ? {} : { ephemeralContainerStatuses: byName(ephemeral) }),
+    ...resourcesOf(pod, observed),
+  };
+}
+
+/**
+ * What a pod that has resources as a whole has been allotted, and what it has: until all its containers
+ * have been told of a change, what it had.
+ */
+function resourcesOf(
+  { spec }: Pod,
+  { containers }: ObservedPod,
+): Pick<PodStatus, 'allocatedResources' | 'resources'> {
+  const allotted = resizable(spec);
+  if (Object.keys(allotted).length === 0) return {};
+  const before = containers
+    .filter(({ state }) => state === 'running')
+    .map(({ resources }) => resources)
+    .find((has) => has !== undefined && !isOfPodNow(spec, has));
+  return {
+    ...(allotted.requests === undefined ? {} : { allocatedResources: allotted.requests }),
+    resources: before?.pod ?? allotted,
   };
 }
 

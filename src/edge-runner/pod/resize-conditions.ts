@@ -42,7 +42,7 @@ function resizing({
   const changing = containersOf(pod).filter((container) => {
     const newest = newestContainer(observed, container.name);
     if (newest?.state !== 'running' || newest.resources === undefined) return false;
-    return resizeOf(container, newest.resources) !== 'none';
+    return resizeOf(container, pod.spec, newest.resources) !== 'none';
   });
   if (changing.length === 0) return undefined;
   const type = 'PodResizeInProgress';

@@ -17,6 +17,7 @@ export const annotations = {
   terminationMessagePolicy: 'io.kubernetes.container.terminationMessagePolicy',
   terminationMessageFile: 'towline.dev/termination-message-file',
   resources: 'towline.dev/resources',
+  podResources: 'towline.dev/pod-resources',
   terminationGracePeriod: 'io.kubernetes.pod.terminationGracePeriod',
 } as const;
 

@@ -5,7 +5,7 @@ import { CriError, isRuntimeGone } from '../cri/cri-error.ts';
 import { HostError } from '../host/host-error.ts';
 import { VolumeError } from '../volumes/volume-error.ts';
 import { nextBackOff, type BackOff } from './back-off.ts';
-import { resizeContainer } from './container-resizer.ts';
+import { resizeBeforeStart, resizeContainer } from './container-resizer.ts';
 import { startContainer } from './container-starter.ts';
 import type { PodEvents } from './event-recorder.ts';
 import type { Holds } from './holds.ts';
@@ -190,6 +190,7 @@ export class StepRunner {
     const before = newestContainer(observed, step.name);
     const request = { ...scene, container, attempt: step.attempt, sandbox };
     try {
+      await resizeBeforeStart(this.#context, scene, container);
       await startContainer(this.#context, request);
       this.#holds.clear(step.name);
     } catch (error) {

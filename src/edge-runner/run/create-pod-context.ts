@@ -73,6 +73,7 @@ export async function createPodContext(options: PodContextOptions): Promise<PodC
     ...{ store, now: nowMs, request: options.requestToken, log },
     mounted: (pod, projection) => volumes.mountedToken(pod, projection),
   });
+  const hugePageSizes = (await readHugePages({})).map(({ pageSizeBytes }) => pageSizeBytes);
   return {
     ...{ cri, node, log, clock, tasks: options.tasks },
     site: node.nodeName,
@@ -85,7 +86,7 @@ export async function createPodContext(options: PodContextOptions): Promise<PodC
     },
     clusterDns: options.clusterDns,
     seccompRoot: join(options.stateDir, 'seccomp'),
-    hugePageSizes: (await readHugePages({})).map(({ pageSizeBytes }) => pageSizeBytes),
+    hugePageSizes,
     hotPaths: await thermalThrottlePaths(),
     placed: new PlacedPods({
       admission: options.admission,
@@ -123,6 +124,7 @@ export async function createPodContext(options: PodContextOptions): Promise<PodC
     cgroups: new PodCgroups({
       ...{ driver, root: options.cgroupRoot, facts: await readCgroupFacts() },
       run: options.runOnHost,
+      hugePageSizes,
       milliCpu: quantityToMilliCpu(node.allocatable['cpu'] ?? '0'),
     }),
     publish: (report, urgency) => {

@@ -136,6 +136,59 @@ void t.test('resources of a pod as a whole', { skip: !isDivided }, async (t) => 
   engine.remove(pod);
 });
 
+void t.test('a pod as a whole is given other resources', { skip: !isDivided }, async (t) => {
+  const own = { cpu: '50m', memory: '16Mi' };
+  const containers = [idle({}), idle({ requests: own, limits: own }, { name: 'own' })];
+  const resources = { requests: amounts, limits: amounts };
+  const pod = makePod('whole-resized', { resources, containers });
+  engine.put(asDesired('Pod', pod));
+  const before = await engine.until(pod, 'Running', isRunning);
+  t.match(before, { resources, allocatedResources: amounts });
+  const ids = (before.containerStatuses ?? []).map(({ containerID }) => containerID);
+  const [main = '', other = ''] = ids.map((id) => id?.replace('containerd://', '') ?? '');
+  const cgroup = `/pod${pod.metadata.uid ?? ''}`;
+  const resizeWhole = (resources: ResourceRequirements): void => {
+    const changed: Pod = { ...pod, spec: { ...pod.spec, resources } };
+    engine.put(asDesired('Pod', changed));
+  };
+  for (const [cpu, memory, quota] of [
+    ['400m', '64Mi', '40000'],
+    ['100m', '48Mi', '10000'],
+  ] as const) {
+    const next = { requests: { cpu, memory }, limits: { cpu, memory } };
+    resizeWhole(next);
+    const status = await engine.until(
+      pod,
+      'resized',
+      (each) => each.resources?.limits?.['cpu'] === cpu,
+    );
+    t.match(status, { resources: next, allocatedResources: next.requests });
+    t.same(
+      (status.containerStatuses ?? []).map(({ containerID }) => containerID),
+      ids,
+      'the containers are the same',
+    );
+    t.notOk(status.conditions?.some(({ type }) => type.startsWith('PodResize')));
+    for (const each of [cgroup, `${cgroup}/${main}`]) {
+      await waitFor(async () => (await value('cpu', each, 'cpu.cfs_quota_us')) === quota, {
+        what: `${each} to have its quota`,
+        timeoutMs: 5_000,
+      });
+      const bytes = Number.parseInt(memory, 10) * 1024 ** 2;
+      t.equal(Number(await value('memory', each, 'memory.limit_in_bytes')), bytes);
+    }
+    t.equal(await value('cpu', `${cgroup}/${other}`, 'cpu.cfs_quota_us'), '5000', 'not its own');
+  }
+  const cpu = `${Number(engine.context.node.allocatable['cpu'] ?? '1') + 1}`;
+  const huge = { requests: { cpu }, limits: { cpu } };
+  resizeWhole(huge);
+  const status = await engine.until(pod, 'infeasible', ({ conditions = [] }) =>
+    conditions.some(({ type, reason }) => type === 'PodResizePending' && reason === 'Infeasible'),
+  );
+  t.match(status, { allocatedResources: { cpu: '100m' } });
+  engine.remove(pod);
+});
+
 /** What was told of the resizes of a pod: reasons, each with the sizes of CPU that it names. */
 function resizesOf({ metadata: { uid } }: Pod): string[] {
   return engine.context.events.recent
@@ -204,6 +257,10 @@ void t.test('a resize that asks for a restart gets it', async (t) => {
     Boolean(main?.restartCount === 1 && main.state.running),
   );
   t.match(status.containerStatuses?.[0]?.resources, { limits: { memory: '64Mi' } });
+  if (isDivided) {
+    const cgroup = `/pod${pod.metadata.uid ?? ''}`;
+    t.equal(Number(await value('memory', cgroup, 'memory.limit_in_bytes')), 64 * 1024 ** 2);
+  }
   engine.remove(pod);
 });
 

@@ -100,12 +100,14 @@ function partly(note: string): Omit<Row, 'field'> {
   return { honoured: 'partly', note };
 }
 
-const noPodResources = no('not reported yet; the containers’ are');
+const podResources = partly(
+  'where the pod has resources as a whole: its own CPU and memory, not a sum',
+);
 const noClaims = no('there is no dynamic resource allocation at a site');
 
 /** Fields that a site reports. */
 export const statusFields: Partial<Record<string, Omit<Row, 'field'>>> = {
-  'status.allocatedResources': noPodResources,
+  'status.allocatedResources': podResources,
   'status.conditions': partly(
     '`PodReadyToStartContainers`, `Initialized`, `Ready`, `ContainersReady`, `PodResizePending`, `PodResizeInProgress`, `AllContainersRestarting`; others are left as they are',
   ),
@@ -128,7 +130,7 @@ export const statusFields: Partial<Record<string, Omit<Row, 'field'>>> = {
   'status.reason': yes,
   'status.resize': no('withdrawn from Kubernetes; the conditions say it'),
   'status.resourceClaimStatuses': noClaims,
-  'status.resources': noPodResources,
+  'status.resources': podResources,
   'status.startTime': yes,
   'status.containerStatuses[].allocatedResources': yes,
   'status.containerStatuses[].allocatedResourcesStatus': noClaims,

@@ -16,7 +16,7 @@ void t.test('a guaranteed pod has the sum of its containers', (t) => {
     podCgroupResources(podOf({ requests: both, limits: both }, { requests: both, limits: both })),
     {
       ...{ cpuShares: 1024, cpuQuota: 100_000, cpuPeriodUs: 100_000 },
-      memoryLimitBytes: 128 * 1024 ** 2,
+      ...{ memoryLimitBytes: 128 * 1024 ** 2, hugePages: [] },
     },
   );
   t.end();
@@ -37,5 +37,16 @@ void t.test('all burstable pods together weigh what they request; others have th
   const burstable = podOf({ requests: { cpu: '500m' } });
   t.equal(burstableShares([burstable, burstable, podOf({ requests: both, limits: both })]), 1024);
   t.match(podCgroupResources(podOf({})), { cpuShares: 2, cpuQuota: 0, memoryLimitBytes: 0 });
+  t.end();
+});
+
+void t.test('of huge pages what is requested of each size, and none of the others', (t) => {
+  const pages = { 'hugepages-2Mi': '4Mi' };
+  const spelt = { 'hugepages-2048Ki': '2Mi' };
+  const asking = podOf({ requests: pages, limits: pages }, { requests: spelt, limits: spelt });
+  t.same(podCgroupResources(asking, [2 * 1024 ** 2, 1024 ** 3]).hugePages, [
+    { pageSize: '2MB', limitBytes: 6 * 1024 ** 2 },
+    { pageSize: '1GB', limitBytes: 0 },
+  ]);
   t.end();
 });

@@ -28,6 +28,23 @@ void t.test('version 1: a file in each controller’s own tree', (t) => {
   t.end();
 });
 
+void t.test('huge pages, used and reserved, where the kernel counts them', (t) => {
+  const pages = { ...resources, hugePages: [{ pageSize: '2MB', limitBytes: 4_194_304 }] };
+  const one = { version: 1, controllers: [] } as const;
+  t.same(lines({ ...one, mountPoints: { hugetlb: '/cg/hugetlb' } }, '/kubepods/podx', pages), [
+    '/cg/hugetlb/kubepods/podx/hugetlb.2MB.limit_in_bytes=4194304',
+    '/cg/hugetlb/kubepods/podx/hugetlb.2MB.rsvd.limit_in_bytes=4194304',
+  ]);
+  t.same(lines({ ...one, mountPoints: {} }, '/kubepods/podx', pages), []);
+  const two = { version: 2, mountPoints: { '': '/cg' } } as const;
+  t.same(lines({ ...two, controllers: ['hugetlb'] }, '/podx', pages).slice(-2), [
+    '/cg/podx/hugetlb.2MB.max=4194304',
+    '/cg/podx/hugetlb.2MB.rsvd.max=4194304',
+  ]);
+  t.notMatch(lines({ ...two, controllers: [] }, '/podx', pages).join(), /hugetlb/);
+  t.end();
+});
+
 void t.test('version 2: what is above it must pass its controllers on first', (t) => {
   const facts = {
     version: 2,

@@ -166,12 +166,34 @@ void t.test('termination messages are those that were read', (t) => {
   t.end();
 });
 
+void t.test('a pod as a whole reports what it has until all its containers have more', (t) => {
+  const before = { requests: { cpu: '1' }, limits: { cpu: '1' } };
+  const wants = { requests: { cpu: '2' }, limits: { cpu: '2' } };
+  const pod = makePod();
+  pod.spec.resources = wants;
+  const reported = (...given: ResourceRequirements[]): unknown => {
+    const containers = given.map((has) =>
+      makeContainer({ resources: { container: {}, pod: has } }),
+    );
+    const { resources, allocatedResources } = status({
+      pod,
+      observed: makeObserved({ containers }),
+    });
+    return { resources, allocatedResources };
+  };
+  const allocatedResources = { cpu: '2' };
+  t.same(reported(wants, before), { resources: before, allocatedResources });
+  t.same(reported(wants, wants), { resources: wants, allocatedResources });
+  t.notOk('resources' in status({ pod: makePod() }), 'others report nothing of the kind');
+  t.end();
+});
+
 void t.test(
   'a container reports what it has, and what it was allotted where that is the same to the kernel',
   (t) => {
     const reported = (has: ResourceRequirements, wants: ResourceRequirements): unknown => {
       const pod = makePod({ containers: [{ name: 'web', image: 'web:1', resources: wants }] });
-      const containers = [makeContainer({ resources: has })];
+      const containers = [makeContainer({ resources: { container: has } })];
       return status({ pod, observed: makeObserved({ containers }) }).containerStatuses?.[0]
         ?.resources;
     };
