@@ -29,7 +29,7 @@ interface Stop extends StoppedPod {
   events: PodEvents;
   /** The grace that applies now; a second delete may shorten it while the pod is being stopped. */
   graceSeconds: () => number;
-  /** Woken whenever the grace may have changed. */
+  /** Woken whenever the grace may have changed, and for the pod's worker, which sleeps by it too. */
   wakeUp: WakeUp;
 }
 
@@ -45,6 +45,7 @@ export async function stopPod(context: PodContext, stop: Stop): Promise<void> {
     }
   }
   let seconds = graceSeconds();
+  let wasWoken = false;
   const over = new AbortController();
   const first = stopOnce(context, stop, seconds).finally(() => {
     over.abort();
@@ -52,12 +53,15 @@ export async function stopPod(context: PodContext, stop: Stop): Promise<void> {
   const faster = hurry();
   await first;
   await faster;
+  // What came meanwhile may be the deletion of a pod that had ended by itself: its worker must look.
+  if (wasWoken) wakeUp.wake();
 
   async function hurry(): Promise<void> {
     const attempts: Promise<unknown>[] = [];
     for (;;) {
       await wakeUp.wait(undefined, over.signal);
       if (over.signal.aborted) break;
+      wasWoken = true;
       if (graceSeconds() >= seconds) continue;
       seconds = graceSeconds();
       // The first attempt tells whether the pod has stopped.

@@ -8,11 +8,14 @@ export class WakeUp {
     this.#waiter?.();
   }
 
-  /** Resolves when woken, after `delayMs` (undefined: never), or when the signal aborts. */
+  /**
+   * Resolves when woken, after `delayMs` (undefined: never), or when the signal aborts; a wake-up that
+   * comes together with the abort is left for who waits next.
+   */
   async wait(delayMs: number | undefined, signal: AbortSignal): Promise<void> {
     const idle = !this.#pending && !signal.aborted;
     if (idle && (delayMs === undefined || delayMs > 0)) await this.#sleep(delayMs, signal);
-    this.#pending = false;
+    if (!signal.aborted) this.#pending = false;
   }
 
   #sleep(delayMs: number | undefined, signal: AbortSignal): Promise<void> {

@@ -542,6 +542,23 @@ void t.test('what nobody heard of an end stays unknown', async (t) => {
   t.match(end, { exitCode: 255, reason: 'Unknown' });
 });
 
+void t.test('a pod that is deleted while its own end is cleaned up goes', async (t) => {
+  const made = bench(t);
+  const { fake, pods } = made;
+  const pod = named('a', { restartPolicy: 'Never' });
+  await running(made, pod);
+  const gate = Promise.withResolvers<undefined>();
+  fake.runtime.gates.set('stop-sandbox', gate.promise);
+  fake.runtime.exit('web', 1);
+  pods.wakeAll();
+  await until('the sandbox to be stopped', () => fake.runtime.calls.includes('stop-sandbox'));
+  pods.setDesired([deleted(pod, 1)]);
+  await new Promise(setImmediate);
+  gate.resolve(undefined);
+  await until('the pod to be gone', () => fake.reports.at(-1)?.gone === true);
+  t.equal(fake.runtime.sandboxes.size, 0);
+});
+
 void t.test('of two pods with one name the uid tells which is meant', async (t) => {
   const made = bench(t);
   const { pods } = made;

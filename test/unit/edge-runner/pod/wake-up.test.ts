@@ -37,3 +37,13 @@ void t.test('an aborted signal ends the wait, and no listener stays behind', asy
   await waiting;
   await wakeUp.wait(undefined, stop.signal);
 });
+
+void t.test('a wake-up that comes together with an abort is left for who waits next', async () => {
+  const wakeUp = new WakeUp();
+  const stop = new AbortController();
+  const waiting = wakeUp.wait(undefined, stop.signal);
+  stop.abort();
+  wakeUp.wake();
+  await waiting;
+  await wakeUp.wait(undefined, signal);
+});
