@@ -34,7 +34,7 @@ export async function slowLink(t: Test, cluster: Cluster): Promise<void> {
   );
   const busy = await typeKeys(typing, 60);
   const p = (times: number[], share: number): number =>
-    times[Math.floor(times.length * share)] ?? NaN;
+    Math.round((times[Math.floor(times.length * share)] ?? NaN) * 10) / 10;
   t.comment(
     `a key takes ${p(alone, 0.5)} ms alone, ${p(busy, 0.5)} (p95 ${p(busy, 0.95)}) ms beside a copy and a log`,
   );

@@ -51,12 +51,12 @@ export async function linkFaults(
       });
     }
   }
-  await t.test('connections of which the device has lost its end', async (t) => {
+  await t.test('half-open: the device has lost its end, the provider not', async (t) => {
     await device.loseConnections('device', tunnelPort);
     await turns.next();
     await untilAgreed(t, scene, mendWithinMs);
   });
-  await t.test('connections of which the provider has lost its end', async (t) => {
+  await t.test('half-open: the provider has lost its end, the device not', async (t) => {
     await device.loseConnections('host', tunnelPort);
     await turns.next();
     await untilAgreed(t, scene, pingMs + mendWithinMs);
