@@ -35,21 +35,28 @@ export class BrokenStarts {
     return broken;
   }
 
-  /** The pod with its broken starts as containers that were made and not started. */
+  /**
+   * The pod with its broken starts as containers that were made and not started. One that was being
+   * started at the first look and runs after all, or has run, is left as it is.
+   */
   undo(observed: ObservedPod): ObservedPod {
     const found = this.#found;
     if (found === undefined || found.size === 0) return observed;
     const containers = observed.containers.map((container) =>
-      found.has(container.id) ? { ...container, state: 'created' as const } : container,
+      found.has(container.id) && hasNotRun(container)
+        ? { ...container, state: 'created' as const }
+        : container,
     );
     return { ...observed, containers };
   }
 
-  #isBroken({ id, state, reason }: ObservedContainer): boolean {
-    return (
-      state === 'created' || (state === 'exited' && reason === startFailed && !this.#told.has(id))
-    );
+  #isBroken(container: ObservedContainer): boolean {
+    return hasNotRun(container) && !this.#told.has(container.id);
   }
+}
+
+function hasNotRun({ state, reason }: ObservedContainer): boolean {
+  return state === 'created' || (state === 'exited' && reason === startFailed);
 }
 
 /** Ids of the containers of whose end a status tells. */

@@ -1,10 +1,12 @@
 import t, { type Test } from 'tap';
 import { waitFor } from '../../../../hack/lab/wait.ts';
+import { BrokenStarts } from '../../../../src/edge-runner/pod/broken-starts.ts';
+import type { ObservedContainer, ObservedPod } from '../../../../src/edge-runner/pod/observed.ts';
 import { PodManager } from '../../../../src/edge-runner/pod/pod-manager.ts';
 import type { PodWorker } from '../../../../src/edge-runner/pod/pod-worker.ts';
 import type { Pod, PodStatus } from '../../../../src/kube/api.ts';
 import { FakeContext } from './fake-context.ts';
-import { makePod } from './make-observed.ts';
+import { makeContainer, makeObserved, makePod } from './make-observed.ts';
 
 /** A runner that ends, and another after it. */
 class Runners {
@@ -90,6 +92,22 @@ void t.test('only what is found at the first look counts as broken off', async (
   worker?.wake();
   await until('its end', () => worker?.status?.phase === 'Failed');
   t.match(worker?.status?.containerStatuses, [{ state: { terminated: { reason: 'StartError' } } }]);
+});
+
+void t.test('a start that was not over at the first look may still succeed', (t) => {
+  const starts = new BrokenStarts(undefined);
+  const at = (fields: Partial<ObservedContainer>): ObservedPod =>
+    makeObserved({ containers: [makeContainer(fields)] });
+  t.equal(starts.find(at({ state: 'created' })).length, 1);
+  for (const seen of [
+    at({ state: 'running' }),
+    at({ state: 'exited', exitCode: 0, reason: 'Completed' }),
+  ]) {
+    t.same(starts.undo(seen), seen);
+  }
+  const broken = at({ state: 'exited', exitCode: 128, reason: 'StartError' });
+  t.match(starts.undo(broken).containers, [{ state: 'created' }]);
+  t.end();
 });
 
 void t.test('one of an earlier start does not hide how the last one ended', async (t) => {
