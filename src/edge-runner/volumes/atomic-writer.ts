@@ -43,9 +43,20 @@ export async function writeAtomically(
   return changed;
 }
 
-/** Whether contents were once written there. */
+/**
+ * Whether contents were once written there to the end: the link is there, what it leads to, and a
+ * visible name for each first segment of that.
+ */
 export async function hasContents(directory: string): Promise<boolean> {
-  return (await readLink(join(directory, dataLink))) !== undefined;
+  const current = await readLink(join(directory, dataLink));
+  if (current === undefined) return false;
+  try {
+    const visible = new Set(await readdir(directory));
+    return (await readdir(join(directory, current))).every((name) => visible.has(name));
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return false;
+    throw error;
+  }
 }
 
 const dataLink = '..data';

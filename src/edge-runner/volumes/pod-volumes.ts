@@ -191,7 +191,8 @@ export class PodVolumes {
 
   /**
    * A kubelet starts containers again by the volumes that are mounted, also when what they were made of
-   * is gone (getUnmountedVolumes in pkg/kubelet/volumemanager).
+   * is gone (getUnmountedVolumes in pkg/kubelet/volumemanager). One that was never made to its end is
+   * not mounted.
    */
   async #renew(
     pod: Pod,
@@ -199,11 +200,12 @@ export class PodVolumes {
     sources: VolumeSources,
     signal: AbortSignal | undefined,
   ): Promise<void> {
+    const wasMade = await hasContents(this.#layout.volumeDir(pod, volume));
     try {
       await this.#writeContents(pod, volume, sources, signal);
     } catch (cause) {
       signal?.throwIfAborted();
-      if (!(await hasContents(this.#layout.volumeDir(pod, volume)))) throw cause;
+      if (!wasMade) throw cause;
       const message = cause instanceof Error ? cause.message : String(cause);
       throw new VolumeError('NOT_RENEWED', message, { cause });
     }

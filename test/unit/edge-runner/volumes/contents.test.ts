@@ -3,12 +3,15 @@ import {
   readdir,
   readFile,
   readlink,
+  rm,
+  rmdir,
   stat,
   statfs,
   writeFile,
   mkdir,
   symlink,
   realpath,
+  unlink,
 } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
@@ -289,6 +292,32 @@ void t.test('a container starts again by what was removed in the cloud', needsRo
     ...{ code: 'SETUP_FAILED', message: /volume "new"/ },
   });
 });
+
+void t.test(
+  'no container starts by contents that were never made to the end',
+  needsRoot,
+  async (t) => {
+    const device = withObjects(await makeDevice(t));
+    const used = volume('half', { configMap: { name: 'settings' } });
+    const directory = join(device.rootDir, 'pods/uid-1/volumes/kubernetes.io~configmap/half');
+    const inTheWay = join(directory, 'no-name-of-ours');
+    await mkdir(inTheWay, { recursive: true });
+    const failed = { code: 'SETUP_FAILED', message: /volume "half"/ };
+    await t.rejects(prepareOne(device, used), failed, 'the names could not be shown');
+    t.ok(await readlink(join(directory, '..data')), 'though the contents are there');
+    const settings = device.objects.get('configmap/shop/settings') ?? configMap('settings', {});
+    device.objects.delete('configmap/shop/settings');
+    await t.rejects(prepareOne(device, used), failed, 'and there is nothing more to be had');
+    await rmdir(inTheWay);
+    device.objects.set('configmap/shop/settings', settings);
+    t.equal(await prepareOne(device, used), directory);
+    await unlink(join(directory, 'color'));
+    device.objects.delete('configmap/shop/settings');
+    await t.rejects(prepareOne(device, used), failed, 'a name is not shown');
+    await rm(join(directory, await readlink(join(directory, '..data'))), { recursive: true });
+    await t.rejects(prepareOne(device, used), failed, 'the contents are gone');
+  },
+);
 
 void t.test('remains of an interrupted change are cleared', needsRoot, async (t) => {
   const device = withObjects(await makeDevice(t));
