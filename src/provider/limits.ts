@@ -22,10 +22,16 @@ export const maxTolerationWrites = 2;
 /** Most Secrets that are fetched at once, over all sites. */
 export const maxSecretReads = 32;
 
-/** How old a Secret may get while a connected site holds it, in ms. */
-export const secretRefreshMs = 60_000;
+/** How old a Secret may get while a connected site holds it, in ms, however many there are. */
+export const maxSecretAgeMs = 60_000;
 
-/** First delay before a Secret that isn't there is looked for again, in ms; it doubles up to `secretRefreshMs`. */
+/** How old a Secret is at least before it is read again, in ms. */
+export const minSecretAgeMs = 5_000;
+
+/** So many Secrets are read again a second, over all sites, as far as the two ages allow. */
+export const secretReadsPerSecond = 10;
+
+/** First delay before a Secret that isn't there is looked for again, in ms; it doubles until it is as long as for one that is there. */
 export const missingSecretRetryMs = 1_000;
 
 /** Time between two renewals of a node's Lease, in ms (as a kubelet: a quarter of its duration). */

@@ -3,7 +3,13 @@ import type { Secret } from '../../kube/api.ts';
 import { isKubeApiError } from '../kube-client/kube-api-error.ts';
 import type { KubeClient } from '../kube-client/kube-client.ts';
 import { resources } from '../kube-client/resource-type.ts';
-import { maxSecretReads, missingSecretRetryMs, secretRefreshMs } from '../limits.ts';
+import {
+  maxSecretAgeMs,
+  maxSecretReads,
+  minSecretAgeMs,
+  missingSecretRetryMs,
+  secretReadsPerSecond,
+} from '../limits.ts';
 import { ReconcileQueue } from '../reconcile/reconcile-queue.ts';
 import type { Known, ObjectHold, ObjectSource } from './object-source.ts';
 import { sentSecret } from './sent-object.ts';
@@ -21,13 +27,15 @@ interface Entry {
 export interface SecretSourceOptions {
   client: Pick<KubeClient, 'get'>;
   log: Logger;
-  refreshMs?: number;
+  /** How long until a Secret is read again while so many are held, in ms. */
+  refreshMs?: (held: number) => number;
 }
 
 /**
- * Secrets by name: read when somebody needs them, and again every minute while somebody does, sooner
- * at first when there is none or it may not be read, for a pod may wait for it, and an API server that
- * has just started forbids everything until it has read who may do what.
+ * Secrets by name: read when somebody needs them, and again and again while somebody does: every few
+ * seconds, more seldom where many are held, and sooner at first when there is none or it may not be read,
+ * for a pod may wait for it, and an API server that has just started forbids everything until it has read
+ * who may do what.
  * Never listed or watched, so that the provider's role needs only `get`, and holds none that no
  * connected site uses.
  */
@@ -104,7 +112,7 @@ export class SecretSource implements ObjectSource {
   }
 
   #nextReadMs(entry: Entry): number {
-    const refreshMs = this.#options.refreshMs ?? secretRefreshMs;
+    const refreshMs = (this.#options.refreshMs ?? secretRefreshMs)(this.#entries.size);
     if (entry.misses === 0) return refreshMs;
     return Math.min(missingSecretRetryMs * 2 ** (entry.misses - 1), refreshMs);
   }
@@ -129,6 +137,12 @@ export class SecretSource implements ObjectSource {
       return undefined;
     }
   }
+}
+
+/** How long until a Secret is read again while so many are held, in ms. */
+export function secretRefreshMs(held: number): number {
+  const inTurnMs = (held * 1_000) / secretReadsPerSecond;
+  return Math.min(Math.max(inTurnMs, minSecretAgeMs), maxSecretAgeMs);
 }
 
 function isSame(a: Known, b: Known): boolean {

@@ -1,6 +1,6 @@
 import pino from 'pino';
 import t from 'tap';
-import { SecretSource } from '../../../../src/provider/desired/secret-source.ts';
+import { SecretSource, secretRefreshMs } from '../../../../src/provider/desired/secret-source.ts';
 import {
   KubeApiError,
   type KubeApiErrorCode,
@@ -24,7 +24,10 @@ function scene(refreshMs = 60_000): {
     const metadata = { name: ref.name, namespace: 'n', uid: 'u' };
     return Promise.resolve({ metadata, data: { k: answer } });
   }) as KubeClient['get'];
-  const source = new SecretSource({ client: { get }, log: pino({ level: 'silent' }), refreshMs });
+  const source = new SecretSource({
+    ...{ client: { get }, log: pino({ level: 'silent' }) },
+    refreshMs: () => refreshMs,
+  });
   const controller = new AbortController();
   const running = source.run(controller.signal);
   return {
@@ -135,3 +138,14 @@ void t.test('who lets go while waiting is not left waiting', async (t) => {
   await t.resolves(waiting);
   await stop();
 });
+
+void t.test(
+  'few are read again within seconds, many by turns, none later than in a minute',
+  (t) => {
+    t.same(
+      [1, 50, 51, 300, 600, 100_000].map(secretRefreshMs),
+      [5_000, 5_000, 5_100, 30_000, 60_000, 60_000],
+    );
+    t.end();
+  },
+);
