@@ -24,6 +24,11 @@ export function containersRequest(spec: PodSpec, resource: string): bigint {
   return totalOfContainers(spec, 'requests', resource);
 }
 
+/** What the containers may have of it, whatever the pod may have as a whole. */
+export function containersLimit(spec: PodSpec, resource: string): bigint {
+  return totalOfContainers(spec, 'limits', resource);
+}
+
 type List = 'requests' | 'limits';
 
 function total(spec: PodSpec, list: List, resource: string): bigint {

@@ -10,7 +10,8 @@ const settingsDir = '/run/systemd/system.control';
 
 /**
  * Slices of systemd, which owns the cgroups of a device where the runtime's driver is `systemd`: only
- * what is set through it stays as it was set.
+ * what is set through it stays as it was set. It has no property for huge pages: those of a pod as a
+ * whole are not set, those of its containers are the runtime's.
  */
 export class SystemdSlices {
   readonly #run: RunOnHost;

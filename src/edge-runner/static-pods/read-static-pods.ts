@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Pod, Toleration } from '../../kube/api.ts';
+import { withDefaultRequests } from '../../kube/pod-defaults.ts';
 import {
   configHashAnnotation,
   configSeenAnnotation,
@@ -21,7 +22,7 @@ export interface StaticPodFiles {
  * The pods that the files of a folder describe, one each, in YAML or JSON; files that begin with a dot
  * are left out, and a folder that isn't there has none. Name, uid and annotations are a kubelet's:
  * `NAME-NODE`, and a hash of node and contents, so that a file that changes is another pod. No taint of
- * the Node evicts them.
+ * the Node evicts them. They request what they are limited in, where they don't say what they request.
  * @param seenAt when a pod of this uid was first seen, RFC 3339.
  * Source: kubelet, pkg/kubelet/config, applyDefaults and recordFirstSeenTime.
  */
@@ -73,7 +74,11 @@ function staticPod(
         [configSourceAnnotation]: 'file',
       },
     },
-    spec: { ...spec, nodeName, tolerations: [...(spec.tolerations ?? []), everyEviction] },
+    spec: {
+      ...withDefaultRequests(spec),
+      nodeName,
+      tolerations: [...(spec.tolerations ?? []), everyEviction],
+    },
   };
 }
 

@@ -46,7 +46,8 @@ export const partlyNotes: Partial<Record<string, string>> = {
   'spec.containers[].resources.requests': counted,
   'spec.containers[].resources.limits': counted,
   'spec.resources.requests': 'as of containers',
-  'spec.resources.limits': 'as of containers',
+  'spec.resources.limits':
+    'as of containers; with the driver `systemd` huge pages bound each container, not the pod',
   'spec.enableServiceLinks': 'for the 256 oldest Services of the namespace',
   'spec.ephemeralContainers[]': 'as `containers`',
   'spec.initContainers[]': 'as `containers`',

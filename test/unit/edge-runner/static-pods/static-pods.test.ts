@@ -5,6 +5,9 @@ import t from 'tap';
 import { readStaticPods } from '../../../../src/edge-runner/static-pods/read-static-pods.ts';
 import { StaticPods } from '../../../../src/edge-runner/static-pods/static-pods.ts';
 import { tellStaticPods } from '../../../../src/edge-runner/static-pods/tell-static-pods.ts';
+import { nodeMisfit } from '../../../../src/kube/node-fit.ts';
+import { podCgroupResources } from '../../../../src/kube/pod-cgroup.ts';
+import { qosClassOf } from '../../../../src/kube/qos.ts';
 import { isCritical } from '../../../../src/kube/priority.ts';
 import { waitFor } from '../../../../hack/lab/wait.ts';
 
@@ -49,6 +52,23 @@ void t.test('a file is a pod with a kubelet’s name and annotations', async (t)
     pods: [],
     problems: new Map(),
   });
+});
+
+void t.test('what a file limits is requested, as if the API had stored the pod', async (t) => {
+  const limits = { cpu: '1', memory: '64Mi', 'hugepages-2Mi': '4Mi' };
+  const dir = t.testdir({
+    'a.json': JSON.stringify({
+      ...{ kind: 'Pod', metadata: { name: 'a' } },
+      spec: { containers: [{ name: 'main', image: 'a:1', resources: { limits } }] },
+    }),
+  });
+  const [pod] = (await readStaticPods(dir, 'n', () => 'then')).pods;
+  if (pod === undefined) throw new TypeError('there is no pod');
+  const pages = podCgroupResources(pod, [2 * 1024 ** 2]).hugePages;
+  t.same(pages, [{ pageSize: '2MB', limitBytes: 4 * 1024 ** 2 }]);
+  const room = { allocatable: { 'hugepages-2Mi': '2Mi' }, pods: [] };
+  t.equal(nodeMisfit(pod, room)?.reason, 'OutOfhugepages-2Mi', 'they are counted');
+  t.equal(qosClassOf(pod), 'Guaranteed');
 });
 
 void t.test('a file that can’t be used is named, and keeps no other from running', async (t) => {
