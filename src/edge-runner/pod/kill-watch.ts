@@ -1,6 +1,9 @@
 /** The least time that a runtime gets for a pod that must give way, however short its grace. */
 const minTimeoutSeconds = 10;
 
+/** What a timer can wait at most, some 24 days; Node fires a longer one at once. */
+const maxTimerMs = 2 ** 31 - 1;
+
 /** The event of a pod that still runs then. */
 export const exceededGracePeriod = [
   'Warning',
@@ -22,7 +25,8 @@ export class KillWatch {
 
   start(graceSeconds: number): void {
     this.stop();
-    this.#timer = setTimeout(this.#tell, killTimeoutSeconds(graceSeconds) * 1000);
+    const delayMs = Math.min(killTimeoutSeconds(graceSeconds) * 1000, maxTimerMs);
+    this.#timer = setTimeout(this.#tell, delayMs);
   }
 
   /** Nothing of the pod runs any more, or the runner ends. */

@@ -58,6 +58,7 @@ export class PodWorker {
   readonly #bringUp = new AbortController();
   #pod: Pod;
   #removed: boolean;
+  #hasBegun = false;
   #isAtWork = false;
   #eviction: PodRejection | undefined;
   #life: Life;
@@ -153,7 +154,7 @@ export class PodWorker {
   evict(rejection: PodRejection): void {
     if (!this.isActive) return;
     this.#eviction = rejection;
-    this.#killWatch.start(this.#graceSeconds);
+    this.#watchEnd();
     this.#bringUp.abort();
     this.#wakeUp.wake();
   }
@@ -164,7 +165,7 @@ export class PodWorker {
    */
   halt(maxGraceSeconds: number): Promise<undefined> {
     this.#halt.want(maxGraceSeconds);
-    this.#killWatch.start(this.#graceSeconds);
+    this.#watchEnd();
     this.#bringUp.abort();
     this.#wakeUp.wake();
     return this.#halt.stopped;
@@ -221,6 +222,8 @@ export class PodWorker {
       this.#bringUp.abort();
     };
     signal.addEventListener('abort', stop, { once: true });
+    this.#hasBegun = true;
+    this.#watchEnd();
     try {
       await repeatRounds(this.#wakeUp, signal, {
         round: () => this.#work(signal),
@@ -257,6 +260,12 @@ export class PodWorker {
     const delayMs = await this.#act(this.#advance(), signal);
     if (!this.#ending.isNeeded(this.#observed)) this.#nothingRuns();
     return delayMs;
+  }
+
+  /** A worker that waits for its predecessor runs nothing that could take too long. */
+  #watchEnd(): void {
+    const mustGiveWay = this.#halt.isWanted || this.#eviction !== undefined;
+    if (this.#hasBegun && mustGiveWay) this.#killWatch.start(this.#graceSeconds);
   }
 
   #nothingRuns(): void {

@@ -33,5 +33,10 @@ void t.test('told once, and only of what still runs', (t) => {
   watch.stop();
   mock.timers.tick(60_000);
   t.equal(told, 1, 'it ended in time');
+  watch.start(1_500_000);
+  mock.timers.tick(2 ** 31 - 2);
+  t.equal(told, 1, 'a grace beyond what a timer can wait is a long one all the same');
+  mock.timers.tick(1);
+  t.equal(told, 2);
   t.end();
 });

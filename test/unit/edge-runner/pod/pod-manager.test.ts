@@ -1,3 +1,4 @@
+import { mock } from 'node:test';
 import t, { type Test } from 'tap';
 import { waitFor } from '../../../../hack/lab/wait.ts';
 import { HostError } from '../../../../src/edge-runner/host/host-error.ts';
@@ -686,4 +687,25 @@ void t.test('a pod whose device goes down stops within its grace, and stays desi
   pods.setDesired([named('a'), { ...late, metadata: { ...late.metadata, name: 'late' } }]);
   await until('the new pod to be seen', () => pods.list().length === 2);
   t.equal(fake.runtime.containers.size, 1, 'nothing starts any more');
+});
+
+void t.test('only a pod of which something runs exceeds its grace', async (t) => {
+  const made = bench(t);
+  const { fake, pods } = made;
+  fake.runtime.obedient = false;
+  await running(made, named('old'));
+  pods.setDesired([named('new')]);
+  await until('the old one to be stopped', () => fake.runtime.graces.length === 1);
+  mock.timers.enable({ apis: ['setTimeout'] });
+  const drained = pods.drain({ totalMs: 5_000, criticalMs: 1_000 });
+  mock.timers.tick(60_000);
+  mock.timers.reset();
+  const late = fake.events.filter(({ reason }) => reason === 'ExceededGracePeriod');
+  t.same(
+    late.map(({ pod }) => pod.uid),
+    ['old'],
+    'not the one that waits for its end',
+  );
+  fake.runtime.exit('web', 0);
+  t.equal(await drained, 0);
 });
