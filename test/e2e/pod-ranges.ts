@@ -54,7 +54,7 @@ export async function podRanges(t: Test, cluster: Cluster): Promise<void> {
   await t.test(
     'also after a reboot without the cloud, of a device that lost its own',
     async (t) => {
-      await site.device.uplinkDown();
+      await site.device.blackhole();
       await site.device.reboot();
       await rm(join(site.device.dir, 'cni', cniConfigName));
       const taken = join(site.device.dir, 'memory', 'addresses', 'towline');
@@ -68,7 +68,7 @@ export async function podRanges(t: Test, cluster: Cluster): Promise<void> {
         { what: 'the pod to have an address', timeoutMs: 30_000 },
       );
       t.ok(addresses[0]?.startsWith(prefix), addresses[0] ?? '');
-      await site.device.uplinkUp();
+      await site.device.unblackhole();
       t.match(await untilPod(1), { status: { podIP: addresses[0] } });
     },
   );

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { bridgeName } from './cni-config.ts';
-import { isPodCidr, range4, type Range4 } from './cidr.ts';
+import { isPodCidr, range4 } from './cidr.ts';
 import { routesIn } from './routes.ts';
 
 /** The device, as far as its pods' addresses matter. */
@@ -29,14 +29,17 @@ export function usableRanges(
   if (wrong !== undefined) return { problem: `"${wrong}" is no range such as 10.1.2.0/24` };
   const ipv4 = ranges.find((range) => !range.includes(':'));
   const ipv6 = surroundings.hasIpv6 ? ranges.find((range) => range.includes(':')) : undefined;
-  if (ipv4 !== undefined && isTaken(range4(ipv4), surroundings)) {
+  if (ipv4 !== undefined && cutsOff(ipv4, surroundings)) {
     return { problem: `${ipv4} is where the device itself or a network of its own is` };
   }
   const cidrs = ranges.filter((range) => range === ipv4 || range === ipv6);
   return cidrs.length > 0 ? { cidrs } : { problem: 'the device has no IPv6' };
 }
 
-function isTaken(range: Range4, { routes, addresses }: RangeSurroundings): boolean {
+/** Whether pods with addresses of a range would take the device off a network that it is on. */
+export function cutsOff(cidr: string, { routes, addresses }: RangeSurroundings): boolean {
+  if (!isPodCidr(cidr) || cidr.includes(':')) return false;
+  const range = range4(cidr);
   const others = routesIn(routes).filter(({ device }) => device !== bridgeName);
   const own = addresses.filter((address) => isIP(address) === 4).map((a) => range4(`${a}/32`));
   const gateways = others.map(({ gateway }) => ({ first: gateway, last: gateway }));

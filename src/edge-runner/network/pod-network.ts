@@ -1,20 +1,25 @@
 import { dirname, join } from 'node:path';
 import type { Logger } from 'pino';
 import type { CriClient } from '../cri/cri-client.ts';
+import type { HostAddress } from '../host/host-addresses.ts';
 import type { HostFacts } from '../host/host-facts.ts';
-import { listNames, readText } from '../host/host-files.ts';
+import { listNames, readText, type HostRoot } from '../host/host-files.ts';
 import { cniConfig, neededPlugins, rangesIn } from './cni-config.ts';
 import { cniConfigName, removeBridge, untilTaken, writeConfig } from './cni-file.ts';
 import { readCniSettings, type CniSettings } from './cni-settings.ts';
 import { findCniConfig } from './find-cni-config.ts';
-import { usableRanges } from './node-ranges.ts';
+import { planRanges, type RangePlan } from './plan-ranges.ts';
 import { choosePodCidrs } from './pod-cidrs.ts';
 import { bridgesIpv6, masqueradesIpv6 } from './ipv6.ts';
 import { hasAddresses } from './sandbox-addresses.ts';
 
 interface PodNetworkOptions {
   cri: Pick<CriClient, 'status' | 'listPodSandbox' | 'podSandboxStatus'>;
-  facts: Pick<HostFacts, 'addresses' | 'machineId' | 'hostname'>;
+  facts: Pick<HostFacts, 'machineId' | 'hostname'>;
+  /** The device's own addresses, as they are now. */
+  addresses: () => Promise<readonly HostAddress[]>;
+  /** Where its routes are read. */
+  root?: HostRoot;
   /** Folder that a reboot empties. */
   memoryDir: string;
   /** What pods' addresses are to be from, whatever the Node says. */
@@ -39,8 +44,8 @@ export interface PodNetworkView {
 /**
  * The pod network of a device that has no CNI configuration: the runner writes one, with the ranges of
  * `--pod-cidr`, else those of the Node, else of its own choice. One that somebody else wrote is left
- * alone. Its own is kept as it is, but for other ranges that are given, and those only while no pod has
- * an address, for the bridge has one of the old range.
+ * alone. Its own is kept as it is, but for other ranges that are given, or where it takes the device off
+ * its network; both only while no pod has an address, for the bridge has one of the old range.
  */
 export class PodNetwork {
   readonly #options: PodNetworkOptions;
@@ -49,7 +54,9 @@ export class PodNetwork {
   #view: PodNetworkView = { configuredBy: 'nobody', ranges: [] };
   /** The Node's ranges that there is nothing left to do about. */
   #settled = '';
-  /** The ranges of which was told that they wait. */
+  /** The Node's ranges of which is known why they wait. */
+  #waiting = '';
+  /** The note that the log has. */
   #told = '';
   #changing: Promise<void> | undefined;
 
@@ -85,7 +92,7 @@ export class PodNetwork {
     const ranges = nodeRanges();
     if (ranges.length === 0 || String(ranges) === this.#settled) return undefined;
     if (hasPods()) {
-      this.#postpone(ranges);
+      if (String(ranges) !== this.#waiting) this.#tell(postponed(ranges));
       return undefined;
     }
     this.#changing = this.#apply(signal)
@@ -108,12 +115,13 @@ export class PodNetwork {
     const ranges = nodeRanges();
     const before = present === undefined ? undefined : await readText({}, this.#file);
     if (before !== undefined) this.#view = { configuredBy: 'runner', ranges: rangesIn(before) };
-    const { given, note } = await this.#given(ranges);
-    const cidrs = given ?? (before === undefined ? await this.#chosen() : undefined);
+    const { cidrs: planned, note, isOpen } = await this.#plan(ranges, before);
+    const cidrs = planned === 'choose' ? await this.#chosen() : planned;
     const text = cidrs === undefined ? before : this.#textOf(cidrs);
     if (cidrs !== undefined && text !== undefined && text !== before) {
       if (before !== undefined && (await hasAddresses(cri))) {
-        this.#postpone(cidrs);
+        this.#waiting = String(ranges);
+        this.#tell(note === undefined ? postponed(cidrs) : `${note}; it ${postponed(cidrs)}`);
         return;
       }
       if (!(await this.#hasPlugins())) return;
@@ -123,32 +131,28 @@ export class PodNetwork {
       await untilTaken(text, cri, signal);
       this.#view = { configuredBy: 'runner', ranges: cidrs };
     }
-    this.#settled = String(ranges);
-    if (note === undefined) return;
-    this.#view = { ...this.#view, note };
-    log.warn({ ranges, using: this.#view.ranges }, `the pod network ${note}`);
+    if (isOpen === undefined) this.#settled = String(ranges);
+    if (note !== undefined) this.#tell(note);
   }
 
-  /** The ranges that it is to have, where somebody says so, or why not those of the Node. */
-  async #given(
-    ranges: readonly string[],
-  ): Promise<{ given?: readonly string[] | undefined; note?: string }> {
-    const { podCidrs, facts } = this.#options;
-    if (podCidrs !== undefined || ranges.length === 0) return { given: podCidrs };
-    const usable = usableRanges(ranges, {
-      routes: await routes(),
-      addresses: facts.addresses.map(({ address }) => address),
-      hasIpv6: (await bridgesIpv6()) && (await masqueradesIpv6()),
+  async #plan(nodeRanges: readonly string[], before: string | undefined): Promise<RangePlan> {
+    const { podCidrs, addresses, root = {} } = this.#options;
+    return planRanges({
+      ...{ podCidrs, nodeRanges, before: before === undefined ? undefined : rangesIn(before) },
+      surroundings: {
+        routes: await this.#routes(),
+        addresses: (await addresses()).map(({ address }) => address),
+        hasIpv6: (await bridgesIpv6(root)) && (await masqueradesIpv6()),
+      },
     });
-    if ('cidrs' in usable) return { given: usable.cidrs };
-    return { note: `can't be ${ranges.join(', ')}, as the Node says: ${usable.problem}` };
   }
 
   async #chosen(): Promise<string[]> {
-    const { facts } = this.#options;
+    const { facts, addresses } = this.#options;
+    const hasIpv6 = (await addresses()).some(({ family }) => family === 6);
     return choosePodCidrs({
-      routes: await routes(),
-      hasIpv6: facts.addresses.some(({ family }) => family === 6) && (await masqueradesIpv6()),
+      routes: await this.#routes(),
+      hasIpv6: hasIpv6 && (await masqueradesIpv6()),
       deviceId: facts.machineId || facts.hostname,
     });
   }
@@ -170,8 +174,12 @@ export class PodNetwork {
     return false;
   }
 
-  #postpone(cidrs: readonly string[]): void {
-    const note = `will be ${cidrs.join(', ')} once no pod has an address, at a reboot at the latest`;
+  async #routes(): Promise<string> {
+    return (await readText(this.#options.root ?? {}, '/proc/net/route')) ?? '';
+  }
+
+  /** To whoever asks, and once to the log. */
+  #tell(note: string): void {
     this.#view = { ...this.#view, note };
     if (this.#told === note) return;
     this.#told = note;
@@ -179,6 +187,6 @@ export class PodNetwork {
   }
 }
 
-async function routes(): Promise<string> {
-  return (await readText({}, '/proc/net/route')) ?? '';
+function postponed(cidrs: readonly string[]): string {
+  return `will be ${cidrs.join(', ')} once no pod has an address, at a reboot at the latest`;
 }

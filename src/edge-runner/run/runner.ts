@@ -6,6 +6,7 @@ import { ContainerdTasks } from '../containerd/containerd-tasks.ts';
 import { CriClient } from '../cri/cri-client.ts';
 import { GrpcChannel } from '../cri/grpc-channel.ts';
 import { RunnerError } from '../errors.ts';
+import { listHostAddresses } from '../host/host-addresses.ts';
 import { readHostFacts } from '../host/host-facts.ts';
 import { spareMemory } from '../host/spare-memory.ts';
 import { runOnHost } from '../host/run-on-host.ts';
@@ -123,6 +124,7 @@ async function serve(
   const network = await PodNetwork.ensure(
     {
       ...{ ...options, cri, facts, log },
+      addresses: () => listHostAddresses(),
       nodeRanges: () => state.podRanges(),
       hasPods: () => pods.usesPodNetwork,
     },

@@ -46,7 +46,8 @@ const ensure = (podCidrs?: string[]): Promise<PodNetwork> =>
   PodNetwork.ensure(
     {
       cri: engine.cri,
-      facts: { addresses: [deviceOwn], machineId: 'd', hostname: 'd' },
+      facts: { machineId: 'd', hostname: 'd' },
+      addresses: () => Promise.resolve([deviceOwn]),
       memoryDir: join(device.dir, 'memory'),
       ...{ podCidrs, nodeRanges: () => nodeRanges, hasPods: () => hasPods, log },
     },

@@ -3,18 +3,11 @@ import {
   usableRanges,
   type RangeSurroundings,
 } from '../../../../src/edge-runner/network/node-ranges.ts';
-
-const head =
-  'Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n';
-const route = (device: string, destination: string, gateway: string, mask: string): string =>
-  `${device}\t${destination}\t${gateway}\t0001\t0\t0\t0\t${mask}\t0\t0\t0\n`;
+import { lan, route4 } from './routes-fixture.ts';
 
 /** 192.168.7.2/24 on eth0, the gateway is 192.168.7.1. */
 const device: RangeSurroundings = {
-  routes:
-    head +
-    route('eth0', '00000000', '0107A8C0', '00000000') +
-    route('eth0', '0007A8C0', '00000000', '00FFFFFF'),
+  routes: lan,
   addresses: ['192.168.7.2', 'fd00:1::2'],
   hasIpv6: true,
 };
@@ -58,10 +51,10 @@ void t.test('a range that would cut the device off', (t) => {
 void t.test('a wide route into which it falls is no hindrance, nor is its own bridge', (t) => {
   const routes =
     device.routes +
-    route('tun0', '0000000A', '0107A8C0', '000000FF') +
-    route('cni-towline0', '0001F40A', '00000000', '00FFFFFF');
+    route4('tun0', '0000000A', '0107A8C0', '000000FF') +
+    route4('cni-towline0', '0001F40A', '00000000', '00FFFFFF');
   t.same(usableRanges(['10.244.1.0/24'], { ...device, routes }), { cidrs: ['10.244.1.0/24'] });
-  const others = device.routes + route('docker0', '0001F40A', '00000000', '00FFFFFF');
+  const others = device.routes + route4('docker0', '0001F40A', '00000000', '00FFFFFF');
   t.match(usableRanges(['10.244.1.0/24'], { ...device, routes: others }), {
     problem: /network of its own/,
   });

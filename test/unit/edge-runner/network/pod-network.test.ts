@@ -1,0 +1,134 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import t, { type Test } from 'tap';
+import type { CriClient } from '../../../../src/edge-runner/cri/cri-client.ts';
+import { cniConfig, rangesIn } from '../../../../src/edge-runner/network/cni-config.ts';
+import { cniConfigName } from '../../../../src/edge-runner/network/cni-file.ts';
+import { PodNetwork } from '../../../../src/edge-runner/network/pod-network.ts';
+import { lan, routes4 } from './routes-fixture.ts';
+
+const ownLan = ['192.168.0.0/16'];
+const free = ['10.244.1.0/24'];
+const chosen = ['10.85.0.0/24'];
+const own = { interfaceName: 'eth0', address: '192.168.7.2', family: 4 as const };
+const { signal } = new AbortController();
+
+/** A device in 192.168.7.0/24 with containerd and plugins. */
+class Scene {
+  readonly #dir: string;
+  nodeRanges = ownLan;
+  hasPods = false;
+  isUp = true;
+  readonly warnings: string[] = [];
+
+  constructor(t: Test) {
+    this.#dir = t.testdir({ bin: { bridge: '', 'host-local': '', portmap: '' }, cni: {} });
+  }
+
+  get #file(): string {
+    return join(this.#dir, 'cni', cniConfigName);
+  }
+
+  /** Starts a runner. */
+  async start(): Promise<PodNetwork> {
+    await this.setUp(this.isUp);
+    return PodNetwork.ensure(
+      {
+        ...{ cri: this.#cri(), facts: { machineId: 'd', hostname: 'd' } },
+        addresses: () => Promise.resolve(this.isUp ? [own] : []),
+        root: { root: this.#dir },
+        memoryDir: this.#dir,
+        podCidrs: undefined,
+        nodeRanges: () => this.nodeRanges,
+        hasPods: () => this.hasPods,
+        log: pino({ level: 'warn' }, { write: (line: string) => this.warnings.push(line) }),
+      },
+      signal,
+    );
+  }
+
+  /** Plugs the device into its network, or out of it. */
+  async setUp(isUp: boolean): Promise<void> {
+    this.isUp = isUp;
+    await mkdir(join(this.#dir, 'proc', 'net'), { recursive: true });
+    await writeFile(join(this.#dir, 'proc', 'net', 'route'), isUp ? lan : routes4());
+  }
+
+  async configure(cidrs: readonly string[]): Promise<void> {
+    await writeFile(this.#file, JSON.stringify(cniConfig({ cidrs, addressDir: this.#dir })));
+  }
+
+  async configured(): Promise<string[]> {
+    return rangesIn(await readFile(this.#file, 'utf8'));
+  }
+
+  #cri(): Pick<CriClient, 'status' | 'listPodSandbox' | 'podSandboxStatus'> {
+    const cni = { confDir: join(this.#dir, 'cni'), binDir: join(this.#dir, 'bin') };
+    const answer = {
+      status: { conditions: [{ type: 'NetworkReady', status: true }] },
+      info: { config: JSON.stringify({ cni }) },
+    };
+    return {
+      status: () => Promise.resolve(answer),
+      listPodSandbox: () => Promise.resolve({ items: this.hasPods ? [{ id: 'a' }] : [] }),
+      podSandboxStatus: () => Promise.resolve({ status: {} }),
+    } as unknown as CriClient;
+  }
+}
+
+void t.test('a refused range is not taken at a boot before the network is up', async (t) => {
+  const scene = new Scene(t);
+  const first = await scene.start();
+  t.match(first.view, { ranges: chosen, note: /^can't be 192\.168\.0\.0\/16/ });
+  t.equal(first.follow(signal), undefined, 'that is settled');
+
+  scene.isUp = false;
+  const second = await scene.start();
+  t.match(second.view, { ranges: chosen, note: /^will be .* a default route$/ });
+  t.same(await scene.configured(), chosen);
+
+  await scene.setUp(true);
+  await second.follow(signal);
+  t.match(second.view, { ranges: chosen, note: /^can't be/ }, 'looked at again');
+  t.equal(second.follow(signal), undefined);
+  t.match((await scene.start()).view, { ranges: chosen, note: /^can't be/ });
+});
+
+void t.test('a usable one is taken as soon as the network is up', async (t) => {
+  const scene = new Scene(t);
+  scene.nodeRanges = free;
+  scene.isUp = false;
+  const network = await scene.start();
+  t.match(network.view, { ranges: chosen, note: /^will be/ });
+  await network.follow(signal);
+  await network.follow(signal);
+  t.equal(scene.warnings.length, 1, 'told once');
+  await scene.setUp(true);
+  await network.follow(signal);
+  t.same(network.view, { configuredBy: 'runner', ranges: free });
+  scene.isUp = false;
+  t.match((await scene.start()).view, { ranges: free }, 'and kept at the next boot');
+});
+
+void t.test(
+  'one that takes the device off its network goes when no pod has an address',
+  async (t) => {
+    const scene = new Scene(t);
+    await scene.configure(ownLan);
+    scene.hasPods = true;
+    const network = await scene.start();
+    const note = /^can't be 192\.168\.0\.0\/16.*; it will be 10\.85\.0\.0\/24 once no pod/;
+    t.match(network.view, { ranges: ownLan, note });
+    t.equal(network.follow(signal), undefined);
+    t.match(network.view, { note }, 'and not said to become the refused one');
+    t.equal(scene.warnings.length, 1);
+    scene.hasPods = false;
+    await network.follow(signal);
+    t.match(network.view, { ranges: chosen, note: /^can't be/ });
+    t.same(await scene.configured(), chosen);
+    await scene.configure(ownLan);
+    scene.nodeRanges = [];
+    t.same((await scene.start()).view, { configuredBy: 'runner', ranges: chosen });
+  },
+);
