@@ -24,17 +24,24 @@ export async function listHostAddresses(root: HostRoot = {}): Promise<HostAddres
   };
   const rank = ({ interfaceName, family }: HostAddress): number =>
     (family === 4 ? 0 : 2) + (interfaceName === preferred[family] ? 0 : 1);
-  return usableAddresses().sort((a, b) => rank(a) - rank(b));
+  return usableAddresses()
+    .map(({ interfaceName, family, address }): HostAddress => ({ interfaceName, family, address }))
+    .sort((a, b) => rank(a) - rank(b));
 }
 
-function usableAddresses(): HostAddress[] {
+/** The same with the length of the prefix of each address's network: `192.168.7.2/24`. */
+export function listHostNetworks(): string[] {
+  return usableAddresses().flatMap(({ cidr }) => cidr ?? []);
+}
+
+function usableAddresses(): (HostAddress & { cidr: string | null })[] {
   return Object.entries(networkInterfaces())
     .filter(([interfaceName]) => !containerInterface.test(interfaceName))
     .flatMap(([interfaceName, addresses = []]) =>
       addresses
         .filter(({ internal, address }) => !internal && !isLinkLocal(address))
-        .map(({ address, family }): HostAddress => {
-          return { interfaceName, family: family === 'IPv4' ? 4 : 6, address };
+        .map(({ address, family, cidr }) => {
+          return { interfaceName, family: family === 'IPv4' ? 4 : 6, address, cidr };
         }),
     );
 }

@@ -1,10 +1,7 @@
-import { isIP } from 'node:net';
 import { routesIn } from './routes.ts';
-import { cutsOff, usableRanges, type RangeSurroundings } from './node-ranges.ts';
+import { harmOf, usableRanges, type RangeSurroundings } from './node-ranges.ts';
 
 interface RangeRequest {
-  /** What a person says, whatever the Node says. */
-  readonly podCidrs: readonly string[] | undefined;
   /** What the Node says; not checked. */
   readonly nodeRanges: readonly string[];
   /** Those that are configured; undefined where none are. */
@@ -12,7 +9,7 @@ interface RangeRequest {
   readonly surroundings: RangeSurroundings;
 }
 
-/** What to do about the ranges of the pod network. */
+/** What to do about the ranges of a pod network of which no person says them. */
 export interface RangePlan {
   /** Ranges to have, `choose` for those of the device's own choice; undefined keeps what there is. */
   readonly cidrs?: readonly string[] | 'choose' | undefined;
@@ -23,21 +20,20 @@ export interface RangePlan {
 }
 
 /**
- * Which ranges the pod network is to have: those that a person says, else those of the Node, else those
- * that there are, else some of the device's own choice. What would take the device off its network is
+ * Which ranges the pod network is to have: those of the Node, else those that
+ * there are, else some of the device's own choice. What would take the device off its network is
  * neither taken over nor kept. Whether a range would is seen only while the device's own network is up:
  * until then what there is stays.
  */
 export function planRanges(request: RangeRequest): RangePlan {
-  const { podCidrs, nodeRanges, before, surroundings } = request;
-  if (podCidrs !== undefined) return { cidrs: podCidrs };
+  const { nodeRanges, before, surroundings } = request;
   const fallback = before === undefined ? ('choose' as const) : undefined;
   if (!isUp(surroundings)) {
     if (nodeRanges.length === 0) return { cidrs: fallback };
     const note = `will be ${nodeRanges.join(', ')} once the device has an address and a default route`;
     return { cidrs: fallback, note, isOpen: true };
   }
-  const isHarmful = before?.some((range) => cutsOff(range, surroundings)) === true;
+  const isHarmful = before?.some((range) => harmOf(range, surroundings) !== undefined) === true;
   const cidrs = isHarmful ? 'choose' : fallback;
   if (nodeRanges.length === 0) return { cidrs };
   const usable = usableRanges(nodeRanges, surroundings);
@@ -52,7 +48,7 @@ export function planRanges(request: RangeRequest): RangePlan {
  * Whether the device is on its own network: an address and a default route, by IPv4, for that is what
  * a range of pods can be confused with. Before that nothing tells which networks it is on.
  */
-function isUp({ addresses, routes }: RangeSurroundings): boolean {
+function isUp({ networks, routes }: RangeSurroundings): boolean {
   const hasRoute = routesIn(routes).some(({ isDefault }) => isDefault);
-  return hasRoute && addresses.some((address) => isIP(address) === 4);
+  return hasRoute && networks.some((network) => !network.includes(':'));
 }

@@ -1,7 +1,6 @@
 import { dirname, join } from 'node:path';
 import type { Logger } from 'pino';
 import type { CriClient } from '../cri/cri-client.ts';
-import type { HostAddress } from '../host/host-addresses.ts';
 import type { HostFacts } from '../host/host-facts.ts';
 import { listNames, readText, type HostRoot } from '../host/host-files.ts';
 import { cniConfig, neededPlugins, rangesIn } from './cni-config.ts';
@@ -16,8 +15,10 @@ import { hasAddresses } from './sandbox-addresses.ts';
 interface PodNetworkOptions {
   cri: Pick<CriClient, 'status' | 'listPodSandbox' | 'podSandboxStatus'>;
   facts: Pick<HostFacts, 'machineId' | 'hostname'>;
-  /** The device's own addresses, as they are now. */
-  addresses: () => Promise<readonly HostAddress[]>;
+  /** The device's own addresses as they are now, as `192.168.7.2/24`. */
+  networks: () => readonly string[];
+  /** Addresses that the device must reach, as far as it knows them now. */
+  needed: () => Promise<readonly string[]>;
   /** Where its routes are read. */
   root?: HostRoot;
   /** Folder that a reboot empties. */
@@ -136,20 +137,22 @@ export class PodNetwork {
   }
 
   async #plan(nodeRanges: readonly string[], before: string | undefined): Promise<RangePlan> {
-    const { podCidrs, addresses, root = {} } = this.#options;
+    const { podCidrs, networks, needed, root = {} } = this.#options;
+    if (podCidrs !== undefined) return { cidrs: podCidrs };
     return planRanges({
-      ...{ podCidrs, nodeRanges, before: before === undefined ? undefined : rangesIn(before) },
+      ...{ nodeRanges, before: before === undefined ? undefined : rangesIn(before) },
       surroundings: {
         routes: await this.#routes(),
-        addresses: (await addresses()).map(({ address }) => address),
+        routes6: (await readText(root, '/proc/net/ipv6_route')) ?? '',
+        ...{ networks: networks(), needed: await needed() },
         hasIpv6: (await bridgesIpv6(root)) && (await masqueradesIpv6()),
       },
     });
   }
 
   async #chosen(): Promise<string[]> {
-    const { facts, addresses } = this.#options;
-    const hasIpv6 = (await addresses()).some(({ family }) => family === 6);
+    const { facts, networks } = this.#options;
+    const hasIpv6 = networks().some((network) => network.includes(':'));
     return choosePodCidrs({
       routes: await this.#routes(),
       hasIpv6: hasIpv6 && (await masqueradesIpv6()),

@@ -6,10 +6,11 @@ import { ContainerdTasks } from '../containerd/containerd-tasks.ts';
 import { CriClient } from '../cri/cri-client.ts';
 import { GrpcChannel } from '../cri/grpc-channel.ts';
 import { RunnerError } from '../errors.ts';
-import { listHostAddresses } from '../host/host-addresses.ts';
+import { listHostNetworks } from '../host/host-addresses.ts';
 import { readHostFacts } from '../host/host-facts.ts';
 import { spareMemory } from '../host/spare-memory.ts';
 import { runOnHost } from '../host/run-on-host.ts';
+import { neededAddresses } from '../network/needed-addresses.ts';
 import { PodNetwork } from '../network/pod-network.ts';
 import { NodeReporter } from '../node/node-reporter.ts';
 import { RuntimeHealth } from '../node/runtime-health.ts';
@@ -124,7 +125,8 @@ async function serve(
   const network = await PodNetwork.ensure(
     {
       ...{ ...options, cri, facts, log },
-      addresses: () => listHostAddresses(),
+      networks: listHostNetworks,
+      needed: () => neededAddresses({ providers: identity.addresses, environment }),
       nodeRanges: () => state.podRanges(),
       hasPods: () => pods.usesPodNetwork,
     },

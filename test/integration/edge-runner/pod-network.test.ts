@@ -36,7 +36,6 @@ const ownConfig = join(configDir, cniConfigName);
 const deviceAddress = '192.168.77.2';
 
 const signal = new AbortController().signal;
-const deviceOwn = { interfaceName: 'eth0', address: '10.91.2.3', family: 4 as const };
 /** What the Node says of its ranges. */
 let nodeRanges: string[] = [];
 let hasPods = false;
@@ -47,7 +46,8 @@ const ensure = (podCidrs?: string[]): Promise<PodNetwork> =>
     {
       cri: engine.cri,
       facts: { machineId: 'd', hostname: 'd' },
-      addresses: () => Promise.resolve([deviceOwn]),
+      networks: () => ['10.91.2.3/24'],
+      needed: () => Promise.resolve(['10.92.0.53']),
       memoryDir: join(device.dir, 'memory'),
       ...{ podCidrs, nodeRanges: () => nodeRanges, hasPods: () => hasPods, log },
     },
@@ -215,13 +215,14 @@ void t.test('what the Node says is not followed blindly', async (t) => {
   for (const [ranges, why] of [
     [['10.0.0.0/6'], /"10\.0\.0\.0\/6" is no range/],
     [['10.91.0.0/16'], /where the device itself/],
+    [['10.92.0.0/24'], /has 10\.92\.0\.53 in it/],
   ] as const) {
     nodeRanges = [...ranges];
     const network = await ensure();
     t.match(network.view, { ranges: ['10.244.7.0/24'], note: why });
     t.equal(network.follow(signal), undefined, 'and is not looked at again');
   }
-  t.equal(warnings.length, 2);
+  t.equal(warnings.length, 3);
   nodeRanges = ['10.244.8.0/24'];
   await ensure(['10.244.7.0/24']);
   t.equal(await readFile(ownConfig, 'utf8'), before, '--pod-cidr comes first');

@@ -11,7 +11,6 @@ import { lan, routes4 } from './routes-fixture.ts';
 const ownLan = ['192.168.0.0/16'];
 const free = ['10.244.1.0/24'];
 const chosen = ['10.85.0.0/24'];
-const own = { interfaceName: 'eth0', address: '192.168.7.2', family: 4 as const };
 const { signal } = new AbortController();
 
 /** A device in 192.168.7.0/24 with containerd and plugins. */
@@ -36,7 +35,8 @@ class Scene {
     return PodNetwork.ensure(
       {
         ...{ cri: this.#cri(), facts: { machineId: 'd', hostname: 'd' } },
-        addresses: () => Promise.resolve(this.isUp ? [own] : []),
+        networks: () => (this.isUp ? ['192.168.7.2/24'] : []),
+        needed: () => Promise.resolve([]),
         root: { root: this.#dir },
         memoryDir: this.#dir,
         podCidrs: undefined,
