@@ -19,6 +19,7 @@ import { PodHealth } from './pod-health.ts';
 import { lifeAfter, nextLife, type Life } from './pod-life.ts';
 import { lastAttempts, type PodRejection } from './pod-status.ts';
 import { earliest, PodUpkeep } from './pod-upkeep.ts';
+import { recallResizes } from './recall-resizes.ts';
 import { repeatRounds } from './repeat-rounds.ts';
 import { tellFailure } from './runtime-failures.ts';
 import { StatusKeeper } from './status-keeper.ts';
@@ -342,8 +343,14 @@ export class PodWorker {
   }
 
   async #observe(): Promise<void> {
-    const look = this.#context.observer.observe(this.#pod.metadata.uid ?? '');
-    const seen = await tellFailure('FailedSync', this.#events, look);
+    const { observer } = this.#context;
+    const look = observer.observe(this.#pod.metadata.uid ?? '');
+    const found = await tellFailure('FailedSync', this.#events, look);
+    const seen = this.#status.isOurs
+      ? found
+      : recallResizes(found, this.#status.last, (id, given) => {
+          observer.noteResize(id, given);
+        });
     const broken = this.#brokenStarts.find(seen);
     if (this.isActive) for (const container of broken) this.#tellOfBrokenStart(container);
     this.#observed = this.#brokenStarts.undo(seen);

@@ -27,7 +27,7 @@ export class JumpingClock implements Clock {
 
 /** A pod context over a runtime in memory, and what the pods told. */
 export class FakeContext {
-  readonly runtime = new FakeRuntime();
+  readonly runtime: FakeRuntime;
   readonly clock = new JumpingClock();
   readonly reports: PodReport[] = [];
   /** Of each of `reports`. */
@@ -47,8 +47,9 @@ export class FakeContext {
   readonly complaints: string[] = [];
   readonly context: PodContext;
 
-  constructor() {
-    const { cri } = this.runtime;
+  constructor(runtime = new FakeRuntime()) {
+    this.runtime = runtime;
+    const { cri } = runtime;
     const { clock } = this;
     const complain = (_fields: object, message: string): void => {
       this.complaints.push(message);

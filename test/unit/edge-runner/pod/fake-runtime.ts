@@ -94,6 +94,7 @@ export class FakeRuntime {
           this.#container(containerId).state = 'CONTAINER_RUNNING';
           return {};
         }),
+      updateContainerResources: () => this.#call('update-resources', () => ({})),
       stopContainer: (
         { containerId, timeout }: { containerId: string; timeout: number },
         options: CallOptions,

@@ -49,6 +49,18 @@ void t.test('that a container has started up, of sidecars too', (t) => {
   t.end();
 });
 
+void t.test('what a container or its pod has been given since it was made', (t) => {
+  const [small, large] = [{ requests: { cpu: '1' } }, { requests: { cpu: '2' } }];
+  const before = running({ resources: small });
+  t.ok(mustBeKept(makePod(), running({ resources: large }), before));
+  t.notOk(mustBeKept(makePod(), running({ resources: small, ready: true }), before));
+  const other = running({ resources: large, containerID: 'containerd://2' });
+  t.notOk(mustBeKept(makePod(), other, before), 'what it was made with the runtime knows');
+  t.ok(mustBeKept(makePod(), { ...before, resources: large }, { ...before, resources: small }));
+  t.notOk(mustBeKept(makePod(), { ...before, resources: large }, undefined), 'nor at first');
+  t.end();
+});
+
 void t.test('what the runtime knows, too, is not worth a write', (t) => {
   t.notOk(mustBeKept(makePod(), ready, running()), 'no probe');
   const ended = { state: { terminated: { exitCode: 1, reason: 'Error' } }, ready: false };

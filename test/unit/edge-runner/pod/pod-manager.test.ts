@@ -6,7 +6,8 @@ import { PodManager } from '../../../../src/edge-runner/pod/pod-manager.ts';
 import type { PodWorker } from '../../../../src/edge-runner/pod/pod-worker.ts';
 import type { Pod, PodStatus } from '../../../../src/kube/api.ts';
 import { FakeContext } from './fake-context.ts';
-import { makePod } from './make-observed.ts';
+import type { FakeRuntime } from './fake-runtime.ts';
+import { makePod, web } from './make-observed.ts';
 
 const killed = { exitCode: 137, exitedAtMs: 0 };
 
@@ -17,8 +18,8 @@ interface Bench {
   stop: () => Promise<void>;
 }
 
-function bench(t: Test): Bench {
-  const fake = new FakeContext();
+function bench(t: Test, runtime?: FakeRuntime): Bench {
+  const fake = new FakeContext(runtime);
   const stop = new AbortController();
   const lastStatus = new Map<string, PodStatus>();
   const options = {
@@ -708,4 +709,30 @@ void t.test('only a pod of which something runs exceeds its grace', async (t) =>
   );
   fake.runtime.exit('web', 0);
   t.equal(await drained, 0);
+});
+
+void t.test('a resize outlives the runner that made it, and is told once', async (t) => {
+  const first = bench(t);
+  const sized = (cpu: string): Pod =>
+    named('a', { containers: [{ ...web, resources: { requests: { cpu } } }] });
+  const resizes = ({ fake }: Bench): string[] =>
+    fake.events.map(({ reason }) => reason).filter((reason) => reason.startsWith('Resize'));
+  await running(first, sized('100m'));
+  first.pods.setDesired([sized('200m')]);
+  await until('the resize', () => resizes(first).includes('ResizeCompleted'));
+  await first.stop();
+  const status = first.fake.reports.at(-1)?.status as PodStatus;
+  const again = async (pod: Pod): Promise<Bench> => {
+    const next = bench(t, first.fake.runtime);
+    next.lastStatus.set('a', status);
+    next.pods.setDesired([pod]);
+    await until('nothing more to do', () => next.fake.refreshed.length > 0);
+    return next;
+  };
+  const same = await again(sized('200m'));
+  t.same([resizes(same), same.fake.reports.length], [[], 0], 'there is nothing to do or to tell');
+  await same.stop();
+  const back = await again(sized('100m'));
+  t.same(resizes(back), ['ResizeStarted', 'ResizeCompleted'], 'what it was made with is news now');
+  t.equal(first.fake.runtime.calls.filter((call) => call === 'update-resources').length, 2);
 });
