@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { busyboxImage } from '../../../hack/lab/images.ts';
 import { createLab } from '../../../hack/lab/lab.ts';
 import { ensurePackages } from '../../../hack/lab/packages.ts';
@@ -21,7 +21,7 @@ await ensurePackages(progress);
 await sweepLabs({ progress });
 const lab = await createLab({ name: `resources-${process.pid}`, progress });
 const device = await lab.startDevice({ name: 'd' });
-const engine = await Engine.start(device);
+let engine = await Engine.start(device);
 t.teardown(async () => {
   await engine.stop();
   await lab.stop();
@@ -205,6 +205,18 @@ function resize(pod: Pod, resources: ResourceRequirements): void {
   engine.put(asDesired('Pod', changed));
 }
 
+/** What was resized before the runner ended is no news to the next one. */
+async function restartsWithoutNews(t: Test, pod: Pod): Promise<void> {
+  const status = engine.status(pod);
+  await engine.stop();
+  engine = await Engine.start(device);
+  const { uid } = pod.metadata;
+  const isOurs = (): boolean =>
+    engine.pods.list().some((worker) => worker.pod.metadata.uid === uid && worker.isStatusOurs);
+  await waitFor(isOurs, { what: 'the next runner to look', timeoutMs: 20_000 });
+  t.same([engine.status(pod), resizesOf(pod)], [status, []]);
+}
+
 void t.test('a running container is given other resources', { skip: !isDivided }, async (t) => {
   const resources = { requests: amounts, limits: amounts };
   const pod = makePod('resized', { containers: [idle(resources)] });
@@ -242,6 +254,7 @@ void t.test('a running container is given other resources', { skip: !isDivided }
     ...['ResizeStarted 400m 1', 'ResizeCompleted 400m 1'],
     ...['ResizeStarted 100m 1', 'ResizeCompleted 100m 1'],
   ]);
+  await restartsWithoutNews(t, pod);
   engine.remove(pod);
 });
 
