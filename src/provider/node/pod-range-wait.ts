@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Node } from '../../kube/api.ts';
@@ -27,6 +28,7 @@ export class PodRangeWait {
   /** Until when it counts that no other Node had ranges. */
   #noneUntilMs = -Infinity;
   #othersHave = false;
+  #look: Promise<void> | undefined;
 
   constructor(options: PodRangeWaitOptions) {
     this.#options = options;
@@ -58,23 +60,31 @@ export class PodRangeWait {
     return this.#nowMs() - bornMs < (this.#options.waitMs ?? podRangeWaitMs);
   }
 
+  /** Also false when the signal aborts, and where nothing can be learned, which is no answer for others. */
   async #givesRanges(signal: AbortSignal): Promise<boolean> {
-    if (this.#options.nodes.list().some(hasRanges)) return true;
+    if (this.#othersHave || this.#options.nodes.list().some(hasRanges)) return true;
     if (this.#nowMs() < this.#noneUntilMs) return false;
-    this.#othersHave ||= await this.#lookAtOthers(signal);
-    if (!this.#othersHave) this.#noneUntilMs = this.#nowMs() + podRangeLookMs;
+    this.#look ??= this.#lookAtOthers().finally(() => {
+      this.#look = undefined;
+    });
+    const isEnough = new AbortController();
+    const aborted = once(signal, 'abort', { signal: isEnough.signal }).catch(() => undefined);
+    if (!signal.aborted) await Promise.race([this.#look, aborted]);
+    isEnough.abort();
     return this.#othersHave;
   }
 
-  async #lookAtOthers(signal: AbortSignal): Promise<boolean> {
-    const { client, log } = this.#options;
+  /** One for all sites that ask meanwhile, so that none of them ends it. Never rejects. */
+  async #lookAtOthers(): Promise<void> {
+    const { client, log, waitMs = podRangeWaitMs } = this.#options;
     try {
       const labelSelector = `!${siteLabel}`;
+      const signal = AbortSignal.timeout(waitMs);
       const selection = { labelSelector, limit: podRangeSample, signal };
-      return (await client.sample<Node>(resources.nodes, selection)).some(hasRanges);
+      this.#othersHave = (await client.sample<Node>(resources.nodes, selection)).some(hasRanges);
+      if (!this.#othersHave) this.#noneUntilMs = this.#nowMs() + podRangeLookMs;
     } catch (err) {
       log.debug({ err }, 'it is not known whether the cluster gives its nodes pod ranges');
-      return false;
     }
   }
 

@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { Node } from '../../../../src/kube/api.ts';
-import type { KubeClient } from '../../../../src/provider/kube-client/kube-client.ts';
+import type { KubeClient, ListOptions } from '../../../../src/provider/kube-client/kube-client.ts';
 import { PodRangeWait } from '../../../../src/provider/node/pod-range-wait.ts';
 import { CacheFake, turns } from '../desired/desired-fixture.ts';
 
@@ -11,8 +11,16 @@ function node(name: string, ...podCIDRs: string[]): Node {
   return { metadata, spec: podCIDRs.length === 0 ? {} : { podCIDRs } };
 }
 
-/** A site that connects; `others`: the cluster's Nodes that stand for no site. */
-function scene(others: Node[] | Error = []): {
+/** The cluster's Nodes that stand for no site, as the API server tells them. */
+type Others = (signal: AbortSignal | undefined) => Promise<Node[]>;
+
+const these =
+  (...others: Node[]): Others =>
+  () =>
+    Promise.resolve(others);
+
+/** A site that connects. */
+function scene(others: Others = these()): {
   nodes: CacheFake<Node>;
   looks: () => number;
   /** Moves the clock. */
@@ -22,10 +30,10 @@ function scene(others: Node[] | Error = []): {
   const nodes = new CacheFake<Node>();
   let looks = 0;
   let nowMs = bornMs;
-  const sample = ((_type: unknown, { labelSelector }: { labelSelector: string }) => {
+  const sample = ((_type: unknown, { labelSelector, signal }: ListOptions) => {
     looks += 1;
     t.equal(labelSelector, '!towline.dev/site');
-    return others instanceof Error ? Promise.reject(others) : Promise.resolve(others);
+    return others(signal);
   }) as KubeClient['sample'];
   const options = {
     ...{ client: { sample }, nodes, log: { debug: (): undefined => undefined } },
@@ -66,7 +74,7 @@ void t.test('a new Node waits for its ranges where another site has some', async
 });
 
 void t.test('or another machine; that is asked once', async (t) => {
-  const { nodes, looks, connect } = scene([node('worker', '10.1.0.0/24')]);
+  const { nodes, looks, connect } = scene(these(node('worker', '10.1.0.0/24')));
   nodes.set(node('berlin.acme'));
   const first = connect();
   const second = connect();
@@ -86,7 +94,7 @@ void t.test('or another machine; that is asked once', async (t) => {
 });
 
 void t.test('nobody waits where the cluster gives no ranges', async (t) => {
-  const { nodes, looks, at, connect } = scene([node('worker')]);
+  const { nodes, looks, at, connect } = scene(these(node('worker')));
   nodes.set(node('berlin.acme'));
   await connect().done;
   await connect().done;
@@ -100,14 +108,64 @@ void t.test('nobody waits where the cluster gives no ranges', async (t) => {
   t.equal(looks(), 2);
 });
 
-void t.test('nor where that cannot be learned', async () => {
-  const { nodes, connect } = scene(new Error('no'));
+void t.test('nor where that cannot be learned, which is no answer for others', async (t) => {
+  let isBroken = true;
+  const { nodes, looks, connect } = scene(() =>
+    isBroken ? Promise.reject(new Error('no')) : these(node('worker', '10.1.0.0/24'))(undefined),
+  );
   nodes.set(node('berlin.acme'));
   await connect().done;
+  isBroken = false;
+  const second = connect();
+  await turns();
+  t.equal(looks(), 2);
+  t.notOk(second.isDone(), 'it waits, for now it is known');
+  second.stop();
+  await second.done;
+});
+
+void t.test('sites that come together look once, and none ends it for the others', async (t) => {
+  const answered = Promise.withResolvers<Node[]>();
+  const { nodes, looks, connect } = scene((signal) => {
+    signal?.addEventListener('abort', () => {
+      answered.reject(new Error('aborted'));
+    });
+    return answered.promise;
+  });
+  nodes.set(node('berlin.acme'));
+  const first = connect();
+  const second = connect();
+  await turns();
+  t.equal(looks(), 1);
+  first.stop();
+  await first.done;
+  t.notOk(second.isDone());
+  answered.resolve([node('worker', '10.1.0.0/24')]);
+  await turns();
+  t.notOk(second.isDone(), 'it waits for its ranges');
+  nodes.set(node('berlin.acme', '10.1.1.0/24'));
+  await second.done;
+  t.equal(looks(), 1);
+});
+
+void t.test('an answer that does not come is not waited for', async (t) => {
+  const never: Others = (signal) =>
+    new Promise((_resolve, reject) => {
+      signal?.addEventListener('abort', () => {
+        reject(new Error('aborted'));
+      });
+    });
+  const { nodes, connect } = scene(never);
+  nodes.set(node('berlin.acme'));
+  const keepsAlive = setInterval(() => undefined, 1_000);
+  const startMs = performance.now();
+  await connect(30).done;
+  clearInterval(keepsAlive);
+  t.ok(performance.now() - startMs >= 29);
 });
 
 void t.test('nor a Node that is no longer new, or has its ranges', async (t) => {
-  const { nodes, looks, at, connect } = scene([node('worker', '10.1.0.0/24')]);
+  const { nodes, looks, at, connect } = scene(these(node('worker', '10.1.0.0/24')));
   nodes.set(node('berlin.acme', '10.1.1.0/24'));
   await connect(1_000).done;
   nodes.set(node('berlin.acme'));
@@ -117,7 +175,7 @@ void t.test('nor a Node that is no longer new, or has its ranges', async (t) => 
 });
 
 void t.test('and nobody for long', async (t) => {
-  const { nodes, connect } = scene([node('worker', '10.1.0.0/24')]);
+  const { nodes, connect } = scene(these(node('worker', '10.1.0.0/24')));
   nodes.set(node('berlin.acme'));
   const startMs = performance.now();
   await connect(30).done;
