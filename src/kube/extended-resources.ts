@@ -14,3 +14,12 @@ export function extendedResources(
     Object.entries(quantities ?? {}).filter(([name]) => isExtendedResource(name)),
   );
 }
+
+/** The others. */
+export function withoutExtended(
+  quantities: Readonly<Record<string, string>>,
+): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(quantities).filter(([name]) => !isExtendedResource(name)),
+  );
+}

@@ -1,5 +1,5 @@
 import type { Condition, NodeStatus } from '../../kube/api.ts';
-import { extendedResources } from '../../kube/extended-resources.ts';
+import { extendedResources, withoutExtended } from '../../kube/extended-resources.ts';
 import type { NodeReport } from '../../protocol/report.ts';
 import { nodeStatusIntervalMs } from '../limits.ts';
 import { timestamp } from './timestamp.ts';
@@ -27,10 +27,11 @@ export function connectedStatus(options: {
 }): NodeStatus {
   const { report, facts, current, nowMs } = options;
   // Kubelet: whoever gave the Node extended resources gave them by its capacity, and may take them so.
+  // Of a device, which has none, they would later seem to be somebody else's.
   const advertised = extendedResources(current?.capacity);
   return {
-    capacity: { ...advertised, ...report.capacity },
-    allocatable: { ...advertised, ...report.allocatable },
+    capacity: { ...withoutExtended(report.capacity), ...advertised },
+    allocatable: { ...withoutExtended(report.allocatable), ...advertised },
     conditions: healthyConditions
       .map((healthy) => report.conditions.find(({ type }) => type === healthy.type) ?? healthy)
       .map((condition) => stamped(condition, current, nowMs)),

@@ -166,6 +166,21 @@ void t.test('extended resources that somebody advertised stay, and can be alloca
   t.end();
 });
 
+void t.test('a device has no extended resources to tell of', (t) => {
+  const lies = { 'evil.io/x': '100' };
+  const lying = {
+    ...report,
+    capacity: { ...report.capacity, ...lies, 'example.com/dongle': '100' },
+    allocatable: { ...report.allocatable, ...lies },
+  };
+  const current = connected(undefined, start, lying);
+  t.same(current.capacity, report.capacity, 'what it told would stay for ever');
+  t.same(current.allocatable, report.allocatable);
+  current.capacity = { ...current.capacity, 'example.com/dongle': '4' };
+  t.equal(connected(current, start, lying).capacity?.['example.com/dongle'], '4');
+  t.end();
+});
+
 void t.test('addresses are replaced, not merged', (t) => {
   const current = connected(undefined, start);
   current.addresses = [{ type: 'Hostname', address: 'device' }];
