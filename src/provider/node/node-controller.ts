@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Node } from '../../kube/api.ts';
+import type { Node, NodeStatus } from '../../kube/api.ts';
 import type { Site } from '../../kube/site.ts';
 import type { NodeReport } from '../../protocol/report.ts';
 import type { Informer } from '../kube-client/informer.ts';
@@ -56,6 +56,8 @@ export class NodeController {
   readonly #writes: OwnWrites<Node>;
   readonly #announcer: NodeAnnouncer;
   readonly #waiters = new Map<string, Set<(exists: boolean) => void>>();
+  /** Fields of a status that this API server knows by its version, and drops, for their feature is off. */
+  readonly #dropped = new Set<string>();
 
   constructor(options: NodeControllerOptions) {
     this.#options = options;
@@ -241,19 +243,22 @@ export class NodeController {
     }
   }
 
-  async #patchStatus(
-    node: Node,
-    wanted: NonNullable<Node['status']>,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const patch = planNodeStatusPatch(node.status, wanted, this.#nowMs());
+  async #patchStatus(node: Node, wanted: NodeStatus, signal: AbortSignal): Promise<void> {
+    const patch = planNodeStatusPatch(node.status, wanted, this.#nowMs(), this.#dropped);
     if (patch === undefined) return;
-    await this.#patch(
+    const written = await this.#patch(
       node.metadata.name,
       { metadata: { uid: node.metadata.uid }, ...patch },
       'strategic-merge',
       signal,
     );
+    this.#noteFeatures(wanted, written);
+  }
+
+  #noteFeatures({ declaredFeatures: sent = [] }: NodeStatus, { status }: Node): void {
+    if (sent.length === 0) return;
+    if (status?.declaredFeatures === undefined) this.#dropped.add('declaredFeatures');
+    else this.#dropped.delete('declaredFeatures');
   }
 
   async #patch(

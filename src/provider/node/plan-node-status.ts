@@ -81,12 +81,14 @@ export function lostStatus(options: {
 
 /**
  * Strategic merge patch from one status to another; `undefined` when nothing but heartbeat times
- * differs and those aren't due.
+ * differs and those aren't due. A field that the API server drops is sent with what is due, for it may
+ * know it by then, but is no reason to write: each write would be a reason for the next.
  */
 export function planNodeStatusPatch(
   current: NodeStatus | undefined,
   wanted: NodeStatus,
   nowMs: number,
+  dropped: ReadonlySet<string> = new Set(),
 ): object | undefined {
   const changed = Object.fromEntries(
     Object.entries(wanted).filter(([field, value]) => {
@@ -97,9 +99,8 @@ export function planNodeStatusPatch(
     }),
   );
   const connected = wanted.addresses !== undefined;
-  if (Object.keys(changed).length === 0 && !(connected && heartbeatDue(current, nowMs))) {
-    return undefined;
-  }
+  const isChanged = Object.keys(changed).some((field) => !dropped.has(field));
+  if (!isChanged && !(connected && heartbeatDue(current, nowMs))) return undefined;
   return {
     status: {
       ...changed,
