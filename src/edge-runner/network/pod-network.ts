@@ -7,6 +7,7 @@ import { cniConfig, neededPlugins, rangesIn } from './cni-config.ts';
 import { cniConfigName, removeBridge, untilTaken, writeConfig } from './cni-file.ts';
 import { readCniSettings, type CniSettings } from './cni-settings.ts';
 import { findCniConfig } from './find-cni-config.ts';
+import type { RangeSurroundings } from './node-ranges.ts';
 import { planRanges, type RangePlan } from './plan-ranges.ts';
 import { choosePodCidrs } from './pod-cidrs.ts';
 import { bridgesIpv6, masqueradesIpv6 } from './ipv6.ts';
@@ -137,16 +138,11 @@ export class PodNetwork {
   }
 
   async #plan(nodeRanges: readonly string[], before: string | undefined): Promise<RangePlan> {
-    const { podCidrs, networks, needed, root = {} } = this.#options;
+    const { podCidrs } = this.#options;
     if (podCidrs !== undefined) return { cidrs: podCidrs };
     return planRanges({
       ...{ nodeRanges, before: before === undefined ? undefined : rangesIn(before) },
-      surroundings: {
-        routes: await this.#routes(),
-        routes6: (await readText(root, '/proc/net/ipv6_route')) ?? '',
-        ...{ networks: networks(), needed: await needed() },
-        hasIpv6: (await bridgesIpv6(root)) && (await masqueradesIpv6()),
-      },
+      surroundings: await this.#surroundings(),
     });
   }
 
@@ -154,10 +150,20 @@ export class PodNetwork {
     const { facts, networks } = this.#options;
     const hasIpv6 = networks().some((network) => network.includes(':'));
     return choosePodCidrs({
-      routes: await this.#routes(),
+      ...(await this.#surroundings()),
       hasIpv6: hasIpv6 && (await masqueradesIpv6()),
       deviceId: facts.machineId || facts.hostname,
     });
+  }
+
+  async #surroundings(): Promise<RangeSurroundings> {
+    const { networks, needed, root = {} } = this.#options;
+    return {
+      routes: (await readText(root, '/proc/net/route')) ?? '',
+      routes6: (await readText(root, '/proc/net/ipv6_route')) ?? '',
+      ...{ networks: networks(), needed: await needed() },
+      hasIpv6: (await bridgesIpv6(root)) && (await masqueradesIpv6()),
+    };
   }
 
   #textOf(cidrs: readonly string[]): string {
@@ -175,10 +181,6 @@ export class PodNetwork {
       'there is no pod network, and no CNI plugins to make one: install containernetworking-plugins and start the runner again',
     );
     return false;
-  }
-
-  async #routes(): Promise<string> {
-    return (await readText(this.#options.root ?? {}, '/proc/net/route')) ?? '';
   }
 
   /** To whoever asks, and once to the log. */

@@ -7,8 +7,18 @@ const head =
 /** A line of /proc/net/route; the kernel writes addresses with their last byte first. */
 const route = (destination: string, mask: string): string =>
   `eth0\t${destination}\t00000000\t0001\t0\t0\t0\t${mask}\t0\t0\t0\n`;
+const nowhere = { routes6: '', networks: [], needed: [], hasIpv6: false, deviceId: 'a' };
 const choose = (routes: string, hasIpv6 = false): string[] =>
-  choosePodCidrs({ routes: head + routes, hasIpv6, deviceId: 'a' });
+  choosePodCidrs({ ...nowhere, routes: head + routes, hasIpv6 });
+
+void t.test('nor one in which is what the device must reach', (t) => {
+  const device = { ...nowhere, routes: head };
+  t.same(choosePodCidrs({ ...device, needed: ['10.85.0.53'] }), ['172.30.85.0/24']);
+  t.same(choosePodCidrs({ ...device, networks: ['10.1.2.3/8'] }), ['172.30.85.0/24']);
+  const needed = ['10.85.0.1', '172.30.85.1', '192.168.185.1', '10.213.85.1'];
+  t.same(choosePodCidrs({ ...device, needed }), ['10.85.0.0/24'], 'but some it must have');
+  t.end();
+});
 
 void t.test('pods get a range that the device has no route into', (t) => {
   t.same(choose(''), ['10.85.0.0/24']);
@@ -27,7 +37,7 @@ void t.test('with IPv6 pods get a range of the device’s own, always the same',
   t.match(first, /^fd[0-9a-f]{2}:[0-9a-f]{4}:[0-9a-f]{4}:[0-9a-f]{4}::\/64$/);
   t.same(choose('', true)[1], first);
   t.ok(isPodCidr(first ?? ''));
-  t.not(choosePodCidrs({ routes: '', hasIpv6: true, deviceId: 'b' })[1], first);
+  t.not(choosePodCidrs({ ...nowhere, routes: '', hasIpv6: true, deviceId: 'b' })[1], first);
   t.end();
 });
 
