@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Container, Pod, PodSpec, ResourceRequirements } from './api.ts';
+import type { Container, Pod, PodSpec, PodStatus, ResourceRequirements } from './api.ts';
 import { linuxResourcesOf } from './container-resources.ts';
+import { allStatuses } from './container-status.ts';
 
 /** The resources of a container, or of a pod as a whole, that can change while it runs. */
 export function resizable({ resources }: Pick<Container, 'resources'>): ResourceRequirements {
@@ -71,10 +72,49 @@ export function withResourcesOf(pod: Pod, other: Pod): Pod {
   return { ...pod, spec };
 }
 
+/** The pod with the CPU and memory that its status tells; what that doesn't tell is as its spec says. */
+export function withResourcesTold(pod: Pod, status: PodStatus): Pod {
+  const told = new Map(allStatuses(status).map((each) => [each.name, each.resources]));
+  const those = <Part extends { name: string; resources?: ResourceRequirements }>(
+    containers: Part[],
+  ): Part[] =>
+    containers.map((container) => {
+      const resources = told.get(container.name);
+      return resources === undefined
+        ? container
+        : { ...container, resources: overlay(container.resources, resources) };
+    });
+  const { containers, initContainers, resources } = pod.spec;
+  const spec: PodSpec = {
+    ...pod.spec,
+    containers: those(containers),
+    ...(initContainers && { initContainers: those(initContainers) }),
+    ...(status.resources && { resources: overlay(resources, status.resources) }),
+  };
+  return { ...pod, spec };
+}
+
+function overlay(
+  spec: ResourceRequirements = {},
+  told: ResourceRequirements,
+): ResourceRequirements {
+  const list = (name: 'requests' | 'limits'): ResourceRequirements => {
+    const others = Object.entries(spec[name] ?? {}).filter(([each]) => !isResizable(each));
+    const own = Object.entries(told[name] ?? {}).filter(([each]) => isResizable(each));
+    const all = Object.fromEntries([...others, ...own]);
+    return Object.keys(all).length === 0 ? {} : { [name]: all };
+  };
+  return { ...list('requests'), ...list('limits') };
+}
+
 function part(
   list: 'requests' | 'limits',
   amounts: Record<string, string> | undefined,
 ): ResourceRequirements {
-  const known = Object.entries(amounts ?? {}).filter(([name]) => ['cpu', 'memory'].includes(name));
+  const known = Object.entries(amounts ?? {}).filter(([name]) => isResizable(name));
   return known.length === 0 ? {} : { [list]: Object.fromEntries(known) };
+}
+
+function isResizable(resource: string): boolean {
+  return resource === 'cpu' || resource === 'memory';
 }

@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Pod } from '../../kube/api.ts';
+import type { Pod, PodStatus } from '../../kube/api.ts';
 import type { Misfit } from '../../kube/node-fit.ts';
-import { resizable, withResourcesOf } from '../../kube/resize.ts';
+import { resizable, withResourcesOf, withResourcesTold } from '../../kube/resize.ts';
 import type { PlacedPods } from './placed-pods.ts';
+import { resizePendingType } from './resize-conditions.ts';
 
 /** Gives one pod the resources that its spec names, once there is room for them on the device. */
 export class PodAllotment {
@@ -22,6 +23,12 @@ export class PodAllotment {
   /** The pod with the resources that it waits for, if it does. */
   get wanted(): Pod | undefined {
     return this.#wanted;
+  }
+
+  /** The pod to begin with. One whose resize waited when the last runner ended has what it had then. */
+  first(wanted: Pod, last: PodStatus | undefined): Pod {
+    const waited = last?.conditions?.some(({ type }) => type === resizePendingType) === true;
+    return waited ? this.next(wanted, withResourcesTold(wanted, last)) : wanted;
   }
 
   /** The pod to work with: `wanted`, with the resources of `current` where there is no room for more. */

@@ -69,7 +69,7 @@ export class PodWorker {
     this.#context = context;
     this.#admission = new PodAdmission(misfit);
     this.#allotment = new PodAllotment(context.placed);
-    this.#pod = this.#admission.first(pod);
+    this.#pod = this.#allotment.first(this.#admission.first(pod), lastStatus);
     this.#removed = removed;
     this.#life = lifeAfter(lastStatus);
     this.#deadline = new ActiveDeadline(context.clock);

@@ -5,6 +5,9 @@ import { newestContainer, type ObservedPod } from './observed.ts';
 import { containersOf } from './pod-containers.ts';
 import { resizeKey } from './pod-plan.ts';
 
+/** The condition of a pod whose resize waits for room, or can never be. */
+export const resizePendingType = 'PodResizePending';
+
 /**
  * What a pod's status says of a resize that waits for room or isn't carried out yet; nothing when
  * there is none.
@@ -20,7 +23,7 @@ export function resizeConditions(input: {
 }): Condition[] {
   const { pending, previous, now } = input;
   const found: Condition[] = [];
-  if (pending !== undefined) found.push({ type: 'PodResizePending', status: 'True', ...pending });
+  if (pending !== undefined) found.push({ type: resizePendingType, status: 'True', ...pending });
   const underWay = resizing(input);
   if (underWay !== undefined) found.push(underWay);
   return found.map((condition) => {

@@ -1,5 +1,6 @@
 import type { Condition, Container, Pod } from '../../kube/api.ts';
 import type { PodEvents } from './event-recorder.ts';
+import { resizePendingType } from './resize-conditions.ts';
 
 type Event = Parameters<PodEvents['record']>;
 
@@ -16,8 +17,8 @@ export function resizeEvents(change: {
 }): Event[] {
   const { pod, wanted = pod, before, after } = change;
   const events: Event[] = [];
-  const pending = find(after, 'PodResizePending');
-  if (pending?.reason !== undefined && isNews(pending, find(before, 'PodResizePending'))) {
+  const pending = find(after, resizePendingType);
+  if (pending?.reason !== undefined && isNews(pending, find(before, resizePendingType))) {
     const text = `Pod resize ${pending.reason}: ${summary(wanted, pending.message)}`;
     events.push(['Warning', `Resize${pending.reason}`, text]);
   }

@@ -111,7 +111,7 @@ export class FakeContext {
       networkProblem: () => Promise.resolve(this.networkProblem),
       recursiveReadOnly: () => false,
       placed: new PlacedPods({
-        ...{ admission: () => undefined, allocatable: {}, allowedUnsafeSysctls: [] },
+        ...{ admission: () => undefined, allocatable: { cpu: '4' }, allowedUnsafeSysctls: [] },
         extendedResources: () => ({}),
         ...{ hasAppArmor: false, hasStrictGroups: false, node: () => undefined },
       }),

@@ -519,6 +519,28 @@ void t.test('so was one whose end was seen before it was told', async (t) => {
   t.equal(reason(), 'OOMKilled');
 });
 
+void t.test(
+  'a resize that waited when the last runner ended is not carried out by the next',
+  (t) => {
+    const { pods, lastStatus } = bench(t);
+    const resources = (cpu: string): object => ({ requests: { cpu } });
+    const container = { name: 'web', image: 'web:1', resources: resources('5000') };
+    lastStatus.set('a', {
+      phase: 'Running',
+      conditions: [{ type: 'PodResizePending', status: 'True', reason: 'Infeasible' }],
+      containerStatuses: [
+        {
+          ...{ name: 'web', state: {}, lastState: {}, ready: true, restartCount: 0 },
+          ...{ image: '', imageID: '', resources: resources('500m') },
+        },
+      ],
+    });
+    pods.setDesired([named('a', { containers: [container] })]);
+    t.match(pods.list()[0]?.pod.spec.containers, [{ resources: resources('500m') }]);
+    t.end();
+  },
+);
+
 void t.test('an end that containerd forgot is known from the event stream', async (t) => {
   const made = bench(t);
   const { fake, pods } = made;
