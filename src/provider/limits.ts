@@ -55,6 +55,9 @@ export const drainGraceMs = 10_000;
 /** How long a site that is being deleted may take to stop its last pods before it is asked again, in ms. */
 export const leaveTimeoutMs = 10 * 60_000;
 
+/** How long after its grace a pod that was taken from a site may take to be over there, in ms. */
+export const leaveMarginMs = 5_000;
+
 /** When a site that could not stop its last pods is asked again, in ms. */
 export const leaveRetryMs = 10_000;
 

@@ -111,7 +111,9 @@ export class SiteControllers implements Runnable {
     const rates = new SiteWriteRates();
     const tokenRate = new WriteRate(tokenRequests);
     sites.subscribe((nodeName) => {
-      if (sites.known(nodeName) === undefined) rates.forget(nodeName);
+      if (sites.known(nodeName) !== undefined) return;
+      rates.forget(nodeName);
+      statuses.forgetSite(nodeName);
     });
     const secrets = new SecretSource({ client, log });
     const ranges = new PodRangeWait({ client, nodes: options.caches.nodes, log });
@@ -144,6 +146,9 @@ export class SiteControllers implements Runnable {
             siteStatus.changed(nodeName);
           },
         }),
+      onHeld: (nodeName, held) => {
+        statuses.held(nodeName, held);
+      },
       onOversized: (object) => {
         const { namespace, name, uid } = object;
         const about = { apiVersion: 'v1', kind: object.kind, metadata: { namespace, name, uid } };

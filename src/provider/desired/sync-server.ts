@@ -33,6 +33,8 @@ export interface SyncServerOptions {
   wanted: Wanted;
   /** Told, once per version, of an object that is too large to be sent. */
   onOversized: (object: DesiredObject) => void;
+  /** Told what the site has acknowledged to hold. */
+  onHeld?: ((held: HeldObjects) => void) | undefined;
   log: Logger;
   limits?: DeltaLimits;
   /** Where changes come from, for a runner that takes them. */
@@ -72,7 +74,9 @@ export class SyncServer {
     const wanted = this.#options.wanted.wanted();
     if (state.digest === wantedDigest(wanted)) {
       await this.#options.stream.send({ type: 'in-sync' });
-      await this.#follow(heldAll(wanted));
+      const held = heldAll(wanted);
+      this.#options.onHeld?.(held);
+      await this.#follow(held);
       return;
     }
     await this.#options.stream.send({ type: 'list' });
@@ -107,6 +111,7 @@ export class SyncServer {
         throw new ProtocolError('INVALID_MESSAGE', 'the site holds something else than was sent');
       }
       held = plan.after;
+      this.#options.onHeld?.(held);
       mustSend = false;
       next = this.#reading();
     }

@@ -16,6 +16,8 @@ export interface PodKnowledge {
   nowMs: number;
   /** Why it must not get to its site; it has failed then, whatever the site says. */
   refusal?: Refusal | undefined;
+  /** Whether it may be there all the same: then it has not failed yet. */
+  mayRunOn?: boolean;
 }
 
 /**
@@ -26,6 +28,7 @@ export interface PodKnowledge {
  */
 export function desiredStatus(pod: Pod, known: PodKnowledge): PodStatus | undefined {
   const current = pod.status ?? {};
+  if (known.refusal !== undefined && known.mayRunOn === true) return unready(current, known.nowMs);
   if (known.refusal !== undefined) return refused(current, known.refusal, known.nowMs);
   if (known.link === 'lost') return unready(current, known.nowMs);
   if (known.link === 'away' || known.reported === undefined) return undefined;
@@ -67,7 +70,8 @@ function settled(current: PodStatus, reported: PodStatus): PodStatus {
   };
 }
 
-function isFinished({ phase }: PodStatus): boolean {
+/** Whether the pod has ended, as its status says. */
+export function isFinished({ phase }: PodStatus): boolean {
   return phase === 'Succeeded' || phase === 'Failed';
 }
 

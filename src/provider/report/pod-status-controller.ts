@@ -6,13 +6,15 @@ import type { PodReport } from '../../protocol/report.ts';
 import { isKubeApiError } from '../kube-client/kube-api-error.ts';
 import type { KubeClient } from '../kube-client/kube-client.ts';
 import type { OwnWrites } from '../kube-client/own-writes.ts';
+import type { HeldObjects } from '../desired/plan-delta.ts';
 import { resources } from '../kube-client/resource-type.ts';
 import { maxPodWrites, statusWrites } from '../limits.ts';
 import { type PodIndex, podKeyOf } from '../pod/pod-index.ts';
 import type { Refusal } from '../pod/refusal.ts';
 import { ReconcileQueue } from '../reconcile/reconcile-queue.ts';
 import type { SiteRegistry } from '../site/site-registry.ts';
-import { desiredStatus } from './desired-status.ts';
+import { desiredStatus, isFinished } from './desired-status.ts';
+import { LeavingPods } from './leaving-pods.ts';
 import { planStatusPatch } from './plan-status-patch.ts';
 import { WriteRate } from './write-rate.ts';
 
@@ -65,9 +67,11 @@ export class PodStatusController {
    * doesn't know, and would be sent them for ever.
    */
   readonly #outcomes = new Map<string, string>();
+  readonly #leaving: LeavingPods;
 
   constructor(options: PodStatusControllerOptions) {
     this.#options = options;
+    this.#leaving = new LeavingPods(() => this.#nowMs());
     this.#queue = new ReconcileQueue({
       name: 'pod-status',
       reconcile: (key, signal) => this.#reconcile(key, signal),
@@ -86,6 +90,7 @@ export class PodStatusController {
       }
     });
     options.registry.subscribe((nodeName) => {
+      this.#leaving.linkChanged(nodeName);
       this.review(nodeName);
     });
   }
@@ -101,6 +106,16 @@ export class PodStatusController {
   /** Looks at all pods of a node again, for what is allowed there may have changed. */
   review(nodeName: string): void {
     for (const pod of this.#options.pods.ofNode(nodeName)) this.#queue.add(podKeyOf(pod));
+  }
+
+  /** Takes what a site has acknowledged to hold. */
+  held(nodeName: string, held: HeldObjects): void {
+    for (const key of this.#leaving.held(nodeName, held)) this.#queue.add(key);
+  }
+
+  /** The Site is gone. */
+  forgetSite(nodeName: string): void {
+    this.#leaving.linkChanged(nodeName);
   }
 
   /** Drops what is kept of a static pod, as `namespace/name`, that its device no longer has. */
@@ -140,25 +155,42 @@ export class PodStatusController {
     const isItsOwn = report?.uid === nodeUidOf(pod) && report?.nodeName === nodeName;
     const reported = isItsOwn ? report : undefined;
     const refusal = this.#options.refusalOf(pod);
+    const mayRunOn = refusal !== undefined && reported?.gone !== true && this.#mayRunOn(pod);
+    if (!mayRunOn) this.#leaving.forget(pod);
     const desired = desiredStatus(pod, {
-      refusal,
+      ...{ refusal, mayRunOn },
       reported: statusOf(reported),
       link: this.#options.registry.linkState(nodeName),
       hostIP: this.#options.hostIP,
       servesHostIPs: this.#options.servesHostIPs,
-      nowMs: (this.#options.nowMs ?? Date.now)(),
+      nowMs: this.#nowMs(),
     });
     if (desired !== undefined) {
       if (refusal !== undefined) this.#options.onForbidden(pod, refusal);
       await this.#write(pod, desired, signal);
     }
-    const isOutOfReach = this.#options.registry.linkState(nodeName) !== 'connected';
-    // Once its name is free a StatefulSet makes another one of the same identity.
-    const mayRunOn = pod.status?.startTime !== undefined && isOutOfReach;
     const isDone = reported?.gone === true || (refusal !== undefined && !mayRunOn);
     if (isDone && pod.metadata.deletionTimestamp !== undefined) {
       await this.#delete(pod, signal);
     }
+  }
+
+  /**
+   * Whether a pod that its site must not have any more may run there yet. Once it has failed its name is as
+   * good as free, for the API server deletes such a pod at once, and a StatefulSet makes another one of the
+   * same identity.
+   */
+  #mayRunOn(pod: Pod): boolean {
+    const { status = {} } = pod;
+    if (status.startTime === undefined || isFinished(status)) return false;
+    const remainingMs = this.#leaving.remainingMs(pod);
+    if (remainingMs === 0) return false;
+    if (remainingMs !== undefined) this.#queue.addAfter(podKeyOf(pod), remainingMs);
+    return true;
+  }
+
+  #nowMs(): number {
+    return (this.#options.nowMs ?? Date.now)();
   }
 
   async #write(pod: Pod, desired: PodStatus, signal: AbortSignal): Promise<void> {
@@ -210,6 +242,7 @@ export class PodStatusController {
       this.#options.hasStaticPod(report.nodeName, { namespace, name, uid: report.uid });
     if (!isKept) this.#reports.delete(key);
     this.#outcomes.delete(pod.metadata.uid ?? '');
+    this.#leaving.forget(pod);
   }
 }
 

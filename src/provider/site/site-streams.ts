@@ -9,6 +9,7 @@ import {
 } from '../../protocol/stream-head.ts';
 import { type DesiredObject, desiredKinds, type SyncFromProvider } from '../../protocol/sync.ts';
 import { DesiredSite, type DesiredSources } from '../desired/desired-site.ts';
+import type { HeldObjects } from '../desired/plan-delta.ts';
 import { PastVersions } from '../desired/past-versions.ts';
 import { SyncServer } from '../desired/sync-server.ts';
 import { takenKinds } from '../desired/taken-kinds.ts';
@@ -23,6 +24,8 @@ export interface SiteStreamsOptions {
   nodeExists: (nodeName: string, signal: AbortSignal) => Promise<boolean>;
   reports: (nodeName: string) => ReportSink;
   onOversized: (object: DesiredObject) => void;
+  /** Told what a site has acknowledged to hold. */
+  onHeld?: (nodeName: string, held: HeldObjects) => void;
   log: Logger;
 }
 
@@ -68,7 +71,7 @@ export class SiteStreams {
       closed.abort();
     });
     if (stream.destroyed || !(await this.#options.nodeExists(nodeName, closed.signal))) return;
-    const { pods, sources, onOversized } = this.#options;
+    const { pods, sources, onOversized, onHeld } = this.#options;
     const desired = new DesiredSite({
       nodeName,
       pods,
@@ -83,6 +86,7 @@ export class SiteStreams {
       wanted: desired,
       past: head.patches === true ? this.#past : undefined,
       onOversized,
+      onHeld: (held) => onHeld?.(nodeName, held),
       log,
     });
     try {

@@ -43,13 +43,14 @@ export async function withdrawnNamespace(t: Test, scene: Scene): Promise<void> {
   await sync.until('Pod/other/guest', 'Secret/other/s');
   const report = await scene.odd.reportNode();
   const guest = { ...(await scene.identity('guest', 'other')), gone: false };
-  t.match(await report.ask({ type: 'pods', pods: [{ ...guest, status: running('here') }] }), {
-    type: 'ack',
-  });
+  const status = { ...running('here'), startTime: '2026-01-01T00:00:00Z' };
+  t.match(await report.ask({ type: 'pods', pods: [{ ...guest, status }] }), { type: 'ack' });
   t.match((await scene.pod('guest', 'other')).status, { phase: 'Running', message: 'here' });
 
   await allow(scene, {});
   await sync.until('!Pod/other/guest', '!Secret/other/s');
+  const { phase } = (await scene.pod('guest', 'other')).status ?? {};
+  t.equal(phase, 'Running', 'the site may stop it yet');
   await untilForbidden(scene, 'other', 'guest');
   t.ok(sync.held.has('Pod/acme/odd'), 'its own stay');
   await scene.kubectl('-n', 'other', 'delete', 'pod', 'guest', '--timeout=20s');
@@ -126,7 +127,7 @@ function foreignPod(
     kind: 'Pod',
     metadata: { name, namespace, ownerReferences },
     spec: {
-      nodeName: 'odd.acme',
+      ...{ nodeName: 'odd.acme', terminationGracePeriodSeconds: 1 },
       containers: [
         {
           ...{ name: 'main', image: 'busybox' },

@@ -20,6 +20,8 @@ function object(name: string, version = '1'): DesiredObject {
 class Scene {
   readonly sent: SyncFromProvider[] = [];
   readonly oversized: string[] = [];
+  /** What the site was understood to hold, each time. */
+  readonly held: string[][] = [];
   readonly ready = Promise.withResolvers<undefined>();
   readonly server: SyncServer;
   readonly running: Promise<void>;
@@ -48,6 +50,7 @@ class Scene {
         }),
       },
       onOversized: ({ name }) => this.oversized.push(name),
+      onHeld: (held) => this.held.push([...held.keys()]),
       ...{ log, past: options.past },
       limits: { maxMessageBytes: 2048, maxDeltaBytes: 65_536 },
     });
@@ -105,6 +108,18 @@ void t.test('a site that differs is asked for its list and gets the difference',
   await scene.say({ type: 'held', objects: [held] });
   t.same(scene.puts(), [['a', 'b']]);
   t.equal(scene.digest, digestOf([object('a'), object('b', '2')]));
+});
+
+void t.test('what the site holds is known once it has said so', async (t) => {
+  const scene = new Scene();
+  scene.want(object('a'));
+  await scene.say({ type: 'state', digest: digestOf([object('a')]) });
+  t.same(scene.held, [['Pod/n/a']]);
+  scene.want();
+  await turns();
+  t.same(scene.held, [['Pod/n/a']], 'not when it is sent');
+  await scene.say({ type: 'ack', digest: scene.digest });
+  t.same(scene.held, [['Pod/n/a'], []]);
 });
 
 void t.test('of a large ConfigMap that changes the change goes out, not the whole', async (t) => {

@@ -5,7 +5,7 @@ import type { PodReport } from '../../../../src/protocol/report.ts';
 import { KubeApiError } from '../../../../src/provider/kube-client/kube-api-error.ts';
 import type { KubeClient } from '../../../../src/provider/kube-client/kube-client.ts';
 import { OwnWrites } from '../../../../src/provider/kube-client/own-writes.ts';
-import { statusWrites } from '../../../../src/provider/limits.ts';
+import { leaveMarginMs, statusWrites } from '../../../../src/provider/limits.ts';
 import { PodIndex } from '../../../../src/provider/pod/pod-index.ts';
 import { PodStatusController } from '../../../../src/provider/report/pod-status-controller.ts';
 import type { LinkState } from '../../../../src/provider/site/site-registry.ts';
@@ -15,6 +15,8 @@ const running: PodStatus = {
   phase: 'Running',
   conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: '2026-01-01T00:00:00Z' }],
 };
+
+const podIdentity = { kind: 'Pod' as const, namespace: 'n', name: 'a', uid: 'a-uid' };
 
 type Status = Record<string, unknown>;
 
@@ -32,6 +34,7 @@ class Scene {
   /** Uids of the static pods that the site has told of. */
   readonly statics = new Set<string>();
   link: LinkState = 'connected';
+  nowMs = Date.parse('2026-01-01T00:00:00Z');
   /** What the next writes fail with. */
   readonly failures: KubeApiError[] = [];
   /** Fields that this API server doesn't know. */
@@ -67,6 +70,7 @@ class Scene {
       onForbidden: (pod) => this.forbidden.push(pod.metadata.name),
       onRefused: (pod) => this.refused.push(pod.metadata.name),
       log: pino({ level: 'silent' }),
+      nowMs: () => this.nowMs,
     });
     this.#running = this.controller.run(this.#stop.signal);
   }
@@ -329,8 +333,9 @@ void t.test('nobody is waited for to end a pod that must not get to its site', a
   await scene.stop();
 });
 
-void t.test('but for one that has run there, until its site is in reach', async (t) => {
+void t.test('but for one that has run there, until its site must have stopped it', async (t) => {
   const scene = new Scene();
+  const held = new Map([['Pod/n/a', { ...podIdentity, version: '1' }]]);
   scene.foreign.add('a');
   scene.setLink('lost');
   const { metadata, ...rest } = podOf('a');
@@ -340,9 +345,36 @@ void t.test('but for one that has run there, until its site is in reach', async 
     status: { ...running, startTime: '2026-01-01T00:00:00Z' },
   });
   await rounds();
-  t.same(scene.deletedUids, [], 'it may run on');
+  const isUntouched = (why: string): void => {
+    t.same(scene.deletedUids, [], why);
+    t.equal(scene.statusOf('a')?.phase, 'Running', why);
+    t.equal(scene.statusOf('a')?.conditions?.[0]?.status, 'False', why);
+  };
+  isUntouched('it may run on');
   scene.setLink('connected');
   await rounds();
+  isUntouched('nobody knows what the site holds');
+  scene.controller.held('site.tenant', held);
+  scene.controller.held('other.tenant', new Map());
+  await rounds();
+  isUntouched('the site holds it');
+  scene.controller.held('site.tenant', new Map());
+  await rounds();
+  scene.nowMs += 30_000;
+  scene.controller.review('site.tenant');
+  await rounds();
+  isUntouched('the site stops it');
+  scene.setLink('away');
+  scene.nowMs += 60_000;
+  scene.setLink('connected');
+  await rounds();
+  isUntouched('the link has been away');
+  scene.controller.held('site.tenant', new Map());
+  await rounds();
+  scene.nowMs += 30_000 + leaveMarginMs;
+  scene.controller.review('site.tenant');
+  await rounds();
+  t.match(scene.calls.at(-2), 'patch a', 'then it has failed');
   t.same(scene.deletedUids, ['a-uid']);
   await scene.stop();
 });
