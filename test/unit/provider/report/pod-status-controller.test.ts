@@ -357,6 +357,9 @@ void t.test('but for one that has run there, until its site must have stopped it
   scene.controller.held('site.tenant', held);
   scene.controller.held('other.tenant', new Map());
   await rounds();
+  scene.nowMs += 60_000;
+  scene.controller.review('site.tenant');
+  await rounds();
   isUntouched('the site holds it');
   scene.controller.held('site.tenant', new Map());
   await rounds();
@@ -371,6 +374,7 @@ void t.test('but for one that has run there, until its site must have stopped it
   isUntouched('the link has been away');
   scene.controller.held('site.tenant', new Map());
   await rounds();
+  isUntouched('the site may have begun to stop it only now');
   scene.nowMs += 30_000 + leaveMarginMs;
   scene.controller.review('site.tenant');
   await rounds();
