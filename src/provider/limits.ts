@@ -16,6 +16,9 @@ export const maxNodeWrites = 16;
 export const nodeEventBurst = 25;
 export const nodeEventsPerSecond = 1 / 300;
 
+/** Events about all Nodes together: so many at once, and then so many a second; further ones are dropped. */
+export const allNodeEvents = { burst: 100, perSecond: 10 };
+
 /** Most tolerations that are written to the API at once: never urgent. */
 export const maxTolerationWrites = 2;
 

@@ -1,5 +1,6 @@
 import t from 'tap';
 import type { NodeStatus } from '../../../../src/kube/api.ts';
+import { allNodeEvents, eventWrites } from '../../../../src/provider/limits.ts';
 import { NodeAnnouncer } from '../../../../src/provider/node/node-announcer.ts';
 import { nodeEvents } from '../../../../src/provider/node/node-events.ts';
 
@@ -66,5 +67,26 @@ void t.test('a device that turns and turns fills nobody’s cluster with events'
   announcer.forget('n');
   reboot(1);
   t.equal(reasons.length, 28, 'another Node of the name begins anew');
+  t.end();
+});
+
+void t.test('sites that return all at once leave room for the events of pods', (t) => {
+  let nowMs = 0;
+  let count = 0;
+  const announcer = new NodeAnnouncer(
+    () => (count += 1),
+    () => nowMs,
+  );
+  const comeBack = (name: string): void => {
+    const node = { metadata: { name }, status: status('Unknown', 'False') };
+    announcer.announce(node, well);
+  };
+  for (let i = 0; i < 10_000; i += 1) comeBack(`n${i}`);
+  t.equal(count, allNodeEvents.burst);
+  t.ok(allNodeEvents.burst < eventWrites.burst);
+  t.ok(allNodeEvents.perSecond < eventWrites.perSecond);
+  nowMs += 1_000;
+  for (let i = 0; i < 100; i += 1) comeBack(`later${i}`);
+  t.equal(count, allNodeEvents.burst + allNodeEvents.perSecond);
   t.end();
 });
