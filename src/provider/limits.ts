@@ -124,6 +124,9 @@ export const statusWrites = { burst: 500, perSecond: 100 };
 /** Tokens that all sites together ask for: so many at once, and then so many a second. */
 export const tokenRequests = { burst: 500, perSecond: 100 };
 
+/** Tokens that one site asks for: so many at once, and then so many a second. */
+export const siteTokenRequests = { burst: 300, perSecond: 1 };
+
 /**
  * How long a request for a token may wait for that, in ms. The runner waits for 30 s: an answer that came
  * later would help nobody, and those behind it would be late too.

@@ -142,6 +142,7 @@ export class SiteControllers implements Runnable {
           ...{ nodeName, client, statuses, nodes, mirrors, log },
           ...{ pods: admitted, events: options.events, tokenRate },
           turn: () => rates.turn(nodeName),
+          takeToken: () => rates.takeToken(nodeName),
           onNodeReport: () => {
             siteStatus.changed(nodeName);
           },

@@ -35,6 +35,8 @@ export interface SiteReportsOptions {
   onNodeReport: () => void;
   /** Resolves when this site may have one more thing written. */
   turn: () => Promise<void>;
+  /** Resolves to whether this site may ask for one more token; it doesn't wait. */
+  takeToken: () => Promise<boolean>;
   /** Of the tokens that all sites ask for. */
   tokenRate: Pick<WriteRate, 'turnWithin'>;
   log: Logger;
@@ -102,10 +104,10 @@ export class SiteReports implements ReportSink {
       return { ...plan, retryable: false };
     }
     await this.#options.turn();
-    if (!(await this.#options.tokenRate.turnWithin(maxTokenWaitMs))) {
-      const message = 'the sites ask for more tokens than the API server is asked for at a time';
-      log.info({ pod: wish.pod }, 'token put off: too many are asked for');
-      return { ok: false, message, retryable: true };
+    const tooMany = await this.#tooManyTokens();
+    if (tooMany !== undefined) {
+      log.info({ pod: wish.pod, message: tooMany }, 'token put off: too many are asked for');
+      return { ok: false, message: tooMany, retryable: true };
     }
     try {
       const answer = await client.create<TokenResponse>(resources.serviceAccounts, plan.request, {
@@ -124,5 +126,13 @@ export class SiteReports implements ReportSink {
       const final = isKubeApiError(error, 'FORBIDDEN', 'NOT_FOUND', 'INVALID', 'CONFLICT');
       return { ok: false, message: error.message, retryable: !final };
     }
+  }
+
+  /** Takes the site's turn for a token. @returns why it has none */
+  async #tooManyTokens(): Promise<string | undefined> {
+    const { takeToken, tokenRate } = this.#options;
+    if (!(await takeToken())) return 'the site asks for more tokens than one may at a time';
+    if (await tokenRate.turnWithin(maxTokenWaitMs)) return undefined;
+    return 'the sites ask for more tokens than the API server is asked for at a time';
   }
 }

@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ProtocolError } from '../../protocol/errors.ts';
-import { maxWaitingSiteWrites, siteWrites } from '../limits.ts';
+import { maxWaitingSiteWrites, siteTokenRequests, siteWrites } from '../limits.ts';
 import { WriteRate } from './write-rate.ts';
 
 interface SiteRate {
   rate: WriteRate;
+  tokens: WriteRate;
   waiting: number;
 }
 
@@ -15,9 +16,11 @@ interface SiteRate {
 export class SiteWriteRates {
   readonly #sites = new Map<string, SiteRate>();
   readonly #sleep: (ms: number) => Promise<void>;
+  readonly #nowMs: (() => number) | undefined;
 
-  constructor(sleep: (ms: number) => Promise<void> = delay) {
+  constructor(sleep: (ms: number) => Promise<void> = delay, nowMs?: () => number) {
     this.#sleep = sleep;
+    this.#nowMs = nowMs;
   }
 
   /**
@@ -42,6 +45,14 @@ export class SiteWriteRates {
     }
   }
 
+  /**
+   * Takes one of the tokens that a site may ask for; false, without waiting, when there is none. They wait for a
+   * rate of all sites, which a few must not fill.
+   */
+  takeToken(nodeName: string): Promise<boolean> {
+    return this.#siteOf(nodeName).tokens.turnWithin(0);
+  }
+
   /** The Site is gone. */
   forget(nodeName: string): void {
     this.#sites.delete(nodeName);
@@ -50,7 +61,11 @@ export class SiteWriteRates {
   #siteOf(nodeName: string): SiteRate {
     const known = this.#sites.get(nodeName);
     if (known !== undefined) return known;
-    const site = { rate: new WriteRate(siteWrites), waiting: 0 };
+    const site = {
+      rate: new WriteRate(siteWrites, this.#nowMs),
+      tokens: new WriteRate(siteTokenRequests, this.#nowMs),
+      waiting: 0,
+    };
     this.#sites.set(nodeName, site);
     return site;
   }

@@ -7,11 +7,12 @@ import type {
   PodReport,
   TokenRequest,
 } from '../../../../src/protocol/report.ts';
-import { maxTokenWaitMs, tokenRequests } from '../../../../src/provider/limits.ts';
+import { maxTokenWaitMs, siteWrites, tokenRequests } from '../../../../src/provider/limits.ts';
 import {
   SiteReports,
   type SiteReportsOptions,
 } from '../../../../src/provider/report/site-reports.ts';
+import { SiteWriteRates } from '../../../../src/provider/report/site-write-rates.ts';
 import { WriteRate } from '../../../../src/provider/report/write-rate.ts';
 import { podOf, turns } from '../desired/desired-fixture.ts';
 
@@ -64,6 +65,7 @@ function scene(options: Partial<SiteReportsOptions> = {}): {
     },
     onNodeReport: () => undefined,
     turn: () => Promise.resolve(),
+    takeToken: () => Promise.resolve(true),
     tokenRate: { turnWithin: () => Promise.resolve(true) },
     log: pino({ level: 'silent' }),
     ...options,
@@ -111,3 +113,35 @@ void t.test(
     t.equal(sites.flatMap(({ written }) => written).length, tokenRequests.burst + 1);
   },
 );
+
+void t.test('sites that ask for tokens without end keep none from the others', async (t) => {
+  let nowMs = 0;
+  const clock = (): number => nowMs;
+  const tokenRate = new WriteRate(tokenRequests, clock);
+  const rates = new SiteWriteRates(undefined, clock);
+  const sceneOf = (nodeName: string): ReturnType<typeof scene> =>
+    scene({ tokenRate, takeToken: () => rates.takeToken(nodeName) });
+  const hostile = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => sceneOf(`${name}.acme`));
+  for (const { reports } of hostile) {
+    for (let i = 0; i < 50; i += 1) await reports.token(wish);
+  }
+  // As many as their reports let them ask for.
+  const asked = siteWrites.perSecond;
+  for (let second = 0; second < 120; second += 1) {
+    nowMs += 1_000;
+    for (const { reports } of hostile) {
+      for (let i = 0; i < asked; i += 1) void reports.token(wish);
+    }
+    await turns(5);
+  }
+  t.match(await hostile[0]?.reports.token(wish), {
+    ok: false,
+    retryable: true,
+    message: /one may/,
+  });
+  const waitMs = tokenRate.take();
+  t.equal(waitMs, 0, 'there is no backlog');
+  t.match(await sceneOf('honest.acme').reports.token(wish), { ok: true });
+  rates.forget('a.acme');
+  t.match(await hostile[0]?.reports.token(wish), { ok: true }, 'its Site is another one');
+});
