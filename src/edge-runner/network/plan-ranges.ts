@@ -30,6 +30,7 @@ export function planRanges(request: RangeRequest): RangePlan {
   const fallback = before === undefined ? ('choose' as const) : undefined;
   if (!isUp(surroundings)) {
     if (nodeRanges.length === 0) return { cidrs: fallback };
+    if (String(nodeRanges) === String(before)) return { isOpen: true };
     const note = `will be ${nodeRanges.join(', ')} once the device has an address and a default route`;
     return { cidrs: fallback, note, isOpen: true };
   }

@@ -94,7 +94,8 @@ export class PodNetwork {
     const ranges = nodeRanges();
     if (ranges.length === 0 || String(ranges) === this.#settled) return undefined;
     if (hasPods()) {
-      if (String(ranges) !== this.#waiting) this.#tell(postponed(ranges));
+      const isThere = String(ranges) === String(this.#view.ranges);
+      if (!isThere && String(ranges) !== this.#waiting) this.#tell(postponed(ranges));
       return undefined;
     }
     this.#changing = this.#apply(signal)

@@ -1,4 +1,5 @@
-import type { ContainerStatus, PodStatus } from '../../kube/api.ts';
+import type { PodStatus } from '../../kube/api.ts';
+import { allStatuses } from '../../kube/container-status.ts';
 import { newestContainer, type ObservedContainer, type ObservedPod } from './observed.ts';
 
 /** What containerd says of a container whose start failed. Source: errorStartReason in its CRI plugin. */
@@ -61,13 +62,7 @@ function hasNotRun({ state, reason }: ObservedContainer): boolean {
 
 /** Ids of the containers of whose end a status tells. */
 function endsIn(status: PodStatus | undefined): string[] {
-  const lists = [
-    status?.initContainerStatuses,
-    status?.containerStatuses,
-    status?.ephemeralContainerStatuses,
-  ];
-  return lists
-    .flatMap((list: ContainerStatus[] = []) => list)
+  return allStatuses(status)
     .flatMap(({ state, lastState }) => [state.terminated, lastState.terminated])
     .map((end) => end?.containerID?.split('//')[1])
     .filter((id) => id !== undefined);

@@ -108,7 +108,13 @@ void t.test('a usable one is taken as soon as the network is up', async (t) => {
   await network.follow(signal);
   t.same(network.view, { configuredBy: 'runner', ranges: free });
   scene.isUp = false;
-  t.match((await scene.start()).view, { ranges: free }, 'and kept at the next boot');
+  const next = await scene.start();
+  const kept = { configuredBy: 'runner', ranges: free } as const;
+  t.same(next.view, kept, 'kept at the next boot, and not said to come');
+  scene.hasPods = true;
+  t.equal(next.follow(signal), undefined);
+  t.same(next.view, kept);
+  t.equal(scene.warnings.length, 1);
 });
 
 void t.test(
