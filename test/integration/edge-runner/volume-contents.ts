@@ -123,9 +123,10 @@ ${rest}`,
 }
 
 async function changesAtomically(t: Test, scene: VolumeScene): Promise<void> {
-  // Of one version both files say the same; whoever follows ..data once sees one version alone.
+  // Of one version both files say the same; whoever follows ..data once sees one version alone. A
+  // version that is over goes file by file: it counts where both files are still there when read.
   const script =
-    'cd /conf; while :; do d=$(readlink ..data); a=$(cat $d/a 2>/dev/null); b=$(cat $d/b 2>/dev/null); [ -d $d ] && [ "$a" != "$b" ] && echo "torn $a $b" >>/dev/termination-log; echo "$a" >/seen/last; done';
+    'cd /conf; while :; do d=$(readlink ..data); a=$(cat $d/a 2>/dev/null); b=$(cat $d/b 2>/dev/null); [ -e $d/a ] && [ -e $d/b ] && [ "$a" != "$b" ] && echo "torn $a $b" >>/dev/termination-log; echo "$a" >/seen/last; done';
   const pod = makePod('atomic', {
     containers: [shell('main', script, at('conf', 'seen'))],
     volumes: [
