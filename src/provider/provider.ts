@@ -6,6 +6,7 @@ import type { Pod } from '../kube/api.ts';
 import { caRequestAnnotation } from '../kube/ca-roll.ts';
 import { nodeNameOf } from '../kube/site.ts';
 import { acceptTunnel } from '../tunnel/accept.ts';
+import { maxTimerMs } from '../tunnel/clock.ts';
 import { ClusterCaches } from './cluster-caches.ts';
 import { discoverTrustBundles } from './discover-trust-bundles.ts';
 import { KubeJoinSites } from './join/kube-join-sites.ts';
@@ -360,8 +361,7 @@ function lastSeenIn(parts: {
 
 /** Resolves when the signal aborts. A timer keeps the process alive meanwhile. */
 async function aborted(signal: AbortSignal): Promise<void> {
-  const forever = 2 ** 31 - 1;
   while (!signal.aborted) {
-    await delay(forever, undefined, { signal }).catch(() => undefined);
+    await delay(maxTimerMs, undefined, { signal }).catch(() => undefined);
   }
 }

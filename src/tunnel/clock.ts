@@ -8,6 +8,9 @@ export interface Clock {
 
 export type Cancel = () => void;
 
+/** What a timer can wait at most, some 24 days; Node fires a longer one at once. */
+export const maxTimerMs = 2 ** 31 - 1;
+
 export const systemClock: Clock = {
   now: () => performance.now(),
   after: (delayMs, action) => {

@@ -1,3 +1,4 @@
+import { maxTimerMs } from '../../tunnel/clock.ts';
 import { CriError, hasCriCode } from '../cri/cri-error.ts';
 import type { GrpcChannel } from '../cri/grpc-channel.ts';
 import { message } from '../cri/proto-message.ts';
@@ -52,6 +53,3 @@ export class ContainerdTasks {
 function isOutOfTime(error: unknown): boolean {
   return error instanceof CriError && error.code === 'DEADLINE_EXCEEDED';
 }
-
-/** The longest delay that a timer can take. */
-const maxTimerMs = 2 ** 31 - 1;

@@ -4,6 +4,7 @@ import {
   type ClientHttp2Stream,
   type IncomingHttpHeaders,
 } from 'node:http2';
+import { maxTimerMs } from '../../tunnel/clock.ts';
 import { FrameReader } from './grpc-frames.ts';
 import { statusOf, statusOfHttp, type GrpcFailure, type GrpcStatus } from './grpc-status.ts';
 import { maxMessageBytes } from './limits.ts';
@@ -24,9 +25,6 @@ export interface GrpcCallHandlers {
   /** Called exactly once, and last. */
   onEnd(status: GrpcStatus): void;
 }
-
-/** The longest delay that a timer takes. */
-const maxTimerMs = 2 ** 31 - 1;
 
 /** One gRPC call on an HTTP/2 session: sends one message, takes any number, ends with a status. */
 export class GrpcCall {

@@ -1,8 +1,7 @@
+import { maxTimerMs } from '../../tunnel/clock.ts';
+
 /** The least time that a runtime gets for a pod that must give way, however short its grace. */
 const minTimeoutSeconds = 10;
-
-/** What a timer can wait at most, some 24 days; Node fires a longer one at once. */
-const maxTimerMs = 2 ** 31 - 1;
 
 /** The event of a pod that still runs then. */
 export const exceededGracePeriod = [

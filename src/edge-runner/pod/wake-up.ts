@@ -1,3 +1,5 @@
+import { maxTimerMs } from '../../tunnel/clock.ts';
+
 /** Lets a loop sleep until something happens; a wake-up that comes while it works is not lost. */
 export class WakeUp {
   #pending = false;
@@ -33,6 +35,3 @@ export class WakeUp {
     });
   }
 }
-
-/** The longest delay that a timer can take. */
-const maxTimerMs = 2 ** 31 - 1;

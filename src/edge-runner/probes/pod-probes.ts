@@ -1,7 +1,7 @@
 import type { Container, Pod } from '../../kube/api.ts';
 import { isSidecar } from '../../kube/container-status.ts';
 import type { Probe } from '../../kube/probe.ts';
-import type { Cancel, Clock } from '../../tunnel/clock.ts';
+import { maxTimerMs, type Cancel, type Clock } from '../../tunnel/clock.ts';
 import { ProbeCounts } from './probe-counts.ts';
 import { recordOutcome, type ContainerEvents } from './probe-event.ts';
 import {
@@ -242,6 +242,3 @@ function probedContainers(pod: Pod): Container[] {
     kinds.some((kind) => probeOf(container, kind) !== undefined),
   );
 }
-
-/** The longest delay that a timer can take. */
-const maxTimerMs = 2 ** 31 - 1;

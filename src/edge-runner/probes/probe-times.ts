@@ -1,4 +1,5 @@
 import type { Probe } from '../../kube/probe.ts';
+import { maxTimerMs } from '../../tunnel/clock.ts';
 
 /** The times and thresholds of a probe, with the API's defaults where it gives none. */
 export interface ProbeTimes {
@@ -22,5 +23,4 @@ export function probeTimes(probe: Probe): ProbeTimes {
   };
 }
 
-/** The longest that a timer of Node's can take. */
-const maxTimerSeconds = Math.floor((2 ** 31 - 1) / 1000);
+const maxTimerSeconds = Math.floor(maxTimerMs / 1000);

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pod } from '../../kube/api.ts';
 import type { ExecAction, HttpGetAction, LifecycleHandler } from '../../kube/probe.ts';
+import { maxTimerMs } from '../../tunnel/clock.ts';
 import { runCommand, type Executor } from './exec-handler.ts';
 import { httpGet, type HttpGet } from './http-get.ts';
 import { httpRequestOf } from './http-handler.ts';
@@ -100,7 +101,7 @@ async function isServedWithoutTls(
 
 /** Returns whether the time went by before the signal aborted. */
 async function sleep(seconds: number, signal: AbortSignal): Promise<boolean> {
-  const delayMs = Math.min(seconds * 1000, 2 ** 31 - 1);
+  const delayMs = Math.min(seconds * 1000, maxTimerMs);
   try {
     await delay(delayMs, undefined, { signal });
     return true;

@@ -1,4 +1,4 @@
-import type { Clock } from '../../tunnel/clock.ts';
+import { maxTimerMs, type Clock } from '../../tunnel/clock.ts';
 
 /**
  * Waits for something as long as a grace lasts, or until the signal aborts. Resolves with the whole
@@ -26,6 +26,3 @@ export async function withinGrace(
   const takenSeconds = Math.floor((clock.now() - beganAtMs) / 1000);
   return Math.max(graceSeconds - takenSeconds, 0);
 }
-
-/** The longest delay that a timer can take. */
-const maxTimerMs = 2 ** 31 - 1;
