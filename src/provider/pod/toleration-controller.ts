@@ -33,6 +33,8 @@ export interface TolerationControllerOptions {
 export class TolerationController {
   readonly #options: TolerationControllerOptions;
   readonly #queue: ReconcileQueue;
+  /** The `spec.disconnection` that the pods of each node were asked to follow, as JSON. */
+  readonly #followed = new Map<string, string>();
 
   constructor(options: TolerationControllerOptions) {
     this.#options = options;
@@ -48,18 +50,38 @@ export class TolerationController {
       if (connected) this.#queue.addAfter(podKeyOf(pod), tolerationSweepMs);
       else this.#queue.add(podKeyOf(pod));
     });
-    const addAll = (nodeName: string): void => {
-      for (const pod of options.pods.ofNode(nodeName)) this.#queue.add(podKeyOf(pod));
-    };
-    options.sites.subscribe(addAll);
-    options.registry.subscribe(addAll);
+    options.sites.subscribe((nodeName) => {
+      if (this.#notePolicy(nodeName)) this.#addAll(nodeName);
+    });
+    // Pods of a site that is back were changed while it was away.
+    options.registry.subscribe((nodeName) => {
+      if (options.registry.linkState(nodeName) !== 'connected') this.#addAll(nodeName);
+    });
   }
 
   async run(signal: AbortSignal): Promise<void> {
     for (const nodeName of this.#options.sites.nodeNames()) {
-      for (const pod of this.#options.pods.ofNode(nodeName)) this.#queue.add(podKeyOf(pod));
+      this.#notePolicy(nodeName);
+      this.#addAll(nodeName);
     }
     await this.#queue.run(signal);
+  }
+
+  #addAll(nodeName: string): void {
+    for (const pod of this.#options.pods.ofNode(nodeName)) this.#queue.add(podKeyOf(pod));
+  }
+
+  /** Whether a Site's policy is another than before: what else changes of a Site moves no pod. */
+  #notePolicy(nodeName: string): boolean {
+    const site = this.#options.sites.get(nodeName);
+    if (site === undefined) {
+      this.#followed.delete(nodeName);
+      return false;
+    }
+    const policy = JSON.stringify(site.spec?.disconnection ?? {});
+    if (this.#followed.get(nodeName) === policy) return false;
+    this.#followed.set(nodeName, policy);
+    return true;
   }
 
   async #reconcile(key: string, signal: AbortSignal): Promise<void> {

@@ -150,6 +150,28 @@ void t.test('a change of the Site’s policy reaches its pods', async (t) => {
   await scene.stop();
 });
 
+void t.test('what is no change of the policy leaves a new pod alone', async (t) => {
+  const scene = new Scene();
+  scene.add('a', 'Running');
+  scene.sites.set({ ...site, status: { lastSeen: '2026-01-01T00:05:00Z' } });
+  await rounds();
+  t.same(scene.patched, [], 'its Site was seen again');
+  scene.setLink('connected');
+  await rounds();
+  t.same(scene.patched, [], 'its site connected anew');
+  await scene.stop();
+});
+
+void t.test('pods of a Site that is made anew follow it', async (t) => {
+  const scene = new Scene();
+  scene.add('a', 'Running');
+  scene.sites.delete(site);
+  scene.sites.set(site);
+  await rounds();
+  t.same(scene.patched, [{ name: 'a', seconds: [undefined, undefined] }]);
+  await scene.stop();
+});
+
 void t.test('a policy that cannot be read keeps the pods and is told of', async (t) => {
   const scene = new Scene();
   scene.add('a', 'Running');
