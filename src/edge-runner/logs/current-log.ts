@@ -9,6 +9,8 @@ export class CurrentLog {
   readonly #file: FileHandle;
   readonly #inode: bigint;
   position = 0;
+  /** What is written behind it is not read. */
+  end = Infinity;
 
   private constructor(path: string, file: FileHandle, inode: bigint) {
     this.#path = path;
@@ -34,7 +36,7 @@ export class CurrentLog {
   /** The bytes that were not read yet. Each chunk is valid until the next. */
   async *drain(): AsyncGenerator<Buffer, void, undefined> {
     try {
-      for await (const chunk of chunksOf(this.#file, this.position)) {
+      for await (const chunk of chunksOf(this.#file, this.position, this.end)) {
         this.position += chunk.length;
         yield chunk;
       }

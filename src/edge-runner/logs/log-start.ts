@@ -14,7 +14,8 @@ export interface RotatedPart {
 
 /**
  * Finds where a query begins: sets the current log's position, and returns the parts of older
- * files to read before it, oldest first.
+ * files to read before it, oldest first. Unless it follows, the last lines are those of now: what
+ * is written meanwhile would make them more than were asked for.
  */
 export async function findStart(current: CurrentLog, query: LogQuery): Promise<RotatedPart[]> {
   const older = await olderLogs(current, query);
@@ -22,7 +23,9 @@ export async function findStart(current: CurrentLog, query: LogQuery): Promise<R
     return older.map((log) => ({ log, offset: 0, skipLines: 0 }));
   }
   const search = new TailSearch(query.tailLines, query.stream);
-  current.position = await search.searchFile(current.file, await current.size());
+  const size = await current.size();
+  current.position = await search.searchFile(current.file, size);
+  if (!query.follow) current.end = size;
   const parts: RotatedPart[] = [];
   for (const log of older.reverse()) {
     if (!search.goesOn) break;

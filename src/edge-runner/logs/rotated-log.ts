@@ -25,14 +25,16 @@ export async function* readRotatedLog(
   }
 }
 
-/** The bytes of an open file from an offset up to its end. Each chunk is valid until the next. */
+/** The bytes of an open file from an offset up to another or its end. Each chunk is valid until the next. */
 export async function* chunksOf(
   file: FileHandle,
   offset: number,
+  end = Infinity,
 ): AsyncGenerator<Buffer, void, undefined> {
   const chunk = Buffer.allocUnsafeSlow(readChunkBytes);
-  for (let position = offset; ;) {
-    const { bytesRead } = await file.read(chunk, 0, chunk.length, position);
+  for (let position = offset; position < end;) {
+    const length = Math.min(chunk.length, end - position);
+    const { bytesRead } = await file.read(chunk, 0, length, position);
     if (bytesRead === 0) return;
     position += bytesRead;
     yield chunk.subarray(0, bytesRead);

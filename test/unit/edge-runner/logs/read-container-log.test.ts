@@ -74,6 +74,19 @@ void t.test('counts a line written in parts once, also across files', async (t) 
   t.equal(await read(path, { tailLines: 4 }), 'line 1\ntwo halves\nline 3\nnot yet ');
 });
 
+void t.test('gives no more last lines than asked for while more are written', async (t) => {
+  const path = join(t.testdir(), '0.log');
+  await writeFile(`${path}.20260101-000001`, lines(1, 2));
+  await writeFile(path, lines(3, 4));
+  const { signal } = new AbortController();
+  let text = '';
+  for await (const piece of readContainerLog(path, { tailLines: 3 }, { signal })) {
+    if (text === '') await appendFile(path, lines(5, 6));
+    text += piece.toString();
+  }
+  t.equal(text, shown(2, 4));
+});
+
 void t.test('finds the last lines whatever their lengths and the block borders', async (t) => {
   let state = 7;
   const random = (max: number): number => {
