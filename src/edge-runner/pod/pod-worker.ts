@@ -1,15 +1,11 @@
 import type { Pod, PodStatus } from '../../kube/api.ts';
 import type { Misfit } from '../../kube/node-fit.ts';
 import { ActiveDeadline, deadlineExceeded } from './active-deadline.ts';
-import { BrokenStarts } from './broken-starts.ts';
-import { ContainerEnds } from './container-ends.ts';
 import { Discard } from './discard.ts';
-import { podAddresses } from './container-starter.ts';
 import type { ProbeCount } from '../probes/probe-counts.ts';
 import type { PodEvents } from './event-recorder.ts';
-import { newestSandbox, type ObservedContainer, type ObservedPod } from './observed.ts';
-import { Halt } from './halt.ts';
-import { exceededGracePeriod, KillWatch } from './kill-watch.ts';
+import type { ObservedPod } from './observed.ts';
+import { exceededGracePeriod } from './kill-watch.ts';
 import { isFinished } from './plan.ts';
 import { PodAdmission } from './pod-admission.ts';
 import { PodAllotment } from './pod-allotment.ts';
@@ -17,13 +13,14 @@ import type { PodContext } from './pod-context.ts';
 import { PodEnding } from './pod-ending.ts';
 import { PodHealth } from './pod-health.ts';
 import { lifeAfter, nextLife, type Life } from './pod-life.ts';
+import { PodLook } from './pod-look.ts';
 import { lastAttempts, type PodRejection } from './pod-status.ts';
 import { earliest, PodUpkeep } from './pod-upkeep.ts';
-import { recallResizes } from './recall-resizes.ts';
 import { repeatRounds } from './repeat-rounds.ts';
 import { tellFailure } from './runtime-failures.ts';
 import { StatusKeeper } from './status-keeper.ts';
 import type { Scene } from './step-runner.ts';
+import { StopOrders } from './stop-orders.ts';
 import { WakeUp } from './wake-up.ts';
 
 export interface PodWorkerOptions {
@@ -43,38 +40,32 @@ export class PodWorker {
   readonly #wakeUp = new WakeUp();
   readonly #admission: PodAdmission;
   readonly #allotment: PodAllotment;
-  readonly #ends = new ContainerEnds();
   readonly #deadline: ActiveDeadline;
   readonly #status: StatusKeeper;
-  readonly #brokenStarts: BrokenStarts;
   readonly #upkeep: PodUpkeep;
   readonly #ending: PodEnding;
   readonly #health: PodHealth;
-  readonly #halt = new Halt();
+  readonly #look: PodLook;
+  readonly #orders: StopOrders;
   readonly #discard = new Discard();
-  readonly #killWatch = new KillWatch(() => {
-    this.#events.record(...exceededGracePeriod);
-  });
-  /** Of whatever brings the pod up; aborted when it is to end, or the runner ends. */
-  readonly #bringUp = new AbortController();
   #pod: Pod;
-  #removed: boolean;
-  #hasBegun = false;
   #isAtWork = false;
-  #eviction: PodRejection | undefined;
   #life: Life;
-  #observed: ObservedPod = { sandboxes: [], containers: [], settleInMs: undefined };
 
   constructor({ context, pod, lastStatus, removed = false, misfit }: PodWorkerOptions) {
     this.#context = context;
     this.#admission = new PodAdmission(misfit);
     this.#allotment = new PodAllotment(context.placed);
     this.#pod = this.#allotment.first(this.#admission.first(pod), lastStatus);
-    this.#removed = removed;
+    this.#orders = new StopOrders({
+      ...{ pod: () => this.#pod, removed },
+      onExceeded: () => {
+        this.#events.record(...exceededGracePeriod);
+      },
+    });
     this.#life = lifeAfter(lastStatus);
     this.#deadline = new ActiveDeadline(context.clock);
     this.#status = new StatusKeeper(context, lastStatus);
-    this.#brokenStarts = new BrokenStarts(lastStatus);
     this.#upkeep = new PodUpkeep(context, this.#status, this.#wakeUp);
     this.#ending = new PodEnding(context, this.#status, this.#wakeUp);
     this.#health = new PodHealth(context, {
@@ -88,6 +79,8 @@ export class PodWorker {
         this.#wakeUp.wake();
       },
     });
+    const parts = { context, status: this.#status, health: this.#health, lastStatus };
+    this.#look = new PodLook({ ...parts, subject: this });
   }
 
   get pod(): Pod {
@@ -96,12 +89,13 @@ export class PodWorker {
 
   /** Whether the desired state still has the pod. */
   get isDesired(): boolean {
-    return !this.#removed;
+    return !this.#orders.isRemoved;
   }
 
   /** Whether the pod is being brought up or runs, and nobody has asked for its end yet. */
   get isActive(): boolean {
-    return this.#life.kind === 'running' && !this.#unwanted && this.#eviction === undefined;
+    const { isUnwanted, eviction } = this.#orders;
+    return this.#life.kind === 'running' && !isUnwanted && eviction === undefined;
   }
 
   /** Whether a round is under way, in which more may be made of the pod than was seen of it. */
@@ -111,7 +105,7 @@ export class PodWorker {
 
   /** What the runtime last said of the pod. */
   get observed(): ObservedPod {
-    return this.#observed;
+    return this.#look.observed;
   }
 
   /** Whether this runner has made the status; until it has looked, it is an earlier one's. */
@@ -131,7 +125,7 @@ export class PodWorker {
 
   /** Calls back once when a container is known to have ended. Returns how to stop it. */
   onContainerEnd(containerId: string, listener: () => void): () => void {
-    return this.#ends.watch(containerId, listener, this.#observed);
+    return this.#look.onContainerEnd(containerId, listener);
   }
 
   /** Takes the newest spec. */
@@ -140,23 +134,20 @@ export class PodWorker {
     const next = this.#admission.next(pod, before, this.#events);
     this.#pod = this.#allotment.next(next, before);
     this.#upkeep.podChanged(before, this.#pod);
-    if (this.#unwanted) this.#bringUp.abort();
+    this.#orders.podChanged();
     this.#wakeUp.wake();
   }
 
   /** The pod is no longer desired: it is stopped, and the worker ends. */
   remove(): void {
-    this.#removed = true;
-    this.#bringUp.abort();
+    this.#orders.remove();
     this.#wakeUp.wake();
   }
 
   /** The pod must give way: it is stopped, and has failed. */
   evict(rejection: PodRejection): void {
     if (!this.isActive) return;
-    this.#eviction = rejection;
-    this.#watchEnd();
-    this.#bringUp.abort();
+    this.#orders.evict(rejection);
     this.#wakeUp.wake();
   }
 
@@ -165,11 +156,9 @@ export class PodWorker {
    * of it stays as it is. Resolves once nothing of it runs.
    */
   halt(maxGraceSeconds: number): Promise<undefined> {
-    this.#halt.want(maxGraceSeconds);
-    this.#watchEnd();
-    this.#bringUp.abort();
+    const stopped = this.#orders.halt(maxGraceSeconds);
     this.#wakeUp.wake();
-    return this.#halt.stopped;
+    return stopped;
   }
 
   /**
@@ -177,7 +166,7 @@ export class PodWorker {
    * or the signal aborts, or there is nothing to give up.
    */
   async discard(signal: AbortSignal): Promise<void> {
-    const { sandboxes, containers } = this.#observed;
+    const { sandboxes, containers } = this.#look.observed;
     if (this.#life.kind !== 'ended' || sandboxes.length + containers.length === 0) return;
     const done = this.#discard.want(signal);
     this.#wakeUp.wake();
@@ -220,25 +209,23 @@ export class PodWorker {
    */
   async run(signal: AbortSignal): Promise<void> {
     const stop = (): void => {
-      this.#bringUp.abort();
+      this.#orders.breakOff();
     };
     signal.addEventListener('abort', stop, { once: true });
-    this.#hasBegun = true;
-    this.#watchEnd();
+    this.#orders.begin();
     try {
       await repeatRounds(this.#wakeUp, signal, {
         round: () => this.#work(signal),
-        isOver: () => this.#removed && this.#life.kind === 'gone',
+        isOver: () => this.#orders.isRemoved && this.#life.kind === 'gone',
         onFailure: (error, failures) => {
           this.#complain(error, failures);
         },
       });
     } finally {
       signal.removeEventListener('abort', stop);
-      this.#ends.endAll();
+      this.#look.close();
       this.#health.stop();
-      this.#killWatch.stop();
-      this.#halt.tellStopped();
+      this.#orders.close();
       this.#discard.tellDone();
     }
     if (!signal.aborted) this.#context.forget(this.#pod.metadata.uid ?? '');
@@ -257,27 +244,16 @@ export class PodWorker {
   async #round(signal: AbortSignal): Promise<number | undefined> {
     if (this.#life.kind === 'gone') return undefined;
     this.#pod = this.#allotment.retry(this.#pod);
-    await this.#observe();
+    await this.#look.take();
     const delayMs = await this.#act(this.#advance(), signal);
-    if (!this.#ending.isNeeded(this.#observed)) this.#nothingRuns();
+    if (!this.#ending.isNeeded(this.#look.observed)) this.#orders.nothingRuns();
     return delayMs;
-  }
-
-  /** A worker that waits for its predecessor runs nothing that could take too long. */
-  #watchEnd(): void {
-    const mustGiveWay = this.#halt.isWanted || this.#eviction !== undefined;
-    if (this.#hasBegun && mustGiveWay) this.#killWatch.start(this.#graceSeconds);
-  }
-
-  #nothingRuns(): void {
-    this.#killWatch.stop();
-    if (this.#halt.isWanted) this.#halt.tellStopped();
   }
 
   #act(life: Life, signal: AbortSignal): Promise<number | undefined> {
     switch (life.kind) {
       case 'running':
-        return this.#halt.isWanted ? this.#pause(signal) : this.#keepRunning();
+        return this.#orders.isHalt ? this.#pause(signal) : this.#keepRunning();
       case 'ended':
         return this.#rest(life.rejection, signal);
       case 'ending':
@@ -289,10 +265,10 @@ export class PodWorker {
 
   #advance(): Life {
     const before = this.#life;
-    const judged = before.kind === 'running' && !this.#unwanted;
+    const judged = before.kind === 'running' && !this.#orders.isUnwanted;
     const rejection = judged ? this.#rejection() : undefined;
     const finished = judged && rejection === undefined && this.#isFinished;
-    this.#life = nextLife(before, { unwanted: this.#unwanted, rejection, finished });
+    this.#life = nextLife(before, { unwanted: this.#orders.isUnwanted, rejection, finished });
     if (rejection !== undefined) {
       const { reason, message, event = message, eventType = 'Warning' } = rejection;
       this.#events.record(eventType, reason, event);
@@ -301,103 +277,69 @@ export class PodWorker {
   }
 
   async #keepRunning(): Promise<number | undefined> {
-    const delayMs = await this.#upkeep.round(this.#scene(this.#bringUp.signal));
+    const delayMs = await this.#upkeep.round(this.#scene(this.#orders.bringUp));
     const deadlineMs = this.#deadline.remainingMs(this.#pod, this.#status.last);
-    return earliest(delayMs, deadlineMs, this.#observed.settleInMs);
+    return earliest(delayMs, deadlineMs, this.#look.observed.settleInMs);
   }
 
   /** Stops what runs; the next runner goes on from there. */
   async #pause(signal: AbortSignal): Promise<undefined> {
-    if (this.#ending.isNeeded(this.#observed)) await this.#stop(signal);
-    const { pod, observed } = { pod: this.#pod, observed: this.#observed };
+    if (this.#ending.isNeeded(this.#look.observed)) await this.#stop(signal);
+    const { pod, observed } = { pod: this.#pod, observed: this.#look.observed };
     this.#status.publish({ pod, observed, waiting: new Map(), problems: new Map() });
   }
 
   /** A pod that has ended keeps nothing but its status and, for `kubectl logs`, mostly its containers. */
   async #rest(rejection: PodRejection | undefined, signal: AbortSignal): Promise<undefined> {
-    if (this.#ending.isNeeded(this.#observed)) await this.#stop(signal);
-    this.#ending.publish(this.#pod, this.#observed, rejection, 'now');
+    if (this.#ending.isNeeded(this.#look.observed)) await this.#stop(signal);
+    this.#ending.publish(this.#pod, this.#look.observed, rejection, 'now');
     await this.#ending.cleanUp(this.#pod);
     this.#context.placed.release(this.#pod.metadata.uid ?? '');
     if (!this.#discard.isWanted) return;
-    await this.#ending.remove(this.#pod, this.#observed);
-    await this.#observe();
+    await this.#ending.remove(this.#pod, this.#look.observed);
+    await this.#look.take();
     this.#discard.tellDone();
   }
 
   /** Stops the pod for good, cleans up, and reports it gone. */
   async #end(rejection: PodRejection | undefined, signal: AbortSignal): Promise<undefined> {
     await this.#stop(signal);
-    if (!this.#removed) {
-      this.#ending.publish(this.#pod, this.#observed, rejection, 'lazily');
+    if (!this.#orders.isRemoved) {
+      this.#ending.publish(this.#pod, this.#look.observed, rejection, 'lazily');
     }
-    await this.#ending.remove(this.#pod, this.#observed);
+    await this.#ending.remove(this.#pod, this.#look.observed);
     this.#life = { kind: 'gone' };
-    if (!this.#removed) this.#status.publishGone(this.#pod);
+    if (!this.#orders.isRemoved) this.#status.publishGone(this.#pod);
   }
 
   async #stop(signal: AbortSignal): Promise<void> {
     const stop = this.#ending.stop(this.#scene(signal));
     await tellFailure('FailedKillPod', this.#events, stop);
-    await this.#observe();
-  }
-
-  async #observe(): Promise<void> {
-    const { observer } = this.#context;
-    const look = observer.observe(this.#pod.metadata.uid ?? '');
-    const found = await tellFailure('FailedSync', this.#events, look);
-    const seen = this.#status.isOurs
-      ? found
-      : recallResizes(found, this.#status.last, (id, given) => {
-          observer.noteResize(id, given);
-        });
-    const broken = this.#brokenStarts.find(seen);
-    if (this.isActive) for (const container of broken) this.#tellOfBrokenStart(container);
-    this.#observed = this.#brokenStarts.undo(seen);
-    await this.#status.observe(this.#observed);
-    this.#ends.observe(this.#observed);
-    const [podIp] = podAddresses(this.#context, this.#pod, newestSandbox(this.#observed));
-    this.#health.observe(this.#pod, this.#observed, podIp);
+    await this.#look.take();
   }
 
   #scene(signal: AbortSignal): Scene {
-    const graceSeconds = (): number => this.#graceSeconds;
+    const graceSeconds = (): number => this.#orders.graceSeconds;
     return {
-      ...{ pod: this.#pod, observed: this.#observed, events: this.#events },
+      ...{ pod: this.#pod, observed: this.#look.observed, events: this.#events },
       ...{ health: this.#health, graceSeconds, signal, resizePending: this.#allotment.pending },
       resizeWanted: this.#allotment.wanted,
     };
   }
 
   #rejection(): PodRejection | undefined {
-    if (this.#eviction !== undefined) return this.#eviction;
+    if (this.#orders.eviction !== undefined) return this.#orders.eviction;
     if (this.#deadline.remainingMs(this.#pod, this.#status.last) === 0) return deadlineExceeded;
-    return this.#admission.rejection(this.#pod, this.#observed, this.#events);
+    return this.#admission.rejection(this.#pod, this.#look.observed, this.#events);
   }
 
   get #isFinished(): boolean {
     const last = lastAttempts(this.#status.last);
-    return isFinished({ pod: this.#pod, observed: this.#observed, lastAttempts: last });
-  }
-
-  get #unwanted(): boolean {
-    return this.#removed || this.#pod.metadata.deletionTimestamp !== undefined;
+    return isFinished({ pod: this.#pod, observed: this.#look.observed, lastAttempts: last });
   }
 
   get #events(): PodEvents {
     return this.#context.events.forPod(this.#pod);
-  }
-
-  get #graceSeconds(): number {
-    const { deletionGracePeriodSeconds } = this.#pod.metadata;
-    const own = deletionGracePeriodSeconds ?? this.#pod.spec.terminationGracePeriodSeconds ?? 30;
-    return this.#halt.limit(Math.min(own, this.#eviction?.graceSeconds ?? own));
-  }
-
-  #tellOfBrokenStart({ name: container, attempt, reason, message }: ObservedContainer): void {
-    const { name, namespace, uid } = this.#pod.metadata;
-    const fields = { pod: name, namespace, uid, container, attempt, reason, message };
-    this.#context.log.warn(fields, 'the start of a container was broken off; it is started again');
   }
 
   #complain(error: unknown, failures: number): void {
