@@ -36,7 +36,8 @@ export type EventBody =
       readonly execId: string;
       readonly pid: number;
       readonly exitStatus: number;
-      readonly exitedAtMs: number;
+      /** Undefined where containerd names no time that there is. */
+      readonly exitedAtMs: number | undefined;
     }
   | { readonly type: 'task-oom' | 'task-paused' | 'task-resumed'; readonly containerId: string }
   | {
@@ -51,7 +52,7 @@ export function readEvent(envelope: Envelope): ContainerdEvent {
   return {
     topic: envelope.topic,
     namespace: envelope.namespace,
-    timestampMs: timestampMs(envelope.timestamp),
+    timestampMs: timestampMs(envelope.timestamp) ?? 0,
     ...readBody(envelope.topic, envelope.event?.value ?? new Uint8Array(0)),
   };
 }
@@ -94,7 +95,7 @@ interface ProcessEnd {
   execId: string;
   pid: number;
   exitStatus: number;
-  exitedAtMs: number;
+  exitedAtMs: number | undefined;
 }
 
 function processEnd(end: {
@@ -113,7 +114,13 @@ function processEnd(end: {
   };
 }
 
-function timestampMs(timestamp: Timestamp | undefined): number {
-  if (timestamp === undefined) return 0;
-  return timestamp.seconds * 1000 + Math.floor(timestamp.nanos / 1_000_000);
+/** The years that a protobuf timestamp and RFC 3339 can have: 1 to 9999. */
+const minTimestampMs = Date.parse('0001-01-01T00:00:00Z');
+const maxTimestampMs = Date.parse('9999-12-31T23:59:59.999Z');
+
+/** In ms since 1970; undefined where it is missing or none that there is. */
+function timestampMs(timestamp: Timestamp | undefined): number | undefined {
+  if (timestamp === undefined) return undefined;
+  const ms = timestamp.seconds * 1000 + Math.floor(timestamp.nanos / 1_000_000);
+  return ms >= minTimestampMs && ms <= maxTimestampMs ? ms : undefined;
 }

@@ -4,8 +4,8 @@ import type { ObservedContainer } from './observed.ts';
 export interface ProcessEnd {
   /** 128 + the signal for a killed process. */
   exitCode: number;
-  /** In ms since 1970. */
-  exitedAtMs: number;
+  /** In ms since 1970, within the years 1 to 9999; undefined where nobody says. */
+  exitedAtMs: number | undefined;
 }
 
 /** Most ends that are remembered; other users of containerd have containers, too. */
@@ -56,9 +56,13 @@ export class HeardEnds {
       ...seen,
       ...(before?.startedAt === undefined ? {} : { startedAt: before.startedAt }),
       ...{ exitCode, reason: '', message: '', endedAtMs: heardAtMs },
-      finishedAt: new Date(exitedAtMs).toISOString().replace(/\.\d+Z$/, 'Z'),
+      ...(exitedAtMs === undefined ? {} : { finishedAt: rfc3339(exitedAtMs) }),
     };
   }
+}
+
+function rfc3339(ms: number): string {
+  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
 }
 
 /** Ended by SIGKILL, as the kernel ends what has no memory left, for no reason that CRI knows. */

@@ -75,6 +75,23 @@ void t.test('reads every event by its topic', (t) => {
   t.end();
 });
 
+void t.test('a time that there is not is none', (t) => {
+  const endAt = (exitedAt: typeof timestamp | undefined): unknown => {
+    const end = { containerId: 'c', id: 'c', pid: 7, exitStatus: 3 };
+    const payload = TaskExit.encode({ ...end, exitedAt });
+    const event = readEvent(envelope('/tasks/exit', payload));
+    t.match(event, { containerId: 'c', exitStatus: 3 }, 'how it ended is known all the same');
+    return 'exitedAtMs' in event ? event.exitedAtMs : 'nothing';
+  };
+  const [first, last] = [-62_135_596_800, 253_402_300_799];
+  t.equal(endAt({ seconds: first, nanos: 0 }), Date.parse('0001-01-01T00:00:00Z'));
+  t.equal(endAt({ seconds: last, nanos: 999_999_999 }), Date.parse('9999-12-31T23:59:59.999Z'));
+  const none = [first - 1, last + 1, Number.MAX_SAFE_INTEGER, -Number.MAX_SAFE_INTEGER];
+  for (const seconds of none) t.equal(endAt({ seconds, nanos: 0 }), undefined, `${seconds} s`);
+  t.equal(endAt(undefined), undefined);
+  t.end();
+});
+
 void t.test('refuses a payload that is not what the topic says', (t) => {
   t.throws(() => readEvent(envelope('/tasks/exit', Buffer.from([0x0a, 0x7f]))), {
     name: 'WireError',

@@ -555,6 +555,18 @@ void t.test('an end that containerd forgot is known from the event stream', asyn
   });
 });
 
+void t.test('so is one of which nobody knows when it was', async (t) => {
+  const made = bench(t);
+  const { fake, pods } = made;
+  await running(made, named('a', { restartPolicy: 'Never' }));
+  const id = pods.list()[0]?.observed.containers[0]?.id ?? '';
+  pods.containerEnded(id, { exitCode: 3, exitedAtMs: undefined });
+  fake.runtime.exit('web', 255, 'Unknown');
+  await until('its end', () => pods.list()[0]?.status?.phase === 'Failed');
+  const { terminated } = pods.list()[0]?.status?.containerStatuses?.[0]?.state ?? {};
+  t.match(terminated, { exitCode: 3, reason: 'Error' });
+});
+
 void t.test('what nobody heard of an end stays unknown', async (t) => {
   const made = bench(t);
   const { fake, pods } = made;
