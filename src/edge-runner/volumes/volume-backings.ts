@@ -16,13 +16,13 @@ export class VolumeBackings {
     const known = this.known(pod, volume);
     if (known !== undefined) return known;
     const backing = claimBacking(pod, volume, sources) ?? ownBacking(volume);
-    if (backing.exclusive === true && this.#isUsed(backing.name)) {
+    const uid = pod.metadata.uid ?? '';
+    if (backing.exclusive === true && this.#isUsedBesides(uid, backing.name)) {
       throw new VolumeError(
         'CLAIM_NOT_USABLE',
         `MountVolume.SetUp failed for volume ${JSON.stringify(backing.name)} : volume uses the ReadWriteOncePod access mode and is already in use by another pod`,
       );
     }
-    const uid = pod.metadata.uid ?? '';
     const backings = this.#ofPods.get(uid) ?? new Map<string, VolumeBacking>();
     this.#ofPods.set(uid, backings.set(volume.name, backing));
     return backing;
@@ -49,8 +49,10 @@ export class VolumeBackings {
     this.#ofPods.delete(podUid);
   }
 
-  #isUsed(persistentName: string): boolean {
-    return Array.from(this.#ofPods.values()).some((backings) =>
+  /** A pod may have it by several volumes. Source: kubelet, IsVolumeMountedElsewhere. */
+  #isUsedBesides(podUid: string, persistentName: string): boolean {
+    const others = Array.from(this.#ofPods).filter(([uid]) => uid !== podUid);
+    return others.some(([, backings]) =>
       Array.from(backings.values()).some(
         ({ name, exclusive }) => exclusive === true && name === persistentName,
       ),

@@ -314,6 +314,27 @@ void t.test('a pod keeps what it has, and may have it for itself', needsRoot, as
   t.equal(await problemOf(device, second, restarted), 'none');
 });
 
+void t.test('a pod that has one for itself may have it twice', needsRoot, async (t) => {
+  const device = await makeDevice(t);
+  const path = join(device.root, 'disk');
+  await mkdir(path);
+  hold(device, claimOf('data', { local: { path }, accessModes: ['ReadWriteOncePod'] }));
+  const persistentVolumeClaim = { claimName: 'data' };
+  const pod = podWith([
+    volume('one', { persistentVolumeClaim }),
+    volume('two', { persistentVolumeClaim }),
+  ]);
+  const prepared = await device.volumes.prepare(pod, device.sources);
+  const paths = ['one', 'two'].map((name) => prepared.get(name)?.hostPath);
+  const at = join(device.rootDir, 'pods/uid-1/volumes/kubernetes.io~local-volume/pv-data');
+  t.same(paths, [at, at]);
+  t.equal((await device.mount.mountPoints()).filter((point) => point === at).length, 1);
+  const second = { ...pod, metadata: { ...pod.metadata, uid: 'uid-2' } };
+  t.match(await problemOf(device, second), /already in use by another pod/);
+  await device.volumes.teardown('uid-1');
+  t.equal(await problemOf(device, second), 'none');
+});
+
 void t.test('a generic ephemeral volume is the pod’s own claim', needsRoot, async (t) => {
   const device = await makeDevice(t);
   const path = join(device.root, 'disk');
