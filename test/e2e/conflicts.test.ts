@@ -12,6 +12,7 @@ import {
   type Cluster,
 } from './cluster.ts';
 import { evicted } from './conflicts/evicted.ts';
+import { lostStore } from './conflicts/lost-store.ts';
 import { moved } from './conflicts/moved.ts';
 import { restoredStore } from './conflicts/restored-store.ts';
 import {
@@ -182,6 +183,7 @@ await onEveryControlPlane(async (t, cluster) => {
   await t.test('pods change while their site is away', (t) => whileAway(t, cluster));
   await t.test('the Node is deleted while its site is there', (t) => nodeDeleted(t, cluster));
   await t.test('etcd is restored from an older backup', (t) => restoredStore(t, cluster));
+  await t.test('a device loses its store', (t) => lostStore(t, cluster));
   await t.test('a site whose pods shall be evicted', (t) => evicted(t, cluster));
   await t.test('a device moves to another tenant', (t) => moved(t, cluster));
 });

@@ -9,6 +9,7 @@ import { byRank } from './pod-rank.ts';
 import { hasEnded } from './pod-status.ts';
 import { PodWorker } from './pod-worker.ts';
 import type { RuntimePod } from './runtime.ts';
+import { toldEnd } from './told-end.ts';
 
 interface PodManagerOptions {
   context: PodContext;
@@ -207,15 +208,26 @@ export class PodManager {
   }
 
   #start(uid: string, pod: Pod, removed: boolean): void {
-    const { context, lastStatus } = this.#options;
+    const { context } = this.#options;
     const { namespace = '', name } = pod.metadata;
     const before = removed ? [] : this.#named(namespace, name);
-    const last = lastStatus(uid);
+    const last = this.#lastStatus(uid, pod);
     const misfit = removed ? undefined : this.#place(pod, last);
     const worker = new PodWorker({ context, pod, lastStatus: last, removed, misfit });
     if (this.#isDraining) void worker.halt(0);
     this.#entries.set(uid, { pod, worker, done: this.#run(uid, worker, before) });
     this.#options.onPods?.();
+  }
+
+  /** A pod that the cloud calls over is over, also where nothing here knows of it; from now on something does. */
+  #lastStatus(uid: string, pod: Pod): PodStatus | undefined {
+    const { context, lastStatus } = this.#options;
+    const known = lastStatus(uid);
+    const told = hasEnded(known) ? undefined : toldEnd(pod);
+    if (told === undefined) return known;
+    const { name, namespace = '' } = pod.metadata;
+    context.publish({ uid, name, namespace, gone: false, status: { ...told } }, 'lazily');
+    return told;
   }
 
   /** A pod that was there before has its place, and one that is over needs none. */

@@ -51,7 +51,9 @@ export class DesiredState {
    *   `PATCH_MISMATCH`, `DELTA_TOO_LARGE`; RunnerError `STORE_FAILED`
    */
   apply({ patch = [], remove, digest, partial = false, ...delta }: StateDelta): void {
-    const put = [...delta.put, ...this.#patched(patch)];
+    const put = [...delta.put, ...this.#patched(patch)].map((object) =>
+      withEndOf(this.#objects.get(keyOf(object)), object),
+    );
     const next = new Map(this.#objects);
     for (const object of remove) next.delete(keyOf(object));
     for (const [key, object] of byKey(put)) next.set(key, object);
@@ -166,6 +168,14 @@ function keyOf({ kind, namespace, name }: RemovedObject): string {
 
 function byKey(objects: readonly DesiredObject[]): Map<string, DesiredObject> {
   return new Map(objects.map((object) => [keyOf(object), withIdentity(object)]));
+}
+
+/** How a pod ended the cloud says only when the pod is new here; what it once said stands. */
+function withEndOf(before: DesiredObject | undefined, desired: DesiredObject): DesiredObject {
+  const { kind, uid, object } = desired;
+  const end = before?.uid === uid && kind === 'Pod' ? before.object['status'] : undefined;
+  if (end === undefined || object['status'] !== undefined) return desired;
+  return { ...desired, object: { ...object, status: end } };
 }
 
 /** Whatever the object itself says, it is the one that it was announced as. */

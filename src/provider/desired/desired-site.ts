@@ -1,11 +1,11 @@
-import type { Pod } from '../../kube/api.ts';
+import type { Pod, PodStatus } from '../../kube/api.ts';
 import { isMirrorPod } from '../../kube/mirror-pod.ts';
 import type { DesiredObject } from '../../protocol/sync.ts';
 import { type BoundPods, podKeyOf } from '../pod/pod-index.ts';
 import type { Known, ObjectHold, ObjectSource } from './object-source.ts';
 import { objectKey, type WantedObjects } from './plan-delta.ts';
 import { type Reference, referencesOf } from './references.ts';
-import { sentPod } from './sent-object.ts';
+import { sentEnd, sentPod } from './sent-object.ts';
 
 export interface DesiredSiteOptions {
   nodeName: string;
@@ -26,6 +26,7 @@ const lookedUp: ReadonlySet<string> = new Set(['ConfigMap', 'Secret', 'VolumeCla
 interface KnownPod {
   pod: Pod;
   sent: DesiredObject;
+  end: PodStatus | undefined;
   references: Reference[];
   /** False until everything that a new pod names has been looked up. */
   complete: boolean;
@@ -66,13 +67,15 @@ export class DesiredSite {
 
   wanted(): WantedObjects {
     const objects = new Map<string, DesiredObject>();
+    const ends = new Map<string, PodStatus>();
     const unknown = new Set(this.#malformedKeys());
     for (const reference of this.#own) {
       const known = this.#known(objectKey(reference));
       if (known?.kind === 'present') objects.set(objectKey(reference), known.object);
     }
-    for (const { sent, references, complete } of this.#pods.values()) {
+    for (const { sent, end, references, complete } of this.#pods.values()) {
       if (complete) objects.set(objectKey(sent), sent);
+      if (end !== undefined) ends.set(objectKey(sent), end);
       for (const reference of references) {
         const key = objectKey(reference);
         const known = this.#known(key);
@@ -82,7 +85,7 @@ export class DesiredSite {
       }
     }
     for (const key of objects.keys()) unknown.delete(key);
-    return { objects, unknown, kinds: this.#options.kinds };
+    return { objects, ends, unknown, kinds: this.#options.kinds };
   }
 
   close(): void {
@@ -119,7 +122,7 @@ export class DesiredSite {
     const wasComplete =
       previous?.pod.metadata.uid === pod.metadata.uid && previous?.complete === true;
     const complete = wasComplete || !references.some(({ kind }) => lookedUp.has(kind));
-    return { pod, sent: sentPod(pod), references, complete };
+    return { pod, sent: sentPod(pod), end: sentEnd(pod), references, complete };
   }
 
   #complete(key: string, pod: Pod): void {

@@ -1,3 +1,4 @@
+import type { PodStatus } from '../../kube/api.ts';
 import { digestOf } from '../../protocol/digest.ts';
 import type {
   DesiredObject,
@@ -11,6 +12,8 @@ import type {
 export interface WantedObjects {
   /** By `objectKey`. */
   objects: ReadonlyMap<string, DesiredObject>;
+  /** How pods ended that are over, by `objectKey`: it goes along with those that the site doesn't hold. */
+  ends: ReadonlyMap<string, PodStatus>;
   /** Keys of what is wanted but can't be read at the moment: what the site holds of it, it keeps. */
   unknown: ReadonlySet<string>;
   /** What this speaks of, and both ends know: what the site holds of other kinds, it keeps. */
@@ -63,7 +66,8 @@ export function planDelta(
   for (const [key, object] of wanted.objects) {
     const before = held.get(key);
     if (isHeld(before, object)) continue;
-    const outcome = chunks.add(object, before && patchOf(before, object));
+    const end = before?.uid === object.uid ? undefined : wanted.ends.get(key);
+    const outcome = chunks.add(withEnd(object, end), before && patchOf(before, object));
     if (outcome === 'oversized') oversized.push(object);
     else if (outcome === 'full') partial = true;
     else after.set(key, heldOf(object));
@@ -99,6 +103,11 @@ function removals(held: HeldObjects, wanted: WantedObjects): RemovedObject[] {
     .filter(([key]) => !wanted.objects.has(key) && !wanted.unknown.has(key))
     .filter(([, { kind }]) => wanted.kinds.has(kind))
     .map(([, { kind, namespace, name }]) => ({ kind, namespace, name }));
+}
+
+/** The version says nothing of the end: it alone never causes a delta. */
+function withEnd(desired: DesiredObject, status: PodStatus | undefined): DesiredObject {
+  return status === undefined ? desired : { ...desired, object: { ...desired.object, status } };
 }
 
 function isHeld(held: HeldObject | undefined, object: DesiredObject): boolean {

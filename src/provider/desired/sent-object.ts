@@ -5,6 +5,7 @@ import type {
   PersistentVolume,
   PersistentVolumeClaim,
   Pod,
+  PodStatus,
   RuntimeClass,
   Secret,
   Service,
@@ -16,6 +17,8 @@ import { objectVersion } from '../../protocol/digest.ts';
 import type { DesiredObject } from '../../protocol/sync.ts';
 import { omit } from '../omit.ts';
 import { tolerationsAnnotation } from '../pod/plan-tolerations.ts';
+import { isFinished } from '../report/desired-status.ts';
+import { ownedFields } from '../report/plan-status-patch.ts';
 import { sentVolume } from './sent-volume.ts';
 
 /**
@@ -42,6 +45,17 @@ export function sentPod(pod: Pod): DesiredObject {
     },
     spec: omit(pod.spec, 'tolerations'),
   });
+}
+
+/**
+ * What a site that doesn't hold a pod is told of how it ended, for nothing on the device may say so any more;
+ * `undefined` of one that isn't over. Conditions stay behind: what a site doesn't say of them stands.
+ * Source: kubelet, UpdatePod in pod_workers.go, which starts no pod whose phase is final.
+ */
+export function sentEnd({ status = {} }: Pod): PodStatus | undefined {
+  if (!isFinished(status)) return undefined;
+  const said = ownedFields.filter((field) => status[field] !== undefined);
+  return Object.fromEntries(said.map((field) => [field, status[field]]));
 }
 
 /** A ConfigMap as a site gets it. */

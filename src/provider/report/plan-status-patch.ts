@@ -1,7 +1,7 @@
 import type { Condition, Pod, PodStatus } from '../../kube/api.ts';
 
 /** Fields that the site's report owns: absent there means absent in the API. */
-const ownedFields = [
+export const ownedFields = [
   'phase',
   'message',
   'reason',

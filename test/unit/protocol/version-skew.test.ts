@@ -148,6 +148,19 @@ void t.test(
   },
 );
 
+void t.test(
+  'how a pod ended comes along, and a runner that does not know it agrees all the same',
+  async (t) => {
+    const over = { ...podOf('job'), status: { phase: 'Succeeded' as const } };
+    const { put, digest } = await firstDelta(provider(t, [over]), {});
+    const sent = put.find(({ kind }) => kind === 'Pod');
+    t.match(sent?.object, { status: { phase: 'Succeeded' } });
+    t.equal(digest, digestOf(put), 'for the digest is of versions');
+    const running = await firstDelta(provider(t, [podOf('job')]), {});
+    t.equal(running.put.find(({ kind }) => kind === 'Pod')?.version, sent?.version);
+  },
+);
+
 void t.test('today’s runner and provider agree on all kinds', async (t) => {
   const state = new DesiredState(new FakeStore());
   const stop = new AbortController();

@@ -368,6 +368,36 @@ void t.test('a pod that had ended before the runner started is left as it was', 
   t.same(fake.reports.at(-1)?.status, status);
 });
 
+void t.test(
+  'a pod that the cloud calls over never starts, though nothing here knows it',
+  async (t) => {
+    const { fake, pods, lastStatus } = bench(t);
+    const terminated = { exitCode: 3, containerID: 'containerd://long-gone' };
+    const containerStatuses = [{ name: 'web', state: { terminated }, lastState: {} }];
+    const told = { phase: 'Failed', startTime: '2026-01-01T00:00:00Z', containerStatuses };
+    const over = (uid: string, status: object): Pod => ({
+      ...named(uid),
+      metadata: { ...named(uid).metadata, name: uid },
+      status: status,
+    });
+    lastStatus.set('known', { phase: 'Running' });
+    const odd = { phase: 'Succeeded', reason: 7, containerStatuses: [{ state: 'no' }] };
+    pods.setDesired([over('lost', told), over('known', { phase: 'Succeeded' }), over('odd', odd)]);
+    await until('the remains of all to be cleaned up', () => fake.tornDown.length === 3);
+    t.same(fake.runtime.calls, []);
+    t.same(pods.list().find(({ pod }) => pod.metadata.uid === 'lost')?.status, told);
+    t.same(
+      fake.reports.map(({ uid, status }) => [uid, status]).sort(),
+      [
+        ['known', { phase: 'Succeeded' }],
+        ['lost', told],
+        ['odd', { phase: 'Succeeded' }],
+      ],
+      'and from then on something knows it',
+    );
+  },
+);
+
 void t.test('a container that the runtime has forgotten counts its restarts on', async (t) => {
   const made = bench(t);
   const { fake, pods } = made;

@@ -68,6 +68,22 @@ void t.test('an object is the one that it was announced as', (t) => {
   t.end();
 });
 
+void t.test('how a pod ended stands, for it is said only when the pod is new here', (t) => {
+  const store = new FakeStore();
+  const state = new DesiredState(store);
+  const pod = object('Pod', 'a');
+  const status = { phase: 'Failed' };
+  const over = { ...pod, object: { ...pod.object, status } };
+  state.apply({ put: [over], remove: [], digest: digestOf([pod]) });
+  const changed = object('Pod', 'a', '2');
+  state.apply({ put: [changed], remove: [], digest: digestOf([changed]) });
+  t.match(state.pods(), [{ status, data: { version: '2' } }]);
+  t.match(new DesiredState(store).pods(), [{ status }], 'also on disk');
+  state.apply({ put: [{ ...changed, uid: 'another' }], remove: [] });
+  t.equal(state.pods()[0]?.status, undefined, 'a pod of another uid is another pod');
+  t.end();
+});
+
 void t.test('a pod that did not change stays the same object', (t) => {
   const state = new DesiredState(new FakeStore());
   state.apply({ put: [object('Pod', 'a')], remove: [] });

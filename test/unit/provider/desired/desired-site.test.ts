@@ -206,6 +206,19 @@ void t.test('a status changes nothing of what is sent, a deletion does', (t) => 
   t.end();
 });
 
+void t.test('it knows how pods ended, and says nothing of the others', (t) => {
+  const ready = { type: 'Ready', status: 'True' as const };
+  const status = { phase: 'Running' as const, podIP: '10.0.0.1', conditions: [ready] };
+  const { cache, site } = scene([{ ...podOf('a'), status }, podOf('b')]);
+  t.same([...site.wanted().ends], []);
+  const end = { phase: 'Failed' as const, reason: 'Evicted', podIP: '10.0.0.1' };
+  cache.set({ ...podOf('a'), status: { ...status, ...end, hostIP: '10.0.0.9' } });
+  t.same([...site.wanted().ends], [['Pod/n/a', end]], 'what the site itself had said');
+  cache.delete(podOf('a'));
+  t.same([...site.wanted().ends], []);
+  t.end();
+});
+
 void t.test('a pod that became malformed is kept where it is held', (t) => {
   const { cache, index, site } = scene();
   cache.set(podOf('a'));

@@ -31,6 +31,7 @@ function delta(
 ): ReturnType<typeof planDelta> {
   const wanted = {
     objects: new Map([[objectKey(after), after]]),
+    ends: new Map(),
     unknown: new Set<string>(),
     kinds: new Set(['ConfigMap']),
   };

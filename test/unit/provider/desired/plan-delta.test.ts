@@ -21,6 +21,7 @@ function object(name: string, version = '1', bytes = 0): DesiredObject {
 function wanted(objects: DesiredObject[], unknown: string[] = []): WantedObjects {
   return {
     objects: new Map(objects.map((o) => [objectKey(o), o])),
+    ends: new Map(),
     unknown: new Set(unknown),
     kinds: new Set(['ConfigMap']),
   };
@@ -38,6 +39,29 @@ void t.test('only what is new, changed or gone is in a delta', (t) => {
   t.equal(plan.messages.length, 1);
   t.equal(plan.digest, wantedDigest(goal));
   t.equal(plan.digest, digestOf(plan.after.values()));
+  t.end();
+});
+
+void t.test('how a pod ended goes only to a site that does not hold it', (t) => {
+  const pod = (version: string): DesiredObject => ({ ...object('a', version), kind: 'Pod' });
+  const over = (version: string): WantedObjects => ({
+    ...wanted([pod(version)]),
+    ends: new Map([['Pod/n/a', { phase: 'Failed' }]]),
+    kinds: new Set(['Pod']),
+  });
+  const running = wanted([pod('1')]);
+  const fresh = planDelta(new Map(), over('1'), limits);
+  t.match(fresh.messages[0]?.put, [{ version: '1', object: { status: { phase: 'Failed' } } }]);
+  t.equal(fresh.digest, wantedDigest(running), 'and does not count in the digest');
+  t.equal(
+    planDelta(heldAll(running), over('1'), limits).empty,
+    true,
+    'alone it is no reason to send',
+  );
+  const changed = planDelta(heldAll(running), over('2'), limits);
+  t.same(changed.messages[0]?.put, [pod('2')]);
+  const other = new Map([['Pod/n/a', { ...pod('1'), uid: 'another' }]]);
+  t.match(planDelta(other, over('1'), limits).messages[0]?.put, [{ object: { status: {} } }]);
   t.end();
 });
 

@@ -46,7 +46,12 @@ class Scene {
       wanted: {
         ready: this.ready.promise,
         wanted: (): WantedObjects => ({
-          ...{ objects: this.#wanted, unknown: new Set(), kinds: new Set(['Pod']) },
+          ...{
+            objects: this.#wanted,
+            ends: new Map(),
+            unknown: new Set(),
+            kinds: new Set(['Pod']),
+          },
         }),
       },
       onOversized: ({ name }) => this.oversized.push(name),
