@@ -73,6 +73,17 @@ export const nodeReport = v.object({
   runnerVersion: fact,
   /** What the runner can do of `status.declaredFeatures`; absent: it is older than that. */
   features: v.optional(v.pipe(v.array(featureName), v.maxLength(maxFacts))),
+  /** What the handlers of the container runtime can do; the default one's name is empty. */
+  runtimeHandlers: v.optional(
+    v.pipe(
+      v.array(
+        v.object({ name: fact, recursiveReadOnlyMounts: v.boolean(), userNamespaces: v.boolean() }),
+      ),
+      v.maxLength(maxFacts),
+    ),
+  ),
+  /** What the container runtime can do with every handler; absent: it doesn't say. */
+  runtimeFeatures: v.optional(v.object({ supplementalGroupsPolicy: v.boolean() })),
 });
 export type NodeReport = v.InferOutput<typeof nodeReport>;
 

@@ -108,7 +108,7 @@ export class Provider {
       servesHostIPs: serverVersion.minor >= hostIPsSince,
       facts: {
         ...{ address: nodeAddress, kubeletVersion: kubeletVersion(serverVersion, version) },
-        servesFeatures: serverVersion.minor >= declaredFeaturesSince,
+        apiMinor: serverVersion.minor,
       },
     });
     this.#begin('controllers', controllers);
@@ -325,9 +325,6 @@ async function loadClientCa(file: string, log: Logger): Promise<ClientCa> {
 
 /** Minor version of Kubernetes 1 from which on `status.hostIPs` of pods is there by default. */
 const hostIPsSince = 29;
-
-/** Minor version of the first API server with `status.declaredFeatures` of Nodes. */
-const declaredFeaturesSince = 36;
 
 /** As a node of this control plane would say, and who it really is. */
 function kubeletVersion(server: ServerVersion, version: string): string {

@@ -8,11 +8,11 @@ import type { HostFacts } from '../host/host-facts.ts';
 import { nodeCapacity } from '../host/node-capacity.ts';
 import { readFilesystemUsage } from '../host/pressure.ts';
 import { allocatableOf, type Reservation } from './allocatable.ts';
-import type { RuntimeHealth } from './runtime-health.ts';
+import type { RuntimeAbilities, RuntimeHealth } from './runtime-health.ts';
 
 interface NodeReporterOptions {
   cri: Pick<CriClient, 'version'>;
-  health: Pick<RuntimeHealth, 'look' | 'networkProblem'>;
+  health: Pick<RuntimeHealth, 'look' | 'networkProblem' | 'abilities'>;
   facts: HostFacts;
   /**
    * Folder on the file system whose size is the node's ephemeral storage. While that is read-only the
@@ -49,6 +49,7 @@ export class NodeReporter {
     const disk = await readFilesystemUsage(options.stateDir);
     const capacity = nodeCapacity(facts, disk);
     const allocatable = allocatableOf(capacity, options.reservation);
+    const conditions = await health.look();
     const reporter = new NodeReporter(options, {
       ...{ capacity, allocatable },
       nodeInfo: {
@@ -61,11 +62,12 @@ export class NodeReporter {
         operatingSystem: facts.operatingSystem,
         architecture: facts.architecture,
       },
-      conditions: await health.look(),
+      conditions,
       addresses: facts.addresses.map(({ address }) => address),
       hostname: facts.hostname,
       runnerVersion: options.runnerVersion,
       features: [...declaredFeatures],
+      ...told(health.abilities),
     });
     reporter.#lookAtDisk();
     reporter.#report = { ...reporter.#report, conditions: reporter.#conditions };
@@ -127,8 +129,11 @@ export class NodeReporter {
 
   #update(): void {
     const conditions = this.#conditions;
-    if (isDeepStrictEqual(conditions, this.#report.conditions)) return;
-    this.#report = { ...this.#report, conditions };
+    const abilities = told(this.#options.health.abilities);
+    const report = { ...this.#report, conditions, ...abilities };
+    if (abilities.runtimeFeatures === undefined) delete report.runtimeFeatures;
+    if (isDeepStrictEqual(report, this.#report)) return;
+    this.#report = report;
     this.#options.onChange();
   }
 
@@ -136,6 +141,21 @@ export class NodeReporter {
     const seen = [...this.#pressure, ...this.#runtime].map((condition) => this.#judged(condition));
     return this.#isShuttingDown ? seen.map(asShuttingDown) : seen;
   }
+}
+
+/** As a kubelet does, what isn't said of a handler it can't do. */
+function told({
+  handlers,
+  features,
+}: RuntimeAbilities): Pick<NodeReport, 'runtimeHandlers' | 'runtimeFeatures'> {
+  const runtimeHandlers = handlers.map(({ name, features: can }) => ({
+    name,
+    recursiveReadOnlyMounts: can?.recursiveReadOnlyMounts === true,
+    userNamespaces: can?.userNamespaces === true,
+  }));
+  if (features === undefined) return { runtimeHandlers };
+  const { supplementalGroupsPolicy } = features;
+  return { runtimeHandlers, runtimeFeatures: { supplementalGroupsPolicy } };
 }
 
 /** In a kubelet's words. */

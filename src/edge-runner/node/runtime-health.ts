@@ -1,10 +1,16 @@
 import type { NodeReport } from '../../protocol/report.ts';
 import type { CriClient } from '../cri/cri-client.ts';
 import { CriError } from '../cri/cri-error.ts';
-import type { RuntimeCondition } from '../cri/runtime-messages.ts';
+import type { RuntimeCondition, RuntimeFeatures, RuntimeHandler } from '../cri/runtime-messages.ts';
 
 /** A runtime that takes longer to say how it is isn't well. */
 const statusTimeoutMs = 10_000;
+
+/** What a runtime says that it can do; one that is too old to say so says nothing. */
+export interface RuntimeAbilities {
+  handlers: readonly RuntimeHandler[];
+  features: RuntimeFeatures | undefined;
+}
 
 /**
  * What the runtime last said of itself and of its network, in a kubelet's words
@@ -14,6 +20,7 @@ export class RuntimeHealth {
   readonly #cri: Pick<CriClient, 'status'>;
   readonly #onNetworkReady: () => void;
   #network: string | undefined;
+  #abilities: RuntimeAbilities = { handlers: [], features: undefined };
 
   /** `onNetworkReady`: told when pods can have addresses again. */
   constructor(options: { cri: Pick<CriClient, 'status'>; onNetworkReady: () => void }) {
@@ -24,7 +31,9 @@ export class RuntimeHealth {
   /** Asks the runtime. @returns the Node's condition `Ready`, as far as the runtime decides it */
   async look(): Promise<NodeReport['conditions']> {
     try {
-      const { status } = await this.#cri.status({}, { timeoutMs: statusTimeoutMs });
+      const answer = await this.#cri.status({}, { timeoutMs: statusTimeoutMs });
+      const { status, runtimeHandlers: handlers, features } = answer;
+      this.#abilities = { handlers, features };
       const problems = required.map(({ type, title }) =>
         problemOf(
           title,
@@ -42,6 +51,11 @@ export class RuntimeHealth {
   /** Why pods could have no address at the last look; undefined when they could. */
   get networkProblem(): string | undefined {
     return this.#network;
+  }
+
+  /** What the runtime could do at the last look at which it answered. */
+  get abilities(): RuntimeAbilities {
+    return this.#abilities;
   }
 
   #noteNetwork(problem: string | undefined): void {

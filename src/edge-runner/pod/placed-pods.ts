@@ -17,7 +17,7 @@ export interface NodeRules {
   allowedUnsafeSysctls: readonly string[];
   hasAppArmor: boolean;
   /** Whether the runtime knows `supplementalGroupsPolicy: Strict`. */
-  hasStrictGroups: boolean;
+  hasStrictGroups: () => boolean;
   /** The node as pods select it; undefined where its labels aren't known. */
   node: () => NodeTraits | undefined;
 }
@@ -109,7 +109,7 @@ export class PlacedPods {
       return { reason: 'AppArmor', message };
     }
     const isStrict = pod.spec.securityContext?.supplementalGroupsPolicy === 'Strict';
-    if (!isStrict || hasStrictGroups) return undefined;
+    if (!isStrict || hasStrictGroups()) return undefined;
     const message = 'SupplementalGroupsPolicy=Strict is not supported in this node';
     return { reason: 'SupplementalGroupsPolicyNotSupported', message };
   }

@@ -14,6 +14,7 @@ import { BandwidthLimiter } from '../network/bandwidth-limiter.ts';
 import type { RunOnHost } from '../host/run-on-host.ts';
 import { readCgroupDriver } from '../cri/cgroup-driver.ts';
 import { PodCgroups } from '../node/pod-cgroups.ts';
+import type { RuntimeAbilities } from '../node/runtime-health.ts';
 import type { Clock } from '../pod/clock.ts';
 import { CriObserver } from '../pod/cri-observer.ts';
 import { EventRecorder } from '../pod/event-recorder.ts';
@@ -50,6 +51,8 @@ export interface PodContextOptions {
   /** Why the device takes no new pod of this kind now, if it doesn't. */
   admission: NodeRules['admission'];
   networkProblem: PodContext['networkProblem'];
+  /** What the runtime can do now. */
+  abilities: () => RuntimeAbilities;
   node: NodeFacts;
   log: Logger;
   clock: Clock;
@@ -64,8 +67,6 @@ export async function createPodContext(options: PodContextOptions): Promise<PodC
   const pulled = new PulledImages(options.pulls ?? store);
   const bandwidth = new BandwidthLimiter({ cri, run: options.runOnHost, log });
   await bandwidth.keepOnly((await cri.listPodSandbox({})).items.map(({ id }) => id));
-  const { features, runtimeHandlers } = await cri.status({});
-  const recursive = runtimeHandlers.filter(({ features }) => features?.recursiveReadOnlyMounts);
   const volumes = new PodVolumes({
     ...{ rootDir: options.stateDir, memoryDir: options.memoryDir, log, mount },
   });
@@ -82,7 +83,10 @@ export async function createPodContext(options: PodContextOptions): Promise<PodC
     networkProblem: options.networkProblem,
     recursiveReadOnly: (className = '') => {
       const handler = options.objects.runtimeClass(className)?.handler ?? '';
-      return recursive.some(({ name }) => name === handler);
+      const { handlers } = options.abilities();
+      return handlers.some(
+        ({ name, features }) => name === handler && features?.recursiveReadOnlyMounts === true,
+      );
     },
     clusterDns: options.clusterDns,
     seccompRoot: join(options.stateDir, 'seccomp'),
@@ -94,7 +98,7 @@ export async function createPodContext(options: PodContextOptions): Promise<PodC
       extendedResources: () => options.objects.extendedResources(),
       allowedUnsafeSysctls: options.allowedUnsafeSysctls,
       hasAppArmor: await hasAppArmor(),
-      hasStrictGroups: features?.supplementalGroupsPolicy === true,
+      hasStrictGroups: () => options.abilities().features?.supplementalGroupsPolicy === true,
       node: () => {
         const labels = options.objects.nodeLabels();
         return labels && { name: node.nodeName, labels };

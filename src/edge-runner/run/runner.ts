@@ -172,6 +172,7 @@ async function serve(
     requestToken: (pod, projection) => report.requestToken(pod, projection),
     admission: (pod) => upkeep.eviction.admission(pod),
     networkProblem: (isInDoubt) => node.networkProblem(isInDoubt),
+    abilities: () => health.abilities,
     node: {
       nodeName: nodeNameOf({ name: identity.site, tenant: identity.tenant }),
       hostname: facts.hostname,

@@ -149,6 +149,7 @@ async function endSite(
         ...{ maxParallelPulls, runOnHost },
         admission: () => undefined,
         networkProblem: () => Promise.resolve(undefined),
+        abilities: () => ({ handlers: [], features: undefined }),
       },
     });
     const pods = new PodManager({ context, lastStatus: () => undefined }, signal);

@@ -14,6 +14,14 @@ export interface NodeStatus {
   nodeInfo?: NodeSystemInfo;
   images?: { names: string[]; sizeBytes: number }[];
   declaredFeatures?: string[];
+  runtimeHandlers?: NodeRuntimeHandler[];
+  features?: { supplementalGroupsPolicy?: boolean };
+}
+
+export interface NodeRuntimeHandler {
+  /** Absent for the runtime's default handler. */
+  name?: string;
+  features?: { recursiveReadOnlyMounts?: boolean; userNamespaces?: boolean };
 }
 
 export interface Taint {

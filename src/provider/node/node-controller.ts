@@ -13,6 +13,7 @@ import { ReconcileQueue } from '../reconcile/reconcile-queue.ts';
 import type { SiteDirectory } from '../site/site-directory.ts';
 import type { SiteRegistry } from '../site/site-registry.ts';
 import { NodeAnnouncer, type TellNodeEvent } from './node-announcer.ts';
+import { judgeAbilities } from './node-abilities.ts';
 import { managedAnnotation, newNode, planNodePatch, standsFor, wantedNode } from './plan-node.ts';
 import {
   connectedStatus,
@@ -252,13 +253,10 @@ export class NodeController {
       'strategic-merge',
       signal,
     );
-    this.#noteFeatures(wanted, written);
-  }
-
-  #noteFeatures({ declaredFeatures: sent = [] }: NodeStatus, { status }: Node): void {
-    if (sent.length === 0) return;
-    if (status?.declaredFeatures === undefined) this.#dropped.add('declaredFeatures');
-    else this.#dropped.delete('declaredFeatures');
+    for (const [field, isDropped] of judgeAbilities(wanted, written.status)) {
+      if (isDropped) this.#dropped.add(field);
+      else this.#dropped.delete(field);
+    }
   }
 
   async #patch(

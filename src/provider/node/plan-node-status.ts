@@ -2,6 +2,8 @@ import type { Condition, NodeStatus } from '../../kube/api.ts';
 import { extendedResources, withoutExtended } from '../../kube/extended-resources.ts';
 import type { NodeReport } from '../../protocol/report.ts';
 import { nodeStatusIntervalMs } from '../limits.ts';
+import { covers } from './covers.ts';
+import { abilities } from './node-abilities.ts';
 import { timestamp } from './timestamp.ts';
 
 /** Reason of a Node's conditions while its site is lost. */
@@ -14,8 +16,8 @@ export interface ProviderFacts {
   kubeletPort: number;
   /** As in `v1.20.0-towline.0.1.0`. */
   kubeletVersion: string;
-  /** Whether this API server knows `status.declaredFeatures` of Nodes. */
-  servesFeatures: boolean;
+  /** Minor version of the API server's Kubernetes 1. */
+  apiMinor: number;
 }
 
 /** Status of the Node of a connected site, as a kubelet writes it. */
@@ -38,7 +40,7 @@ export function connectedStatus(options: {
     // The API server prefers Hostname to InternalIP, so that a host name that nobody resolves
     // would keep it from reaching the kubelet API.
     addresses: [{ type: 'InternalIP', address: facts.address }],
-    ...(facts.servesFeatures ? features(report, current) : {}),
+    ...abilities(report, current, facts.apiMinor),
     daemonEndpoints: { kubeletEndpoint: { Port: facts.kubeletPort } },
     nodeInfo: {
       ...report.nodeInfo,
@@ -46,16 +48,6 @@ export function connectedStatus(options: {
       kubeProxyVersion: facts.kubeletVersion,
     },
   };
-}
-
-/** The API server wants them in order, each once. */
-function features(
-  { features = [] }: NodeReport,
-  current: NodeStatus | undefined,
-): Pick<NodeStatus, 'declaredFeatures'> {
-  const declaredFeatures = [...new Set(features)].sort();
-  const isNone = declaredFeatures.length === 0 && current?.declaredFeatures === undefined;
-  return isNone ? {} : { declaredFeatures };
 }
 
 /** Status of the Node of a site that has been away for longer than its grace. */
@@ -169,16 +161,6 @@ function sameConditions(current: Condition[] | undefined, wanted: Condition[]): 
       now.message === condition.message
     );
   });
-}
-
-/** Whether `current` has everything that is wanted, at any depth; lists and key sets must be equal. */
-function covers(current: unknown, wanted: unknown): boolean {
-  if (typeof wanted !== 'object' || wanted === null) return current === wanted;
-  if (typeof current !== 'object' || current === null) return false;
-  const keys = new Set([...Object.keys(wanted), ...Object.keys(current)]);
-  return [...keys].every((key) =>
-    covers((current as Record<string, unknown>)[key], (wanted as Record<string, unknown>)[key]),
-  );
 }
 
 function withoutVanished(

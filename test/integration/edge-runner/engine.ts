@@ -122,6 +122,7 @@ export class Engine {
       clusterDns: { servers: ['10.96.0.10'], domain: 'cluster.local' },
       admission: options.admission ?? (() => undefined),
       networkProblem: (isInDoubt) => node.networkProblem(isInDoubt),
+      abilities: () => health.abilities,
       requestToken: () =>
         Promise.resolve({
           token: `token-${randomUUID()}`,

@@ -12,6 +12,11 @@ void t.test('facts of a device are taken as they are', (t) => {
   const message = { type: 'node', id: 1, node: goodNode };
   t.same(parseMessage(reportFromRunner, message), message);
   t.ok(parse({ addresses: ['10.0.0.1', '2001:db8::1'] }));
+  const runtimeHandlers = [{ name: '', recursiveReadOnlyMounts: true, userNamespaces: false }];
+  const runtimeFeatures = { supplementalGroupsPolicy: true };
+  t.match(parse({ runtimeHandlers, runtimeFeatures }), {
+    node: { runtimeHandlers, runtimeFeatures },
+  });
   t.end();
 });
 
@@ -19,6 +24,7 @@ void t.test('but not without bounds, nor with commands for a terminal', (t) => {
   const condition: NodeReport['conditions'][number] = {
     ...{ type: 'Ready', status: 'True', reason: 'R', message: '' },
   };
+  const handler = { name: '', recursiveReadOnlyMounts: true, userNamespaces: true };
   const many = Array.from({ length: maxFacts + 1 }, (_, n) => n);
   for (const changes of [
     { hostname: 'x'.repeat(maxFactLength + 1) },
@@ -26,6 +32,10 @@ void t.test('but not without bounds, nor with commands for a terminal', (t) => {
     { runnerVersion: '1\n2' },
     { features: ['not a name'] },
     { features: Array.from({ length: 65 }, () => 'Feature') },
+    { runtimeHandlers: many.map((n) => ({ ...handler, name: `handler-${n}` })) },
+    { runtimeHandlers: [{ ...handler, name: 'a\nb' }] },
+    { runtimeHandlers: [{ ...handler, userNamespaces: 'yes' }] },
+    { runtimeFeatures: { supplementalGroupsPolicy: 'yes' } },
     { nodeInfo: { ...goodNode.nodeInfo, osImage: '\u009b31m' } },
     { addresses: ['example.com'] },
     { addresses: ['\u001b[2J'] },

@@ -113,7 +113,7 @@ export class FakeContext {
       placed: new PlacedPods({
         ...{ admission: () => undefined, allocatable: { cpu: '4' }, allowedUnsafeSysctls: [] },
         extendedResources: () => ({}),
-        ...{ hasAppArmor: false, hasStrictGroups: false, node: () => undefined },
+        ...{ hasAppArmor: false, hasStrictGroups: () => false, node: () => undefined },
       }),
       clusterDns: { servers: [], domain: 'cluster.local' },
       resolvConf: () => '',

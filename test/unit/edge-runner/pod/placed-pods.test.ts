@@ -8,7 +8,7 @@ const rules = {
   extendedResources: () => ({}),
   allowedUnsafeSysctls: [],
   hasAppArmor: false,
-  hasStrictGroups: false,
+  hasStrictGroups: () => false,
   node: () => undefined,
 };
 
@@ -90,7 +90,7 @@ void t.test('a critical pod takes as few places as it can, of those who matter l
 });
 
 void t.test('what the device doesn’t allow or doesn’t have', (t) => {
-  const able = new PlacedPods({ ...rules, hasAppArmor: true, hasStrictGroups: true });
+  const able = new PlacedPods({ ...rules, hasAppArmor: true, hasStrictGroups: () => true });
   const cases: [Partial<PodSpec>, string][] = [
     [{ securityContext: { sysctls: [{ name: 'a', value: 'b' }] } }, 'SysctlForbidden'],
     [{ securityContext: { appArmorProfile: { type: 'RuntimeDefault' } } }, 'AppArmor'],

@@ -16,7 +16,7 @@ void t.test('a resize that waited when the last runner ended waits on', (t) => {
   const placed = new PlacedPods({
     ...{ admission: () => undefined, allocatable: { cpu: '2' }, allowedUnsafeSysctls: [] },
     extendedResources: () => ({}),
-    ...{ hasAppArmor: false, hasStrictGroups: false, node: () => undefined },
+    ...{ hasAppArmor: false, hasStrictGroups: () => false, node: () => undefined },
   });
   const wanted = podOf('web', '5');
   placed.keep(wanted);
@@ -40,7 +40,7 @@ void t.test('a pod keeps the resources that it has until there is room for more'
   const placed = new PlacedPods({
     ...{ admission: () => undefined, allocatable: { cpu: '2' }, allowedUnsafeSysctls: [] },
     extendedResources: () => ({}),
-    ...{ hasAppArmor: false, hasStrictGroups: false, node: () => undefined },
+    ...{ hasAppArmor: false, hasStrictGroups: () => false, node: () => undefined },
   });
   placed.place(podOf('other', '1'));
   const first = podOf('web', '500m');

@@ -1,6 +1,6 @@
 import pino from 'pino';
 import t from 'tap';
-import type { Node } from '../../../../src/kube/api.ts';
+import type { Node, NodeStatus } from '../../../../src/kube/api.ts';
 import type { Site } from '../../../../src/kube/site.ts';
 import { KubeApiError } from '../../../../src/provider/kube-client/kube-api-error.ts';
 import type { KubeClient } from '../../../../src/provider/kube-client/kube-client.ts';
@@ -41,6 +41,8 @@ class Scene {
   overtaken = false;
   /** A field of a Node's status that this API server drops. */
   droppedField: string | undefined;
+  /** What this API server keeps of a Node's status. */
+  known = (status: NodeStatus): NodeStatus => status;
   /** A Node that the selector of the watch doesn't show. */
   hidden: Node | undefined;
   readonly controller: NodeController;
@@ -49,7 +51,7 @@ class Scene {
   readonly #running: Promise<void>;
   #version = 1;
 
-  constructor(servesFeatures = false) {
+  constructor(apiMinor = 20) {
     this.sites.set(site);
     this.controller = new NodeController({
       client: {
@@ -81,7 +83,7 @@ class Scene {
       },
       facts: {
         ...{ address: '10.0.0.1', kubeletVersion: 'v1.20.0-towline.0.1.0' },
-        servesFeatures,
+        apiMinor,
       },
       onPort: () => undefined,
       onNameTaken: () => (this.taken += 1),
@@ -138,9 +140,8 @@ class Scene {
     const labels = { ...node.metadata.labels, ...patch.metadata?.labels };
     const metadata = { ...node.metadata, ...patch.metadata, labels };
     const all = { ...node.status, ...patch.status };
-    const status = Object.fromEntries(
-      Object.entries(all).filter(([field]) => field !== this.droppedField),
-    );
+    const kept = Object.entries(all).filter(([field]) => field !== this.droppedField);
+    const status = this.known(Object.fromEntries(kept));
     this.hidden = undefined;
     const patched = this.#store({ ...node, ...patch, metadata, status });
     if (this.overtaken) this.#store(patched);
@@ -191,7 +192,7 @@ void t.test('a site has a node from its first report on, and a claim on its pods
 });
 
 void t.test('a field that the API server drops is not sent for ever', async (t) => {
-  const scene = new Scene(true);
+  const scene = new Scene(36);
   await scene.controller.report(nodeName, report);
   scene.droppedField = 'declaredFeatures';
   const declaring = { ...report, features: ['Some'] };
@@ -210,6 +211,20 @@ void t.test('a field that the API server drops is not sent for ever', async (t) 
   void scene.controller.report(nodeName, { ...declaring, capacity: { cpu: '8' } });
   await rounds();
   t.same(scene.node?.status?.declaredFeatures, ['Some'], 'and with whatever else is due, it is');
+  await scene.stop();
+});
+
+void t.test('a field of which the API server drops a part is not sent for ever', async (t) => {
+  const scene = new Scene(31);
+  await scene.controller.report(nodeName, report);
+  scene.known = (status) => ({ ...status, runtimeHandlers: [{ features: {} }] });
+  const handlers = [{ name: '', recursiveReadOnlyMounts: true, userNamespaces: true }];
+  void scene.controller.report(nodeName, { ...report, runtimeHandlers: handlers });
+  await rounds();
+  t.same(scene.calls, ['create', 'patch status']);
+  void scene.controller.report(nodeName, { ...report, runtimeHandlers: handlers });
+  await rounds();
+  t.same(scene.calls, ['create', 'patch status']);
   await scene.stop();
 });
 

@@ -12,7 +12,7 @@ const facts = {
   address: '10.0.0.1',
   kubeletPort: 10350,
   kubeletVersion: 'v1.20.0-towline.0.1.0',
-  servesFeatures: false,
+  apiMinor: 20,
 };
 
 const report: NodeReport = {
@@ -74,7 +74,7 @@ void t.test('what the runner can do is declared where the cluster asks for it', 
   const declared = (current: NodeStatus | undefined, from: NodeReport): string[] | undefined =>
     connectedStatus({
       ...{ report: from, current, nowMs: start },
-      facts: { ...facts, servesFeatures: true },
+      facts: { ...facts, apiMinor: 36 },
     }).declaredFeatures;
   t.same(declared(undefined, { ...report, features }), ['First', 'Second']);
   t.equal(declared(undefined, report), undefined, 'an older runner declares nothing');
@@ -84,6 +84,39 @@ void t.test('what the runner can do is declared where the cluster asks for it', 
     'and takes back what a newer one did',
   );
   t.equal(connected(undefined, start, { ...report, features }).declaredFeatures, undefined);
+  t.end();
+});
+
+void t.test('what the runtime can do is said where the API server has a field for it', (t) => {
+  const runtimeHandlers = [
+    { name: '', recursiveReadOnlyMounts: true, userNamespaces: true },
+    { name: 'old', recursiveReadOnlyMounts: false, userNamespaces: false },
+  ];
+  const runtimeFeatures = { supplementalGroupsPolicy: true };
+  const said = (apiMinor: number, from: object, current?: NodeStatus): object => {
+    const status = connectedStatus({
+      ...{ report: { ...report, ...from }, current, nowMs: start },
+      facts: { ...facts, apiMinor },
+    });
+    return { runtimeHandlers: status.runtimeHandlers, features: status.features };
+  };
+  const told = {
+    runtimeHandlers: [
+      { features: { recursiveReadOnlyMounts: true, userNamespaces: true } },
+      { name: 'old', features: { recursiveReadOnlyMounts: false, userNamespaces: false } },
+    ],
+    features: { supplementalGroupsPolicy: true },
+  };
+  const nothing = { runtimeHandlers: undefined, features: undefined };
+  t.strictSame(said(31, { runtimeHandlers, runtimeFeatures }), told);
+  t.strictSame(said(30, { runtimeHandlers, runtimeFeatures }), nothing);
+  t.strictSame(said(31, { runtimeHandlers: [] }), nothing, 'an old runtime says nothing');
+  t.strictSame(said(31, {}), nothing, 'nor does an older runner');
+  t.strictSame(
+    said(31, {}, told),
+    { runtimeHandlers: [], features: undefined },
+    'which takes back what a newer one said of its handlers',
+  );
   t.end();
 });
 
