@@ -32,6 +32,19 @@ export function nodeMisfit({ metadata, spec }: Pod, room: NodeRoom): Misfit | un
   );
 }
 
+/**
+ * The same of all that no other pod's resources would mend: a pod that has such a misfit takes nobody's place.
+ * Source: kubelet, pkg/kubelet/preemption, HandleAdmissionFailure.
+ */
+export function lastingMisfit({ metadata, spec }: Pod, room: NodeRoom): Misfit | undefined {
+  return foreignSystem(metadata, spec) ?? otherNode(spec, room) ?? takenPort(spec, room);
+}
+
+/** Which resource a pod finds too little of, if any. @throws KubeRuleError `INVALID_QUANTITY` */
+export function resourceMisfit({ spec }: Pod, room: NodeRoom): Misfit | undefined {
+  return lackOf(spec, room);
+}
+
 /** Kubelet: it is the pod's own label that must not name another system than the node's. */
 function foreignSystem({ labels }: Pod['metadata'], { os }: PodSpec): Misfit | undefined {
   if ((labels?.[systemLabel] ?? 'linux') !== 'linux') {

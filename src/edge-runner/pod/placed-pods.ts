@@ -1,6 +1,12 @@
 import type { Pod } from '../../kube/api.ts';
 import { needsAppArmor } from '../../kube/app-armor.ts';
-import { nodeMisfit, type Misfit, type NodeRoom } from '../../kube/node-fit.ts';
+import {
+  lastingMisfit,
+  nodeMisfit,
+  resourceMisfit,
+  type Misfit,
+  type NodeRoom,
+} from '../../kube/node-fit.ts';
 import type { NodeTraits } from '../../kube/node-affinity.ts';
 import { mayPreempt } from '../../kube/priority.ts';
 import { qosClassOf } from '../../kube/qos.ts';
@@ -34,24 +40,24 @@ export class PlacedPods {
 
   /** Gives a new pod its place, or returns why it gets none. The pod must be well-formed. */
   place(pod: Pod): Misfit | undefined {
-    const { admission, node } = this.#rules;
-    const room = { ...this.#space([...this.#pods.values()]), node: node() };
-    const misfit = admission(pod) ?? this.#forbidden(pod) ?? nodeMisfit(pod, room);
+    const misfit = this.#refusal(pod) ?? nodeMisfit(pod, this.#room());
     if (misfit === undefined) this.keep(pod);
     return misfit;
   }
 
   /**
    * The pods whose places a critical pod without one would need: the fewest of those that matter
-   * least. Undefined when not even all lesser pods together leave it room.
+   * least. Undefined when not even all lesser pods together leave it room, or when something else than
+   * resources keeps it out: then nobody ends in vain.
    * Source of the order: kubelet, pkg/kubelet/preemption, getPodsToPreempt.
    */
   victimsOf(pod: Pod): Pod[] | undefined {
+    if ((this.#refusal(pod) ?? lastingMisfit(pod, this.#room())) !== undefined) return undefined;
     const others = [...this.#pods.values()];
     const victims = new Set(others.filter((other) => mayPreempt(pod, other)));
     const fits = (): boolean => {
       const left = others.filter((other) => !victims.has(other));
-      return nodeMisfit(pod, this.#space(left)) === undefined;
+      return resourceMisfit(pod, this.#space(left)) === undefined;
     };
     if (!fits()) return undefined;
     for (const spared of [...victims].sort(byWorth).reverse()) {
@@ -93,6 +99,15 @@ export class PlacedPods {
   /** Calls back whenever a pod has left its place. */
   onRelease(listener: () => void): void {
     this.#listeners.push(listener);
+  }
+
+  /** What keeps a pod out whatever else runs. */
+  #refusal(pod: Pod): Misfit | undefined {
+    return this.#rules.admission(pod) ?? this.#forbidden(pod);
+  }
+
+  #room(): NodeRoom {
+    return { ...this.#space([...this.#pods.values()]), node: this.#rules.node() };
   }
 
   #space(pods: readonly Pod[]): NodeRoom {

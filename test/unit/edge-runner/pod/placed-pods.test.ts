@@ -89,6 +89,27 @@ void t.test('a critical pod takes as few places as it can, of those who matter l
   t.end();
 });
 
+void t.test('a critical pod that resources alone would not bring in takes nobody’s place', (t) => {
+  const node = { name: 'shop.acme', labels: { zone: 'a' } };
+  const placed = new PlacedPods({ ...rules, node: () => node });
+  const ports = [{ containerPort: 80, hostPort: 80 }];
+  placed.keep(
+    podOf('lesser', { containers: [{ ...podOf('x').spec.containers[0], name: 'web', ports }] }),
+  );
+  const critical = (spec: Partial<PodSpec>): Pod =>
+    podOf('critical', { priority: 2_000_000_000, ...spec });
+  t.match(placed.victimsOf(critical({})), [{ metadata: { uid: 'lesser' } }]);
+  for (const [why, spec] of Object.entries<Partial<PodSpec>>({
+    'another zone': { nodeSelector: { zone: 'b' } },
+    'a sysctl': { securityContext: { sysctls: [{ name: 'a', value: 'b' }] } },
+    'another system': { os: { name: 'windows' } },
+    'a port in use': { containers: [{ ...critical({}).spec.containers[0], name: 'web', ports }] },
+  })) {
+    t.equal(placed.victimsOf(critical(spec)), undefined, why);
+  }
+  t.end();
+});
+
 void t.test('what the device doesn’t allow or doesn’t have', (t) => {
   const able = new PlacedPods({ ...rules, hasAppArmor: true, hasStrictGroups: () => true });
   const cases: [Partial<PodSpec>, string][] = [
