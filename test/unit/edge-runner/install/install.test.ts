@@ -1,6 +1,17 @@
-import { execFile } from 'node:child_process';
-import { access, mkdir, readdir, readFile, readlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  access,
+  appendFile,
+  copyFile,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  realpath,
+  writeFile,
+} from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
 import { installCommand } from '../../../../src/edge-runner/install/install-command.ts';
@@ -93,6 +104,31 @@ void t.test(
   },
 );
 
+void t.test('a program that runs is replaced, and runs on', async (t) => {
+  const { root, run } = fixture(t);
+  const sleep = await realpath('/bin/sleep');
+  await copyFile(sleep, join(root, 'new-runner'));
+  await run();
+  const child = spawn(join(root, 'usr/local/bin/towline-runner'), ['100']);
+  t.teardown(() => child.kill('SIGKILL'));
+  await once(child, 'spawn');
+  await appendFile(join(root, 'new-runner'), 'a byte more');
+  await run();
+  t.equal(child.exitCode, null);
+  t.same(
+    await readFile(join(root, 'usr/local/bin/towline-runner')),
+    await readFile(join(root, 'new-runner')),
+  );
+});
+
+void t.test('systemd makes the state directory only where it is the usual one', async (t) => {
+  const { root, run } = fixture(t);
+  await run();
+  t.match(await readFile(join(root, unit), 'utf8'), /^StateDirectory=towline$/m);
+  await run({ run: { stateDir: '/data/towline' } });
+  t.notMatch(await readFile(join(root, unit), 'utf8'), /^StateDirectory/m);
+});
+
 void t.test('a file in the way is said in a sentence', async (t) => {
   const { root, run } = fixture(t);
   await writeFile(join(root, 'etc'), 'a file');
@@ -123,7 +159,22 @@ void t.test('into the files of another system, and out again', { skip }, async (
   const link = 'etc/systemd/system/multi-user.target.wants/towline-runner.service';
   t.match(await readlink(join(root, link)), /towline-runner\.service$/);
 
+  // An owner's own changes, the variables, and the program where it was installed as one file.
+  const others = [
+    `${unit}.d/own.conf`,
+    'etc/default/towline-runner',
+    'usr/local/bin/towline-runner',
+  ];
+  for (const file of others) {
+    await mkdir(dirname(join(root, file)), { recursive: true });
+    await writeFile(join(root, file), '');
+  }
+  const state = ['var/lib/towline/identity', 'run/towline/pods'];
+  for (const folder of state) await mkdir(join(root, folder), { recursive: true });
+
   t.equal(await uninstallCommand(['--root', root], io), 0);
+  const left = (await readdir(root, { recursive: true })).filter((name) => /towline/.test(name));
+  t.same(left, []);
   await t.rejects(access(join(root, unit)));
   await t.rejects(readlink(join(root, link)));
   t.equal(await uninstallCommand(['--root', root], io), 0, 'and once more');
@@ -152,9 +203,17 @@ void t.test('flags that cannot be are named in one line', async (t) => {
   const io = recordedIo(said);
   t.equal(await installCommand(['--root', t.testdir(), '--', '--nonsense'], io), 1);
   t.equal(await installCommand(['--memory-max', 'much'], io), 1);
+  t.equal(await installCommand(['--memory-max', '63'], io), 1);
   t.equal(await installCommand(['--credential', 'x'], io), 1);
   t.equal(await installCommand(['--credential-encrypted', 'x:relative'], io), 1);
   for (const line of said) t.match(line, /^towline-runner install: .+\n$/);
+});
+
+void t.test('nobody but root can uninstall from the system that runs', async (t) => {
+  t.intercept(process, 'getuid', { value: () => 1000 });
+  const said: string[] = [];
+  t.equal(await uninstallCommand(['--', '--containerd', '/nowhere.sock'], recordedIo(said)), 1);
+  t.same(said, ['towline-runner uninstall: run this as root: sudo towline-runner uninstall\n']);
 });
 
 function recordedIo(said: string[]): Parameters<typeof installCommand>[1] {

@@ -26,19 +26,54 @@ function settings(unit: string, name: string): string[] {
 void t.test('a notifying service with a watchdog, which containers outlive', (t) => {
   const unit = unitFile(options);
   const expected = {
+    Wants: 'containerd.service',
+    StartLimitIntervalSec: '0',
     Type: 'notify',
+    NotifyAccess: 'all',
+    ExecStart: '/bin/true run',
+    EnvironmentFile: '-/etc/default/towline-runner',
     WatchdogSec: '3min',
     Restart: 'always',
+    RestartSec: '2s',
     KillMode: 'process',
+    TimeoutStopSec: '60s',
+    OOMScoreAdjust: '-999',
     MemoryMax: '256M',
     LimitCORE: '0',
     StateDirectory: 'towline',
-    NoNewPrivileges: 'yes',
-    ExecStart: '/bin/true run',
+    StateDirectoryMode: '0700',
+    WantedBy: 'multi-user.target',
   };
   for (const [name, value] of Object.entries(expected)) t.same(settings(unit, name), [value], name);
   t.match(settings(unit, 'After'), [/containerd\.service/]);
   t.same(settings(unit, 'Requires'), [], 'a restart of containerd does not stop the runner');
+  t.end();
+});
+
+void t.test('what the runner has no use for is taken from it', (t) => {
+  const unit = unitFile(options);
+  const expected = {
+    NoNewPrivileges: 'yes',
+    SystemCallArchitectures: 'native',
+    SystemCallErrorNumber: 'EPERM',
+    RestrictAddressFamilies: 'AF_UNIX AF_INET AF_INET6 AF_NETLINK',
+    RestrictNamespaces: 'yes',
+    RestrictRealtime: 'yes',
+    LockPersonality: 'yes',
+    KeyringMode: 'private',
+  };
+  for (const [name, value] of Object.entries(expected)) t.same(settings(unit, name), [value], name);
+  const [dropped = ''] = settings(unit, 'CapabilityBoundingSet');
+  t.match(dropped, /^~CAP_/, 'all but these stay');
+  for (const name of ['BPF', 'MAC_ADMIN', 'SYS_BOOT', 'SYS_MODULE', 'SYS_RAWIO', 'SYS_TIME']) {
+    t.match(dropped, new RegExp(`\\bCAP_${name}\\b`));
+  }
+  t.notMatch(dropped, /CAP_(SYS_ADMIN|CHOWN|DAC_OVERRIDE|FOWNER|KILL|NET_ADMIN)\b/);
+  const [filtered = ''] = settings(unit, 'SystemCallFilter');
+  t.match(filtered, /^~@/, 'all but these stay');
+  for (const group of ['clock', 'debug', 'module', 'raw-io', 'reboot', 'swap']) {
+    t.match(filtered, new RegExp(`@${group}\\b`));
+  }
   t.end();
 });
 

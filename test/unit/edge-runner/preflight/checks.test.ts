@@ -1,4 +1,4 @@
-import t from 'tap';
+import t, { type Test } from 'tap';
 import type { ContainerdFacts } from '../../../../src/edge-runner/preflight/containerd-facts.ts';
 import { check, goodContainerd, kernelConfig, roomy, type Device } from './device-root.ts';
 
@@ -319,6 +319,100 @@ for (const fault of faults) {
     t.equal(debian, fault.package);
   });
 }
+
+/** What the check of that name says of a device. */
+async function said(t: Test, name: string, device: Device): Promise<string> {
+  const { status = 'ok', found = '' } = (await check(t, device)).get(name) ?? {};
+  return `${status}: ${found}`;
+}
+
+void t.test('every single controller is missed, of either version', async (t) => {
+  const needed = {
+    1: ['cpu', 'cpuacct', 'devices', 'freezer', 'memory', 'pids'],
+    2: ['cpu', 'memory', 'pids'],
+  };
+  const useful = { 1: ['blkio', 'cpuset'], 2: ['cpuset', 'io'] };
+  for (const version of [1, 2] as const) {
+    const all = [...needed[version], ...useful[version]];
+    for (const missing of all) {
+      const rest = all.filter((controller) => controller !== missing);
+      const files =
+        version === 1
+          ? { 'proc/self/mountinfo': v1(rest) }
+          : { 'sys/fs/cgroup/cgroup.controllers': rest.join(' ') };
+      const status = needed[version].includes(missing) ? 'failed' : 'warning';
+      t.match(
+        await said(t, 'cgroups', { files }),
+        new RegExp(`^${status}: .*version ${version}.* no controller ${missing}$`),
+      );
+    }
+  }
+});
+
+void t.test('every single kernel module and CNI plugin is missed', async (t) => {
+  const modules = {
+    'kernel-features': ['overlay', 'bridge', 'veth', 'nf_nat'],
+    bandwidth: ['sch_tbf', 'ifb', 'cls_u32', 'act_mirred'],
+  };
+  for (const [name, all] of Object.entries(modules)) {
+    const status = name === 'bandwidth' ? 'warning' : 'failed';
+    for (const missing of all) {
+      const installed = Object.values(modules)
+        .flat()
+        .filter((module) => module !== missing)
+        .map((module) => `kernel/${module}.ko:\n`);
+      const files = {
+        'lib/modules/6.1.0-rpi7/modules.builtin': undefined,
+        'lib/modules/6.1.0-rpi7/modules.dep': installed.join(''),
+      };
+      const option = new RegExp(`^${status}: the kernel lacks .*${missing}\\b`, 'i');
+      t.match(await said(t, name, { files }), option);
+    }
+  }
+  for (const plugin of ['bridge', 'host-local', 'loopback', 'portmap']) {
+    t.equal(
+      await said(t, 'cni-plugins', { files: { [`usr/lib/cni/${plugin}`]: undefined } }),
+      `failed: the CNI plugin ${plugin} is not in /usr/lib/cni`,
+    );
+  }
+  const files = {
+    'etc/cni/net.d/10-mine.conf': JSON.stringify({ type: 'bridge' }),
+    'usr/lib/cni/loopback': undefined,
+  };
+  t.match(
+    await said(t, 'cni-plugins', { files }),
+    /^failed: .* loopback /,
+    'whoever configured it',
+  );
+});
+
+void t.test('what does as well is taken', async (t) => {
+  const nft = { 'usr/sbin/iptables': undefined, 'usr/sbin/nft': '' };
+  t.equal(await said(t, 'firewall', { files: nft }), 'ok: nft');
+  t.match(
+    await said(t, 'bandwidth', { files: { 'usr/sbin/ip': undefined } }),
+    /^warning: .*no ip,/,
+  );
+  const crun = (await check(t, containerd({ runtime: 'crun' }))).get('runc');
+  t.match(crun, { status: 'failed', found: /^crun, /, package: 'crun' });
+});
+
+void t.test('a folder that is not there yet is judged by where it will be made', async (t) => {
+  const mountinfo = [
+    '22 1 179:2 / / rw - ext4 /dev/root rw',
+    '23 22 0:20 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw',
+    '24 22 179:3 / /var/lib ro - ext4 /dev/data ro',
+  ].join('\n');
+  const asked: string[] = [];
+  const readFileSystem = (path: string): Promise<typeof roomy> => {
+    asked.push(path);
+    return Promise.resolve(roomy);
+  };
+  const device = { files: { 'proc/self/mountinfo': mountinfo }, sources: { readFileSystem } };
+  t.match(await said(t, 'writable:/var/lib/towline', device), /^failed: .*read-only/);
+  t.match(await said(t, 'writable:/var/log/pods', device), /^ok/);
+  t.match(asked[0], /\/var\/lib$/);
+});
 
 void t.test('only what is wrong is said to be wrong', async (t) => {
   const wrong = async (device: Device): Promise<string[]> =>
