@@ -4,8 +4,9 @@ import { CriClient } from '../cri/cri-client.ts';
 import { CriError } from '../cri/cri-error.ts';
 import { GrpcChannel } from '../cri/grpc-channel.ts';
 import { RunnerError } from '../errors.ts';
-import { defaultCniSettings, readCniSettings } from '../network/cni-settings.ts';
-import { removePodNetwork } from '../network/cni-file.ts';
+import { runOnHost } from '../host/run-on-host.ts';
+import { defaultCniSettings, readCniSettings, type CniSettings } from '../network/cni-settings.ts';
+import { removePodNetwork } from '../network/remove-pod-network.ts';
 import { runtimeTrouble } from '../run/check-runtime.ts';
 import type { RunOptions } from '../run/run-options.ts';
 import { LinuxMounter } from '../volumes/linux-mounter.ts';
@@ -71,16 +72,20 @@ async function removeFromRuntime(options: UninstallOptions): Promise<void> {
     const pods = await listPods(cri);
     await removePods(cri, pods, run);
     if (pods.length > 0) say(`ended and removed ${pods.length} pods`);
-    for (const what of await removePodNetwork(await readCniSettings(cri))) say(`removed ${what}`);
+    await removeNetwork(await readCniSettings(cri), say);
   } catch (error) {
     if (!(error instanceof CriError) || !isUnreachable(error)) throw error;
     if (!force) throw unreachable(error);
     await disable(options);
-    for (const what of await removePodNetwork(defaultCniSettings)) say(`removed ${what}`);
+    await removeNetwork(defaultCniSettings, say);
     say('containerd does not answer: what it has of the pods is left there');
   } finally {
     await channel.close();
   }
+}
+
+async function removeNetwork(settings: CniSettings, say: UninstallOptions['say']): Promise<void> {
+  for (const what of await removePodNetwork(settings, runOnHost)) say(`removed ${what}`);
 }
 
 async function disable({ root, services, say }: UninstallOptions): Promise<void> {

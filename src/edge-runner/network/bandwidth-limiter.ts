@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Pod } from '../../kube/api.ts';
 import { podBandwidth } from '../../kube/bandwidth.ts';
@@ -6,8 +5,9 @@ import type { CriClient } from '../cri/cri-client.ts';
 import { HostError } from '../host/host-error.ts';
 import { systemCodeOf } from '../join/errors.ts';
 import type { RunOnHost } from '../host/run-on-host.ts';
+import { bandwidthLinkOf, bandwidthLinks, removeBandwidthLink } from './bandwidth-links.ts';
 import { bandwidthBurstMs, bandwidthDelayMs, minBandwidthBurstBytes } from './limits.ts';
-import { hostEndOf, linksOfKind, namespaceIn } from './pod-link.ts';
+import { hostEndOf, namespaceIn } from './pod-link.ts';
 
 interface BandwidthLimiterOptions {
   cri: Pick<CriClient, 'podSandboxStatus'>;
@@ -29,8 +29,8 @@ export class BandwidthLimiter {
 
   constructor(options: BandwidthLimiterOptions) {
     this.#options = options;
-    this.#middles = linksOfKind('ifb', options.run).then(
-      (names) => new Set(names.filter((name) => name.startsWith(middlePrefix))),
+    this.#middles = bandwidthLinks(options.run).then(
+      (names) => new Set(names),
       () => new Set(),
     );
   }
@@ -45,19 +45,19 @@ export class BandwidthLimiter {
     const run: RunOnHost = (program, args) => this.#run(program, args, signal);
     const link = await this.#linkOf(sandboxId, run);
     if (ingress !== undefined) await shape(link, ingress, run);
-    if (egress !== undefined) await this.#shapeSent(link, egress, middleOf(sandboxId), run);
+    if (egress !== undefined) await this.#shapeSent(link, egress, bandwidthLinkOf(sandboxId), run);
     this.#limited.add(sandboxId);
   }
 
   /** Removes what a sandbox that has ended leaves; all else went with its link. */
   async lift(sandboxId: string): Promise<void> {
     this.#limited.delete(sandboxId);
-    await this.#remove(middleOf(sandboxId));
+    await this.#remove(bandwidthLinkOf(sandboxId));
   }
 
   /** Removes what other sandboxes than these have left. */
   async keepOnly(sandboxIds: readonly string[]): Promise<void> {
-    const kept = new Set(sandboxIds.map(middleOf));
+    const kept = new Set(sandboxIds.map(bandwidthLinkOf));
     for (const middle of await this.#middles) if (!kept.has(middle)) await this.#remove(middle);
   }
 
@@ -65,7 +65,7 @@ export class BandwidthLimiter {
     const middles = await this.#middles;
     if (!middles.delete(middle)) return;
     try {
-      await this.#options.run('ip', ['link', 'delete', middle]);
+      await removeBandwidthLink(middle, this.#options.run);
     } catch (err) {
       this.#options.log.warn({ err, link: middle }, 'the interface of a pod that ended stays');
     }
@@ -108,7 +108,7 @@ export class BandwidthLimiter {
     try {
       await run('ip', ['link', 'add', middle, 'type', 'ifb']);
     } catch (error) {
-      await this.#options.run('ip', ['link', 'delete', middle]).catch(() => '');
+      await removeBandwidthLink(middle, this.#options.run).catch(() => undefined);
       throw error;
     }
   }
@@ -126,14 +126,6 @@ export class BandwidthLimiter {
       );
     }
   }
-}
-
-const middlePrefix = 'tlbw';
-
-/** As long as an interface's name may be (IFNAMSIZ). */
-function middleOf(sandboxId: string): string {
-  const digest = createHash('sha256').update(sandboxId).digest('hex');
-  return `${middlePrefix}${digest.slice(0, 15 - middlePrefix.length)}`;
 }
 
 /** Bounds what leaves the device by a link. */

@@ -1,15 +1,13 @@
 import { execFile } from 'node:child_process';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { CriClient } from '../cri/cri-client.ts';
 import { fieldOf, parseJson } from '../cri/json-field.ts';
 import { RunnerError } from '../errors.ts';
-import { readText } from '../host/host-files.ts';
 import { systemCodeOf } from '../join/errors.ts';
 import { bridgeName } from './cni-config.ts';
-import type { CniSettings } from './cni-settings.ts';
 import { networkReadyTimeoutMs } from './limits.ts';
 
 /** Last in libcni's order, so that any other configuration comes before it. */
@@ -57,18 +55,6 @@ function sourcesIn(cniConfig: string | undefined): string[] | undefined {
   const networks = fieldOf(parseJson(cniConfig), 'Networks');
   if (!Array.isArray(networks)) return undefined;
   return networks.map((network) => String(fieldOf(fieldOf(network, 'Config'), 'Source')));
-}
-
-/** Takes the configuration and the bridge away, if they are there and the runner's. @returns what it removed */
-export async function removePodNetwork(settings: CniSettings): Promise<string[]> {
-  const file = join(settings.configDir, cniConfigName);
-  const removed: string[] = [];
-  if ((await readText({}, file)) !== undefined) {
-    await rm(file);
-    removed.push(file);
-  }
-  if (await removeBridge()) removed.push(`the bridge ${bridgeName}`);
-  return removed;
 }
 
 /** A bridge keeps the address of its first range, so that others need a new one. @returns whether it was there */

@@ -6,8 +6,13 @@ import { createLab } from '../../../hack/lab/lab.ts';
 import { ensurePackages } from '../../../hack/lab/packages.ts';
 import { sweepLabs } from '../../../hack/lab/remove-lab.ts';
 import { readCgroupFacts } from '../../../src/edge-runner/host/cgroups.ts';
+import { runOnHost } from '../../../src/edge-runner/host/run-on-host.ts';
 import { unitPath } from '../../../src/edge-runner/install/install.ts';
 import { uninstall, type UninstallOptions } from '../../../src/edge-runner/install/uninstall.ts';
+import {
+  bandwidthLinkOf,
+  bandwidthLinks,
+} from '../../../src/edge-runner/network/bandwidth-links.ts';
 import { LinuxMounter } from '../../../src/edge-runner/volumes/linux-mounter.ts';
 import { RecordedServices } from '../../unit/edge-runner/install/recorded-services.ts';
 import { asDesired, Engine, makePod } from './engine.ts';
@@ -92,6 +97,9 @@ void t.test('without containerd it says so, and changes nothing', async (t) => {
 });
 
 void t.test('forced, it leaves nothing; and then finds nothing to do', async (t) => {
+  const left = bandwidthLinkOf(device.dir);
+  await runOnHost('ip', ['link', 'add', left, 'type', 'ifb']);
+  t.teardown(() => runOnHost('ip', ['link', 'delete', left]).catch(() => ''));
   await uninstall({ ...options, force: true });
   t.same(services.take(), ['disable towline-runner.service', 'reload']);
   t.same(await device.ctr('containers', 'ls', '-q'), '');
@@ -99,8 +107,9 @@ void t.test('forced, it leaves nothing; and then finds nothing to do', async (t)
   t.same(await mountsOfDevice(), []);
   t.same(await cgroupsOfDevice(), []);
   t.same(await readdir(join(device.dir, 'pod-logs')), []);
-  const left = await readdir(device.dir);
-  t.notOk(left.includes('towline') || left.includes('memory'), left.join(' '));
+  const names = await readdir(device.dir);
+  t.notOk(names.includes('towline') || names.includes('memory'), names.join(' '));
+  t.notOk((await bandwidthLinks(runOnHost)).includes(left), 'nor what bounds a pod');
   await t.rejects(stat(unit), { code: 'ENOENT' });
   await uninstall(options);
   t.same(services.take(), ['reload']);
