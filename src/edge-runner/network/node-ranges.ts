@@ -3,8 +3,8 @@ import { bridgeName } from './cni-config.ts';
 import { addressIn, contains, covers, intersect, isPodCidr, range4 } from './cidr.ts';
 import { routes6In, routesIn } from './routes.ts';
 
-/** The device, as far as its pods' addresses matter. */
-export interface RangeSurroundings {
+/** The networks that a device is on. */
+export interface DeviceNetworks {
   /** Text of `/proc/net/route`. */
   readonly routes: string;
   /** Text of `/proc/net/ipv6_route`. */
@@ -13,6 +13,10 @@ export interface RangeSurroundings {
   readonly networks: readonly string[];
   /** Addresses that the device must reach, wherever they are. */
   readonly needed: readonly string[];
+}
+
+/** The device, as far as its pods' addresses matter. */
+export interface RangeSurroundings extends DeviceNetworks {
   /** Whether a bridge can have IPv6 addresses, and what they send be masqueraded. */
   readonly hasIpv6: boolean;
 }
@@ -53,12 +57,12 @@ export function usableRanges(
  * in it a gateway, the whole of what another route leads to, or an address that must be reached. A
  * route that is wider than the range is no hindrance, for the narrower one counts.
  */
-export function harmOf(cidr: string, surroundings: RangeSurroundings): string | undefined {
+export function harmOf(cidr: string, device: DeviceNetworks): string | undefined {
   if (!isPodCidr(cidr)) return undefined;
   if (special.some((other) => intersect(cidr, other))) {
     return `${cidr} has addresses that are none of hosts`;
   }
-  const { routes, routes6, networks, needed } = surroundings;
+  const { routes, routes6, networks, needed } = device;
   const others = [...routesIn(routes), ...routes6In(routes6)].filter(
     ({ device }) => device !== bridgeName,
   );

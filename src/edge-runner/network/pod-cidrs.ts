@@ -8,7 +8,7 @@ const candidates = ['10.85.0.0/24', '172.30.85.0/24', '192.168.185.0/24', '10.21
 
 export interface NetworkSurroundings extends RangeSurroundings {
   /** Whether pods can reach the outside by IPv6. */
-  readonly hasIpv6: boolean;
+  readonly reachesIpv6: boolean;
   /** Anything that tells this device from others. */
   readonly deviceId: string;
 }
@@ -19,7 +19,7 @@ export interface NetworkSurroundings extends RangeSurroundings {
  * same at every call.
  */
 export function choosePodCidrs(surroundings: NetworkSurroundings): string[] {
-  const { hasIpv6, deviceId } = surroundings;
+  const { reachesIpv6, deviceId } = surroundings;
   const taken = routesIn(surroundings.routes)
     .filter(({ isDefault }) => !isDefault)
     .map(({ range }) => range);
@@ -29,7 +29,7 @@ export function choosePodCidrs(surroundings: NetworkSurroundings): string[] {
       harmOf(cidr, surroundings) === undefined,
   );
   const ipv4 = free ?? candidates[0] ?? '';
-  return hasIpv6 ? [ipv4, uniqueLocalCidr(deviceId)] : [ipv4];
+  return reachesIpv6 ? [ipv4, uniqueLocalCidr(deviceId)] : [ipv4];
 }
 
 function uniqueLocalCidr(deviceId: string): string {

@@ -2,26 +2,20 @@ import { dirname, join } from 'node:path';
 import type { Logger } from 'pino';
 import type { CriClient } from '../cri/cri-client.ts';
 import type { HostFacts } from '../host/host-facts.ts';
-import { listNames, readText, type HostRoot } from '../host/host-files.ts';
+import { listNames, readText } from '../host/host-files.ts';
 import { cniConfig, neededPlugins, rangesIn } from './cni-config.ts';
 import { cniConfigName, removeBridge, untilTaken, writeConfig } from './cni-file.ts';
 import { readCniSettings, type CniSettings } from './cni-settings.ts';
 import { findCniConfig } from './find-cni-config.ts';
-import type { RangeSurroundings } from './node-ranges.ts';
+import { harmOf } from './node-ranges.ts';
 import { planRanges, type RangePlan } from './plan-ranges.ts';
 import { choosePodCidrs } from './pod-cidrs.ts';
-import { bridgesIpv6, masqueradesIpv6 } from './ipv6.ts';
 import { hasAddresses } from './sandbox-addresses.ts';
+import { readNetworks, readSurroundings, type SurroundingsSource } from './surroundings.ts';
 
-interface PodNetworkOptions {
+interface PodNetworkOptions extends SurroundingsSource {
   cri: Pick<CriClient, 'status' | 'listPodSandbox' | 'podSandboxStatus'>;
   facts: Pick<HostFacts, 'machineId' | 'hostname'>;
-  /** The device's own addresses as they are now, as `192.168.7.2/24`. */
-  networks: () => readonly string[];
-  /** Addresses that the device must reach, as far as it knows them now. */
-  needed: () => Promise<readonly string[]>;
-  /** Where its routes are read. */
-  root?: HostRoot;
   /** Folder that a reboot empties. */
   memoryDir: string;
   /** What pods' addresses are to be from, whatever the Node says. */
@@ -60,6 +54,8 @@ export class PodNetwork {
   #waiting = '';
   /** The note that the log has. */
   #told = '';
+  /** How the ranges that there are take the device off a network that it is on, if they do. */
+  #harm: string | undefined;
   #changing: Promise<void> | undefined;
 
   private constructor(options: PodNetworkOptions, settings: CniSettings) {
@@ -75,11 +71,15 @@ export class PodNetwork {
   static async ensure(options: PodNetworkOptions, signal: AbortSignal): Promise<PodNetwork> {
     const network = new PodNetwork(options, await readCniSettings(options.cri));
     await network.#apply(signal);
+    await network.#judge();
     return network;
   }
 
   get view(): PodNetworkView {
-    return this.#view;
+    const { note } = this.#view;
+    if (this.#harm === undefined || note?.includes(this.#harm) === true) return this.#view;
+    const harm = hides(this.#harm);
+    return { ...this.#view, note: note === undefined ? harm : `${harm}; ${note}` };
   }
 
   /**
@@ -88,24 +88,54 @@ export class PodNetwork {
    * @returns when that is done, or undefined where there is nothing to wait for; never rejects.
    */
   follow(signal: AbortSignal): Promise<void> | undefined {
-    const { podCidrs, nodeRanges, hasPods, log } = this.#options;
+    const { podCidrs, nodeRanges, hasPods } = this.#options;
     if (this.#changing !== undefined) return this.#changing;
     if (this.#view.configuredBy !== 'runner' || podCidrs !== undefined) return undefined;
     const ranges = nodeRanges();
-    if (ranges.length === 0 || String(ranges) === this.#settled) return undefined;
+    const isSettled = ranges.length === 0 || String(ranges) === this.#settled;
+    if (isSettled && this.#harm === undefined) return undefined;
     if (hasPods()) {
-      const isThere = String(ranges) === String(this.#view.ranges);
+      const isThere = isSettled || String(ranges) === String(this.#view.ranges);
       if (!isThere && String(ranges) !== this.#waiting) this.#tell(postponed(ranges));
       return undefined;
     }
-    this.#changing = this.#apply(signal)
+    return this.#change(signal);
+  }
+
+  /**
+   * Looks whether the device has come onto a network that its pods' ranges hide, or off it: says so, and
+   * takes others as soon as it can, except of `--pod-cidr`. Never rejects.
+   */
+  async look(signal: AbortSignal): Promise<void> {
+    if (this.#changing !== undefined) return;
+    const before = this.#harm;
+    await this.#judge();
+    if (this.#harm !== before && this.#options.podCidrs === undefined) await this.#change(signal);
+  }
+
+  #change(signal: AbortSignal): Promise<void> {
+    const { nodeRanges, log } = this.#options;
+    this.#changing ??= this.#apply(signal)
       .catch((err: unknown) => {
-        log.warn({ err, ranges }, "the Node's ranges could not be made those of the pod network");
+        log.warn(
+          { err, ranges: nodeRanges() },
+          'the ranges of the pod network could not be changed',
+        );
       })
       .finally(() => {
         this.#changing = undefined;
       });
     return this.#changing;
+  }
+
+  async #judge(): Promise<void> {
+    const { ranges } = this.#view;
+    const networks = await readNetworks(this.#options);
+    const [harm] = ranges.flatMap((range) => harmOf(range, networks) ?? []);
+    const isTold = harm === this.#harm || this.#view.note?.includes(harm ?? '') === true;
+    this.#harm = harm;
+    if (harm === undefined || isTold) return;
+    this.#options.log.warn({ using: ranges }, `the pod network ${hides(harm)}`);
   }
 
   async #apply(signal: AbortSignal): Promise<void> {
@@ -118,8 +148,7 @@ export class PodNetwork {
     const ranges = nodeRanges();
     const before = present === undefined ? undefined : await readText({}, this.#file);
     if (before !== undefined) this.#view = { configuredBy: 'runner', ranges: rangesIn(before) };
-    const { cidrs: planned, note, isOpen } = await this.#plan(ranges, before);
-    const cidrs = planned === 'choose' ? await this.#chosen() : planned;
+    const { cidrs, note, isOpen } = await this.#plan(ranges, before);
     const text = cidrs === undefined ? before : this.#textOf(cidrs);
     if (cidrs !== undefined && text !== undefined && text !== before) {
       if (before !== undefined && (await hasAddresses(cri))) {
@@ -133,38 +162,21 @@ export class PodNetwork {
       log.info({ file: this.#file, cidrs }, 'wrote the CNI configuration of the pod network');
       await untilTaken(text, cri, signal);
       this.#view = { configuredBy: 'runner', ranges: cidrs };
+      this.#harm = undefined;
     }
     if (isOpen === undefined) this.#settled = String(ranges);
     if (note !== undefined) this.#tell(note);
   }
 
   async #plan(nodeRanges: readonly string[], before: string | undefined): Promise<RangePlan> {
-    const { podCidrs } = this.#options;
+    const { podCidrs, facts } = this.#options;
     if (podCidrs !== undefined) return { cidrs: podCidrs };
+    const surroundings = await readSurroundings(this.#options);
+    const deviceId = facts.machineId || facts.hostname;
     return planRanges({
-      ...{ nodeRanges, before: before === undefined ? undefined : rangesIn(before) },
-      surroundings: await this.#surroundings(),
+      ...{ nodeRanges, before: before === undefined ? undefined : rangesIn(before), surroundings },
+      chosen: choosePodCidrs({ ...surroundings, deviceId }),
     });
-  }
-
-  async #chosen(): Promise<string[]> {
-    const { facts, networks } = this.#options;
-    const hasIpv6 = networks().some((network) => network.includes(':'));
-    return choosePodCidrs({
-      ...(await this.#surroundings()),
-      hasIpv6: hasIpv6 && (await masqueradesIpv6()),
-      deviceId: facts.machineId || facts.hostname,
-    });
-  }
-
-  async #surroundings(): Promise<RangeSurroundings> {
-    const { networks, needed, root = {} } = this.#options;
-    return {
-      routes: (await readText(root, '/proc/net/route')) ?? '',
-      routes6: (await readText(root, '/proc/net/ipv6_route')) ?? '',
-      ...{ networks: networks(), needed: await needed() },
-      hasIpv6: (await bridgesIpv6(root)) && (await masqueradesIpv6()),
-    };
   }
 
   #textOf(cidrs: readonly string[]): string {
@@ -191,6 +203,10 @@ export class PodNetwork {
     this.#told = note;
     this.#options.log.warn({ using: this.#view.ranges }, `the pod network ${note}`);
   }
+}
+
+function hides(harm: string): string {
+  return `takes the device off a network: ${harm}`;
 }
 
 function postponed(cidrs: readonly string[]): string {

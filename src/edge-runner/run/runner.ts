@@ -253,7 +253,7 @@ async function serve(
   await Promise.all([
     link.run(signal),
     watchRuntime({ events: new ContainerdEvents(channel), pods, node, log }, signal),
-    watchNode(node, nodeCheckIntervalMs, signal),
+    watchNode({ node, network }, nodeCheckIntervalMs, signal),
     statics.run(signal),
     keepInOrder({ ...upkeep, cri, pods, desired, logRoot: options.logRoot, log }, signal),
     spareMemory(signal),

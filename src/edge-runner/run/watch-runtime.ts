@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { ContainerdEvents } from '../containerd/containerd-events.ts';
+import type { PodNetwork } from '../network/pod-network.ts';
 import type { NodeReporter } from '../node/node-reporter.ts';
 import type { PodManager } from '../pod/pod-manager.ts';
 
@@ -44,14 +45,16 @@ export async function watchRuntime(watch: RuntimeWatch, signal: AbortSignal): Pr
   }
 }
 
-/** Looks at the runtime's own conditions now and then: the network can become ready without an event. */
+/** Looks at what can become different without an event: the runtime's conditions, and the device's networks. */
 export async function watchNode(
-  node: NodeReporter,
+  { node, network }: { node: Pick<NodeReporter, 'refresh'>; network: Pick<PodNetwork, 'look'> },
   intervalMs: number,
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
     await delay(intervalMs, undefined, { signal }).catch(() => undefined);
-    if (!signal.aborted) await node.refresh();
+    if (signal.aborted) return;
+    await node.refresh();
+    await network.look(signal);
   }
 }

@@ -177,6 +177,18 @@ void t.test('the bandwidth of the annotations holds both ways, and leaves nothin
 /** The bridge is in the device's namespace, and this process isn't. */
 const removeBridge = (): Promise<unknown> => device.run('ip', ['link', 'delete', bridgeName]);
 
+/** How a range takes the device off its networks as they really are. */
+const harmSeen = async (cidr: string): Promise<string> => {
+  const src = join(import.meta.dirname, '../../../src/edge-runner');
+  const script = `
+    const { listHostNetworks: networks } = await import('${src}/host/host-addresses.ts');
+    const { harmOf } = await import('${src}/network/node-ranges.ts');
+    const { readNetworks } = await import('${src}/network/surroundings.ts');
+    console.log(harmOf('${cidr}', await readNetworks({ networks })) ?? 'none');`;
+  const args = ['--input-type=module', '--eval', script];
+  return (await device.run(process.execPath, args)).stdout.trim();
+};
+
 void t.test('the ranges of the Node are taken over while no pod has an address', async (t) => {
   warnings.length = 0;
   const network = await ensure();
@@ -206,6 +218,10 @@ void t.test('the ranges of the Node are taken over while no pod has an address',
   // At once: containerd has it when the runner goes on.
   const pod = makePod('ranged', trafficPod());
   t.match(await serving(pod), [/^10\.244\.7\.\d+$/]);
+  t.equal(await harmSeen('10.244.7.0/24'), 'none', 'bridge and pods are in nobody’s way');
+  await device.run('ip', ['address', 'add', '10.244.7.200/24', 'dev', 'eth0']);
+  t.match(await harmSeen('10.244.7.0/24'), /is where the device itself/);
+  await device.run('ip', ['address', 'delete', '10.244.7.200/24', 'dev', 'eth0']);
   await end(pod, shares);
 });
 

@@ -7,9 +7,10 @@ const head =
 /** A line of /proc/net/route; the kernel writes addresses with their last byte first. */
 const route = (destination: string, mask: string): string =>
   `eth0\t${destination}\t00000000\t0001\t0\t0\t0\t${mask}\t0\t0\t0\n`;
-const nowhere = { routes6: '', networks: [], needed: [], hasIpv6: false, deviceId: 'a' };
-const choose = (routes: string, hasIpv6 = false): string[] =>
-  choosePodCidrs({ ...nowhere, routes: head + routes, hasIpv6 });
+const none = { routes6: '', networks: [], needed: [], hasIpv6: false };
+const nowhere = { ...none, reachesIpv6: false, deviceId: 'a' };
+const choose = (routes: string, reachesIpv6 = false): string[] =>
+  choosePodCidrs({ ...nowhere, routes: head + routes, reachesIpv6 });
 
 void t.test('nor one in which is what the device must reach', (t) => {
   const device = { ...nowhere, routes: head };
@@ -37,7 +38,7 @@ void t.test('with IPv6 pods get a range of the device’s own, always the same',
   t.match(first, /^fd[0-9a-f]{2}:[0-9a-f]{4}:[0-9a-f]{4}:[0-9a-f]{4}::\/64$/);
   t.same(choose('', true)[1], first);
   t.ok(isPodCidr(first ?? ''));
-  t.not(choosePodCidrs({ ...nowhere, routes: '', hasIpv6: true, deviceId: 'b' })[1], first);
+  t.not(choosePodCidrs({ ...nowhere, routes: '', reachesIpv6: true, deviceId: 'b' })[1], first);
   t.end();
 });
 

@@ -19,6 +19,8 @@ class Scene {
   nodeRanges = ownLan;
   hasPods = false;
   isUp = true;
+  podCidrs: string[] | undefined;
+  networks = ['192.168.7.2/24'];
   readonly warnings: string[] = [];
 
   constructor(t: Test) {
@@ -35,11 +37,11 @@ class Scene {
     return PodNetwork.ensure(
       {
         ...{ cri: this.#cri(), facts: { machineId: 'd', hostname: 'd' } },
-        networks: () => (this.isUp ? ['192.168.7.2/24'] : []),
+        networks: () => (this.isUp ? this.networks : []),
         needed: () => Promise.resolve([]),
         root: { root: this.#dir },
         memoryDir: this.#dir,
-        podCidrs: undefined,
+        podCidrs: this.podCidrs,
         nodeRanges: () => this.nodeRanges,
         hasPods: () => this.hasPods,
         log: pino({ level: 'warn' }, { write: (line: string) => this.warnings.push(line) }),
@@ -138,3 +140,49 @@ void t.test(
     t.same((await scene.start()).view, { configuredBy: 'runner', ranges: chosen });
   },
 );
+
+void t.test('a network that the device comes onto while pods run is told of', async (t) => {
+  const scene = new Scene(t);
+  scene.nodeRanges = [];
+  const network = await scene.start();
+  scene.hasPods = true;
+  await network.look(signal);
+  t.same([network.view, scene.warnings], [{ configuredBy: 'runner', ranges: chosen }, []]);
+
+  const [own = ''] = scene.networks;
+  scene.networks = [own, '10.85.3.4/16'];
+  await network.look(signal);
+  await network.look(signal);
+  const harm = /^takes the device off a network: 10\.85\.0\.0\/24 is where the device itself/;
+  t.match(network.view, { ranges: chosen, note: harm });
+  t.match(network.view, { note: /; will be 172\.30\.85\.0\/24 once no pod has an address/ });
+  t.equal(scene.warnings.length, 2, 'each told once');
+  t.equal(network.follow(signal), undefined, 'nothing changes under pods');
+
+  scene.networks = [own];
+  await network.look(signal);
+  t.same(network.view, { configuredBy: 'runner', ranges: chosen }, 'and off it again');
+
+  scene.networks = [own, '10.85.3.4/16'];
+  await network.look(signal);
+  scene.hasPods = false;
+  await network.follow(signal);
+  t.same(network.view, { configuredBy: 'runner', ranges: ['172.30.85.0/24'] });
+  t.same(await scene.configured(), ['172.30.85.0/24']);
+  t.equal(network.follow(signal), undefined);
+
+  scene.networks = [own, '10.85.3.4/16', '172.30.85.9/24'];
+  await network.look(signal);
+  t.same(network.view, { configuredBy: 'runner', ranges: ['192.168.185.0/24'] }, 'without pods');
+});
+
+void t.test('of ranges that a person gave it is only told', async (t) => {
+  const scene = new Scene(t);
+  scene.podCidrs = ['10.85.0.0/24'];
+  const network = await scene.start();
+  scene.networks = ['10.85.3.4/16'];
+  await network.look(signal);
+  t.match(network.view, { ranges: chosen, note: /is where the device itself[^;]*$/ });
+  t.equal(network.follow(signal), undefined);
+  t.same(await scene.configured(), chosen);
+});
