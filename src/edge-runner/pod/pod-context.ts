@@ -84,6 +84,8 @@ export interface PodContext {
   images: ImagePuller;
   pulled: PulledImages;
   bandwidth: BandwidthLimiter;
+  /** Lets the device forget whose the addresses of an ended pod were. */
+  forgetNeighbours: (addresses: readonly string[]) => Promise<void>;
   volumes: PodVolumes;
   files: PodFiles;
   objects: ObjectSource;

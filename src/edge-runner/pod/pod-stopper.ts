@@ -146,9 +146,10 @@ export async function removePod(
 async function stopOnce(context: PodContext, stop: Stop, graceSeconds: number): Promise<void> {
   const { observed, signal } = stop;
   await stopContainers(context, stop, graceSeconds);
-  for (const { id } of observed.sandboxes) {
+  for (const { id, ips } of observed.sandboxes) {
     await ignoreMissing(context.cri.stopPodSandbox({ podSandboxId: id }, { signal }));
     await context.bandwidth.lift(id);
+    await context.forgetNeighbours(ips);
   }
 }
 

@@ -68,7 +68,7 @@ function checkFirewall({ programs }: DeviceFacts): Check {
   );
 }
 
-/** Pods with the annotations for their bandwidth need it, and no others. */
+/** Pods with the annotations for their bandwidth need it; without `ip` others are found late where one had their address before. */
 function checkBandwidth({ programs, kernel }: DeviceFacts): Check {
   const name = 'bandwidth';
   const missing = ['ip', 'tc'].filter((program) => !programs.has(program));

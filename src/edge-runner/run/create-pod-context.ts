@@ -11,6 +11,7 @@ import { thermalThrottlePaths } from '../host/thermal-throttle.ts';
 import { readCgroupFacts } from '../host/cgroups.ts';
 import { minParallelStarts, startGatherMs, startsPerCpu, startTurnMs } from '../limits.ts';
 import { BandwidthLimiter } from '../network/bandwidth-limiter.ts';
+import { forgetNeighbours } from '../network/forget-neighbours.ts';
 import type { RunOnHost } from '../host/run-on-host.ts';
 import { readCgroupDriver } from '../cri/cgroup-driver.ts';
 import { PodCgroups } from '../node/pod-cgroups.ts';
@@ -110,6 +111,7 @@ export async function createPodContext(options: PodContextOptions): Promise<PodC
       ...{ turnMs: startTurnMs, gatherMs: startGatherMs },
     }),
     ...{ pulled, bandwidth },
+    forgetNeighbours: (addresses) => forgetNeighbours(addresses, { run: options.runOnHost, log }),
     images: new ImagePuller({
       ...{ cri, pulled, maxParallelPulls: options.maxParallelPulls },
       nowMs: () => clock.monotonicMs(),

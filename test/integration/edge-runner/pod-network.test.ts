@@ -75,6 +75,10 @@ const serving = async (pod: Pod): Promise<string[]> => {
   return [host, ...others];
 };
 
+/** What the device knows of the interface that has an address. */
+const neighbour = async (host: string): Promise<string> =>
+  (await device.run('ip', ['neigh', 'show', 'to', host])).stdout;
+
 /** Ends the pods, and waits until nothing of them is left. */
 const end = async (...pods: Pod[]): Promise<void> => {
   for (const pod of pods) engine.remove(pod);
@@ -125,11 +129,14 @@ void t.test('a device without one gets one, and its pods addresses of it', async
   const written = await stat(ownConfig);
   await ensure();
   t.same((await stat(ownConfig)).mtimeMs, written.mtimeMs, 'and it stays as it is');
-  t.match(await serving(pod), [/^10\.85\.0\.\d+$/]);
+  const [host = ''] = await serving(pod);
+  t.match(host, /^10\.85\.0\.\d+$/);
   t.match(nodeReady(), { status: 'True', reason: 'KubeletReady' });
   await ensure(['10.86.0.0/24']);
   t.same((await stat(ownConfig)).mtimeMs, written.mtimeMs, 'not changed under a running pod');
+  t.match(await neighbour(host), / lladdr /);
   await end(pod);
+  t.notMatch(await neighbour(host), / lladdr /, 'so that the next pod with its address is found');
 });
 
 void t.test('host ports, TCP and UDP', async (t) => {
@@ -265,6 +272,8 @@ void t.test('both families where the device has both', async (t) => {
   for (const host of addresses) {
     t.match(await transfer(device, 'get', { host, port: 8080, bytes: 1000 }), { received: 1000 });
     t.equal(await echo(device, host, 5353), 'over udp');
+    t.match(await neighbour(host), / lladdr /);
   }
   await end(pod);
+  for (const host of addresses) t.notMatch(await neighbour(host), / lladdr /, 'forgotten');
 });

@@ -44,6 +44,7 @@ export class FakeContext {
   cgroupFailure: Error | undefined;
   networkProblem: string | undefined;
   forgetFailure: Error | undefined;
+  readonly forgottenNeighbours: string[] = [];
   readonly complaints: string[] = [];
   readonly context: PodContext;
 
@@ -63,6 +64,10 @@ export class FakeContext {
             ? Promise.resolve()
             : Promise.reject(this.bandwidthFailure),
         lift: () => Promise.resolve(),
+      },
+      forgetNeighbours: (addresses: readonly string[]) => {
+        this.forgottenNeighbours.push(...addresses);
+        return Promise.resolve();
       },
       images: new ImagePuller({
         ...{ cri, pulled: new PulledImages(new FakeStore()), maxParallelPulls: 2 },

@@ -227,8 +227,10 @@ void t.test('a second delete shortens the grace while containers are stopped', a
   pods.setDesired([deleted(named('a'), 0)]);
   await until('the third stop', () => fake.runtime.graces.length === 3);
   t.same(fake.runtime.graces, [30, 5, 2], 'never less than the two seconds of a kubelet');
+  t.same(fake.forgottenNeighbours, [], 'its address is its own as long as it runs');
   fake.runtime.exit('web', 137);
   await until('the pod to be gone', () => fake.reports.at(-1)?.gone === true);
+  t.ok(fake.forgottenNeighbours.includes('10.0.0.9'), 'the next pod with its address is found');
   t.match(fake.reports.at(-1)?.status, {
     containerStatuses: [{ state: { terminated: { exitCode: 137 } } }],
   });
