@@ -36,6 +36,9 @@ export const startTurnMs = 5_000;
 /** How long pods that come together wait for each other, to begin in the order of their priority, in ms. */
 export const startGatherMs = 250;
 
+/** How long the cgroup of a QoS class counts as what it was set to, in ms (kubelet: a minute). */
+export const classCgroupAgeMs = 60_000;
+
 /** How long a program of the device (systemctl, ip, tc) may take, in ms. */
 export const hostProgramLimitMs = 30_000;
 

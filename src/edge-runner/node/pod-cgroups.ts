@@ -1,5 +1,6 @@
-import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { isDeepStrictEqual } from 'node:util';
 import type { Pod } from '../../kube/api.ts';
 import { sharesOf, type LinuxResources } from '../../kube/container-resources.ts';
 import { burstableShares, podCgroupResources } from '../../kube/pod-cgroup.ts';
@@ -11,7 +12,6 @@ import {
   type CgroupUsage,
 } from '../host/cgroup-usage.ts';
 import type { CgroupFacts } from '../host/cgroups.ts';
-import { HostError } from '../host/host-error.ts';
 import type { RunOnHost } from '../host/run-on-host.ts';
 import {
   podCgroupParent,
@@ -19,9 +19,11 @@ import {
   qosCgroup,
   type CgroupDriver,
 } from '../pod/cgroup-parent.ts';
+import { classCgroupAgeMs } from '../limits.ts';
+import { cgroupFiles } from './cgroup-files.ts';
 import { removePodCgroup } from './remove-cgroup.ts';
-import { cgroupFiles, type CgroupFile } from './cgroup-files.ts';
 import { SystemdSlices } from './systemd-slices.ts';
+import { writeCgroup } from './write-cgroup.ts';
 
 export interface PodCgroupsOptions {
   facts: CgroupFacts;
@@ -34,12 +36,17 @@ export interface PodCgroupsOptions {
   /** Sizes of huge pages that the device has, in bytes. */
   hugePageSizes?: readonly number[];
   run: RunOnHost;
+  monotonicMs?: () => number;
 }
 
 /** The cgroups of pods, by QoS class as a kubelet has them; with systemd they are its slices. */
 export class PodCgroups {
   readonly #options: PodCgroupsOptions;
   readonly #slices: SystemdSlices;
+  /** What the cgroup of a class was given last, and when. */
+  readonly #given = new Map<string, { resources: LinuxResources; atMs: number }>();
+  /** Ends when all that was asked for the classes is written. */
+  #sharing: Promise<void> = Promise.resolve();
 
   constructor(options: PodCgroupsOptions) {
     this.#options = options;
@@ -63,15 +70,14 @@ export class PodCgroups {
     before: Pod = pod,
     signal?: AbortSignal,
   ): Promise<void> {
-    const { driver, root, milliCpu, hugePageSizes } = this.#options;
+    const { driver, root, hugePageSizes } = this.#options;
     if (driver === undefined) return;
-    const whole = { ...unlimited, cpuShares: sharesOf(milliCpu) };
-    await this.#write(qosCgroup('Guaranteed', driver, root), whole, signal);
-    const burstable = { ...unlimited, cpuShares: burstableShares(all) };
-    await this.#write(qosCgroup('Burstable', driver, root), burstable, signal);
-    await this.#write(qosCgroup('BestEffort', driver, root), unlimited, signal);
-    const own = largerOf(pod, before, hugePageSizes);
-    await this.#write(podCgroupParent(pod, driver, root), own, signal);
+    await this.#shareOut(driver, all, signal);
+    const cgroup = podCgroupParent(pod, driver, root);
+    const made = await this.#write(cgroup, largerOf(pod, before, hugePageSizes), signal);
+    if (made !== 'with others above') return;
+    this.#given.clear();
+    await this.#shareOut(driver, all, signal);
   }
 
   /** What a pod has used, by the counters of its cgroup; undefined where it has none of its own. */
@@ -96,10 +102,40 @@ export class PodCgroups {
     await removePodCgroups(podUid, { driver, root, facts, slices: this.#slices });
   }
 
-  async #write(cgroup: string, resources: LinuxResources, signal?: AbortSignal): Promise<void> {
+  /** Gives the classes their shares, one after the other. */
+  #shareOut(driver: CgroupDriver, all: Iterable<Pod>, signal?: AbortSignal): Promise<void> {
+    const { root, milliCpu } = this.#options;
+    const share = async (): Promise<void> => {
+      const whole = { ...unlimited, cpuShares: sharesOf(milliCpu) };
+      const burstable = { ...unlimited, cpuShares: burstableShares(all) };
+      await this.#keepClass(qosCgroup('Guaranteed', driver, root), whole, signal);
+      await this.#keepClass(qosCgroup('Burstable', driver, root), burstable, signal);
+      await this.#keepClass(qosCgroup('BestEffort', driver, root), unlimited, signal);
+    };
+    const shared = this.#sharing.then(share, share);
+    this.#sharing = shared;
+    return shared;
+  }
+
+  /** Writes it when it is to be another, and once in a while, for somebody else may have changed it. */
+  async #keepClass(cgroup: string, wanted: LinuxResources, signal?: AbortSignal): Promise<void> {
+    const nowMs = (this.#options.monotonicMs ?? monotonicMs)();
+    const given = this.#given.get(cgroup);
+    const isFresh = given !== undefined && nowMs - given.atMs < classCgroupAgeMs;
+    if (isFresh && isDeepStrictEqual(given.resources, wanted)) return;
+    await this.#write(cgroup, wanted, signal);
+    this.#given.set(cgroup, { resources: wanted, atMs: nowMs });
+  }
+
+  async #write(
+    cgroup: string,
+    resources: LinuxResources,
+    signal?: AbortSignal,
+  ): Promise<'alone' | 'with others above'> {
     const { driver, facts } = this.#options;
-    if (driver === 'systemd') return this.#slices.set(cgroup, resources, signal);
-    for (const file of cgroupFiles(facts, cgroup, resources)) await writeOne(file);
+    if (driver !== 'systemd') return writeCgroup(cgroup, cgroupFiles(facts, cgroup, resources));
+    await this.#slices.set(cgroup, resources, signal);
+    return 'alone';
   }
 }
 
@@ -132,14 +168,6 @@ function largerOf(pod: Pod, before: Pod, hugePageSizes?: readonly number[]): Lin
   };
 }
 
-/** A file that isn't there stands for something that this kernel can't do. */
-async function writeOne({ folder, name, text }: CgroupFile): Promise<void> {
-  try {
-    await mkdir(folder, { recursive: true });
-    await writeFile(join(folder, name), text, { flag: 'r+' });
-  } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return;
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new HostError('CGROUP_UNWRITABLE', `the cgroup of a pod can't be set: ${why}`, { cause });
-  }
+function monotonicMs(): number {
+  return performance.now();
 }
