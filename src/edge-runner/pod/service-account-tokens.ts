@@ -39,6 +39,8 @@ export class ServiceAccountTokens implements TokenSource {
   readonly #log: Pick<Logger, 'warn'>;
   /** Tokens that the store didn't take, by pod and request. */
   readonly #unstored = new Map<string, StoredToken>();
+  /** When those of the store were issued and expire, by pod and request, once it was looked; `undefined`: it has none. */
+  readonly #dates = new Map<string, TokenDates | undefined>();
   /** Requests under way; the answer to one that is not wanted any more is not kept. */
   readonly #requests = new Set<{ podUid: string; isWanted: boolean }>();
 
@@ -79,7 +81,7 @@ export class ServiceAccountTokens implements TokenSource {
   }
 
   /** A token from the future was issued before the clock was set back: nobody knows how old it is. */
-  #isFresh(stored: StoredToken): boolean {
+  #isFresh(stored: TokenDates): boolean {
     const nowMs = this.#now();
     return stored.issuedAtMs <= nowMs && nowMs < renewAtMs(stored);
   }
@@ -87,7 +89,7 @@ export class ServiceAccountTokens implements TokenSource {
   /** Doubtful tokens are due now. */
   renewAtMs(pod: Pod): number | undefined {
     const times = tokenProjections(pod)
-      .map((projection) => this.#stored(pod.metadata.uid ?? '', tokenKey(projection)))
+      .map((projection) => this.#datesOf(pod.metadata.uid ?? '', tokenKey(projection)))
       .filter((stored) => stored !== undefined)
       .map((stored) => (this.#isFresh(stored) ? renewAtMs(stored) : this.#now()));
     return times.length === 0 ? undefined : Math.min(...times);
@@ -96,8 +98,8 @@ export class ServiceAccountTokens implements TokenSource {
   /** Drops those of a pod that is gone, also those that still come. @throws RunnerError `STORE_FAILED` */
   forget(podUid: string): void {
     for (const request of this.#requests) if (request.podUid === podUid) request.isWanted = false;
-    for (const name of this.#unstored.keys()) {
-      if (name.startsWith(`${podUid}/`)) this.#unstored.delete(name);
+    for (const known of [this.#unstored, this.#dates]) {
+      for (const name of known.keys()) if (name.startsWith(`${podUid}/`)) known.delete(name);
     }
     this.#store.forgetTokens(podUid);
   }
@@ -106,9 +108,21 @@ export class ServiceAccountTokens implements TokenSource {
     return this.#unstored.get(`${podUid}/${key}`) ?? this.#store.token(podUid, key);
   }
 
+  /** Asked in every round of a pod: opening what is sealed in the store each time would be dear. */
+  #datesOf(podUid: string, key: string): TokenDates | undefined {
+    const name = `${podUid}/${key}`;
+    if (!this.#dates.has(name)) this.#noteDates(name, this.#stored(podUid, key));
+    return this.#dates.get(name);
+  }
+
+  #noteDates(name: string, token: StoredToken | undefined): void {
+    this.#dates.set(name, token && datesOf(token));
+  }
+
   /** A token is good also where the disk is full: only the next start of the runner lacks it. */
   #keep(podUid: string, key: string, token: StoredToken): void {
     const name = `${podUid}/${key}`;
+    this.#noteDates(name, token);
     try {
       this.#store.writeToken(podUid, key, token);
       this.#unstored.delete(name);
@@ -118,6 +132,12 @@ export class ServiceAccountTokens implements TokenSource {
       this.#log.warn({ err: error }, 'a token is kept in memory alone');
     }
   }
+}
+
+type TokenDates = Omit<StoredToken, 'token'>;
+
+function datesOf({ issuedAtMs, expiresAtMs }: StoredToken): TokenDates {
+  return { issuedAtMs, expiresAtMs };
 }
 
 const claims = v.object({ iat: v.number(), exp: v.number() });
@@ -141,7 +161,7 @@ function ofUnknownAge(token: string): StoredToken {
   return { token, issuedAtMs: 0, expiresAtMs: 0 };
 }
 
-function renewAtMs({ issuedAtMs, expiresAtMs }: StoredToken): number {
+function renewAtMs({ issuedAtMs, expiresAtMs }: TokenDates): number {
   return issuedAtMs + (expiresAtMs - issuedAtMs) * 0.8;
 }
 

@@ -1,4 +1,10 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createSecretKey,
+  randomBytes,
+  type KeyObject,
+} from 'node:crypto';
 
 /** Encrypts what is kept on disk. */
 export interface Sealer {
@@ -16,11 +22,12 @@ const tagBytes = 16;
  * data. NIST SP 800-38D, section 8.3, allows 2³² texts under one key.
  */
 export class AesSealer implements Sealer {
-  readonly #key: Uint8Array;
+  /** Made once: a cipher that is given bytes makes one of them each time. */
+  readonly #key: KeyObject;
 
   /** `key`: 32 bytes. */
   constructor(key: Uint8Array) {
-    this.#key = key;
+    this.#key = createSecretKey(key);
   }
 
   seal(text: string, place: string): Uint8Array {

@@ -24,6 +24,9 @@ function bench(deviceMs: number): {
   disk: { isFull: boolean };
   mounted: { token: string | undefined };
   warnings: () => number;
+  /** How often a token was read from the store. */
+  reads: () => number;
+  restart: () => ServiceAccountTokens;
 } {
   let nowMs = deviceMs;
   let requests = 0;
@@ -34,12 +37,18 @@ function bench(deviceMs: number): {
     if (disk.isFull) throw new RunnerError('STORE_FAILED', 'full');
     writeToken(...token);
   };
+  const readToken = store.token.bind(store);
+  let reads = 0;
+  store.token = (...place) => {
+    reads += 1;
+    return readToken(...place);
+  };
   const disk = { isFull: false };
   const mounted: { token: string | undefined } = { token: undefined };
   let warnings = 0;
-  const tokens = new ServiceAccountTokens({
+  const options = {
     ...{ store, log: { warn: () => (warnings += 1) } },
-    now: () => nowMs,
+    now: (): number => nowMs,
     mounted: () => Promise.resolve(mounted.token),
     request: () => {
       if (!link.up) return Promise.reject(new Error('no link'));
@@ -47,11 +56,16 @@ function bench(deviceMs: number): {
       const expirationTimestamp = new Date(realMs + 3_600_000).toISOString();
       return Promise.resolve({ token: jwt(requests), expirationTimestamp });
     },
-  });
+  };
+  const tokens = new ServiceAccountTokens(options);
   const set = (ms: number): void => {
     nowMs = ms;
   };
-  return { tokens, set, requests: () => requests, link, disk, mounted, warnings: () => warnings };
+  return {
+    ...{ tokens, set, link, disk, mounted },
+    ...{ requests: () => requests, warnings: () => warnings, reads: () => reads },
+    restart: () => new ServiceAccountTokens(options),
+  };
 }
 
 for (const [what, offsetMs] of [
@@ -148,3 +162,18 @@ void t.test(
     t.equal(requests(), 1);
   },
 );
+
+void t.test('when a token is due is known without reading it from the store again', async (t) => {
+  const { tokens, reads, restart } = bench(realMs);
+  t.equal(tokens.renewAtMs(withToken), undefined);
+  t.equal(tokens.renewAtMs(withToken), undefined);
+  t.equal(reads(), 1);
+  await tokens.token(withToken, projection);
+  const before = reads();
+  t.equal(tokens.renewAtMs(withToken), realMs + 48 * 60_000);
+  t.equal(reads(), before);
+  const next = restart();
+  t.equal(next.renewAtMs(withToken), realMs + 48 * 60_000);
+  t.equal(next.renewAtMs(withToken), realMs + 48 * 60_000);
+  t.equal(reads(), before + 1, 'a runner that starts anew reads it once');
+});
