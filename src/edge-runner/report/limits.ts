@@ -12,8 +12,12 @@ export const writeDelayMs = 50;
 /** How soon a write that failed, on a full disk for example, is tried again, in ms. */
 export const writeRetryMs = 10_000;
 
-/** How long what nobody waits for may be held back, to go together with what comes next, in ms. */
+/**
+ * How long what nobody waits for is held back, to go together with what comes next, in ms: since the
+ * last thing that somebody did wait for, and at most the second since the first that is held back.
+ */
 export const lazyDelayMs = 1000;
+export const maxLazyDelayMs = 3000;
 
 /** Most report messages on their way to the provider at a time. */
 export const maxReportsInFlight = 8;

@@ -2,7 +2,13 @@ import type { Logger } from 'pino';
 import type { PodStatus } from '../../kube/api.ts';
 import type { EventReport, PodReport } from '../../protocol/report.ts';
 import type { EdgeStore, ReportChange } from '../store/edge-store.ts';
-import { lazyDelayMs, maxStoredEvents, writeDelayMs, writeRetryMs } from './limits.ts';
+import {
+  lazyDelayMs,
+  maxLazyDelayMs,
+  maxStoredEvents,
+  writeDelayMs,
+  writeRetryMs,
+} from './limits.ts';
 
 /**
  * How a report is taken. `lazily`: nobody waits for it, another follows in a moment. `kept`: a runner
@@ -38,7 +44,9 @@ export class Outbox {
   readonly #sentEvents = new Set<string>();
   #writeTimer: NodeJS.Timeout | undefined;
   #writeFails = false;
+  /** Since the last thing that somebody waited for, and since the first that is held back. */
   #holdTimer: NodeJS.Timeout | undefined;
+  #longestHoldTimer: NodeJS.Timeout | undefined;
   #onReady: () => void = () => undefined;
 
   /** @throws RunnerError `STORE_FAILED` */
@@ -89,8 +97,12 @@ export class Outbox {
     this.#forgottenPods.delete(uid);
     if (urgency === 'kept' && !this.#writeFails) this.#flushOrRetry();
     else this.#writeSoon();
-    if (isWaitedFor) this.#onReady();
-    else this.#holdBack();
+    if (!isWaitedFor) {
+      this.#holdBack();
+      return;
+    }
+    if (this.#holdTimer !== undefined) this.#holdOn();
+    this.#onReady();
   }
 
   /** Takes an event, or an event again whose count has grown. A warning goes at once, with all before it. */
@@ -196,7 +208,7 @@ export class Outbox {
 
   /** Stops the timers and writes what is pending. */
   close(): void {
-    clearTimeout(this.#holdTimer);
+    this.#stopHolding();
     this.#flushOrRetry();
     clearTimeout(this.#writeTimer);
   }
@@ -241,16 +253,31 @@ export class Outbox {
   }
 
   #holdBack(): void {
-    this.#holdTimer ??= setTimeout(() => {
+    if (this.#holdTimer !== undefined) return;
+    this.#holdOn();
+    this.#longestHoldTimer = setTimeout(() => {
+      this.#release();
+    }, maxLazyDelayMs);
+  }
+
+  #holdOn(): void {
+    clearTimeout(this.#holdTimer);
+    this.#holdTimer = setTimeout(() => {
       this.#release();
     }, lazyDelayMs);
   }
 
   #release(): void {
-    clearTimeout(this.#holdTimer);
-    this.#holdTimer = undefined;
+    this.#stopHolding();
     this.#held.clear();
     this.#onReady();
+  }
+
+  #stopHolding(): void {
+    clearTimeout(this.#holdTimer);
+    clearTimeout(this.#longestHoldTimer);
+    this.#holdTimer = undefined;
+    this.#longestHoldTimer = undefined;
   }
 }
 

@@ -1,3 +1,4 @@
+import { mock } from 'node:test';
 import t, { type Test } from 'tap';
 import { waitFor } from '../../../../hack/lab/wait.ts';
 import { maxStoredEvents } from '../../../../src/edge-runner/report/limits.ts';
@@ -65,6 +66,44 @@ void t.test('what nobody waits for does not go along with what somebody does', a
   await waitFor(() => calls === 2, { what: 'the rest', timeoutMs: 5_000 });
   t.match(outbox.take(...ready), { pods: [{ uid: 'b' }], events: [{ id: 'e' }] });
 });
+
+void t.test(
+  'while pods become ready one after the other, nothing else is told, but not for ever',
+  (t) => {
+    mock.timers.enable({ apis: ['setTimeout'] });
+    t.teardown(() => {
+      mock.timers.reset();
+    });
+    const { outbox } = bench(t);
+    const told = (): { pods: number; events: number } => {
+      const { pods, events } = outbox.take(...ready);
+      return { pods: pods.length, events: events.length };
+    };
+    const oneMore = { pods: 1, events: 0 };
+    outbox.publish(starting('last'));
+    outbox.addEvent(event('e'));
+    mock.timers.tick(900);
+    outbox.publish(report('a'));
+    t.same(told(), oneMore);
+    mock.timers.tick(999);
+    t.same(told(), { pods: 0, events: 0 }, 'a second after the first that is held back');
+    mock.timers.tick(1);
+    t.same(told(), { pods: 1, events: 1 }, 'a second after the last that somebody waited for');
+    outbox.addEvent(event('f'));
+    for (let passedMs = 0; passedMs < 3000; passedMs += 500) {
+      outbox.publish(report(`ready-${passedMs}`));
+      t.same(told(), oneMore);
+      mock.timers.tick(500);
+    }
+    t.same(told(), { pods: 0, events: 1 }, 'three seconds after the first that was held back');
+    outbox.addEvent(event('g'));
+    mock.timers.tick(999);
+    t.same(told(), { pods: 0, events: 0 });
+    mock.timers.tick(1);
+    t.same(told(), { pods: 0, events: 1 });
+    t.end();
+  },
+);
 
 void t.test('a status that waits for its turn is not held back by a later one', (t) => {
   const { outbox } = bench(t);
