@@ -60,6 +60,7 @@ export class DesiredSite {
     this.#unsubscribe = options.pods.subscribe(({ pod, gone }) => {
       if (isMirrorPod(pod)) return;
       if (gone) this.#remove(podKeyOf(pod));
+      else if (this.#isSentAs(pod)) return;
       else void this.#set(pod);
       options.onChange();
     }, options.nodeName);
@@ -102,6 +103,12 @@ export class DesiredSite {
   #malformedKeys(): string[] {
     const { pods, nodeName } = this.#options;
     return pods.malformedOf(nodeName).map((key) => `Pod/${key}`);
+  }
+
+  /** Whether a pod changed in nothing that its site gets, as with every status. */
+  #isSentAs(pod: Pod): boolean {
+    const version = this.#pods.get(podKeyOf(pod))?.sent.version;
+    return version !== undefined && sentPod(pod).version === version;
   }
 
   async #set(pod: Pod): Promise<void> {

@@ -196,7 +196,7 @@ export class PodStatusController {
   async #write(pod: Pod, desired: PodStatus, signal: AbortSignal): Promise<void> {
     const patch = planStatusPatch(pod, desired);
     const { uid = '', namespace, name } = pod.metadata;
-    if (patch === undefined || this.#outcomes.get(uid) === outcomeOf(pod, desired)) return;
+    if (patch === undefined || this.#isInVain(pod, desired)) return;
     await this.#rate.turn(signal);
     try {
       const written = await this.#options.client.patch<Pod>(
@@ -218,6 +218,12 @@ export class PodStatusController {
       this.#outcomes.set(uid, outcomeOf(pod, desired));
       this.#options.onRefused(pod, error.message);
     }
+  }
+
+  /** Whether it was tried already, and nothing has changed since. */
+  #isInVain(pod: Pod, desired: PodStatus): boolean {
+    const outcome = this.#outcomes.get(pod.metadata.uid ?? '');
+    return outcome !== undefined && outcome === outcomeOf(pod, desired);
   }
 
   async #delete(pod: Pod, signal: AbortSignal): Promise<void> {

@@ -58,6 +58,8 @@ export const emptySource: ObjectSource = {
 export class SourceFake implements ObjectSource {
   readonly known = new Map<string, Known>();
   readonly holds = new Set<string>();
+  /** How many look-ups were asked for. */
+  refreshes = 0;
   readonly #listeners = new Map<string, () => void>();
   readonly #waiting = new Map<string, (() => void)[]>();
 
@@ -72,6 +74,7 @@ export class SourceFake implements ObjectSource {
       },
       refresh: () =>
         new Promise((resolve) => {
+          this.refreshes += 1;
           this.#waiting.set(key, [...(this.#waiting.get(key) ?? []), resolve]);
         }),
       release: () => this.holds.delete(key),

@@ -54,6 +54,27 @@ void t.test('a pod that names nothing is wanted at once, those of other nodes ne
   t.end();
 });
 
+void t.test(
+  'a status changes nothing of what a site is to hold, and causes no look-up',
+  async (t) => {
+    const { cache, secrets, site, changes } = scene();
+    cache.set(podOf('a', withSecret));
+    cache.set({ ...podOf('a', withSecret), status: { phase: 'Pending' } });
+    t.equal(changes(), 1);
+    t.equal(secrets.refreshes, 1, 'it is looked up already');
+    secrets.answer('n', 's', present('Secret', 's'));
+    await turns();
+    t.same(keys(site), ['Pod/n/a', 'Secret/n/s'], 'it is complete all the same');
+    const before = changes();
+    cache.set({ ...podOf('a', withSecret), status: { phase: 'Running' } });
+    t.equal(changes(), before);
+    const labelled = podOf('a', withSecret);
+    cache.set({ ...labelled, metadata: { ...labelled.metadata, labels: { app: 'x' } } });
+    t.equal(changes(), before + 1);
+    t.match(site.wanted().objects.get('Pod/n/a')?.object, { metadata: { labels: { app: 'x' } } });
+  },
+);
+
 void t.test('mirror pods stay away from the site, and so does what they name', async (t) => {
   const mirror = (name: string): Pod => {
     const pod = podOf(name, withSecret);
