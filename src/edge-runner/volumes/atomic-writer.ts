@@ -32,15 +32,21 @@ export async function writeAtomically(
 ): Promise<boolean> {
   const current = await readLink(join(directory, dataLink));
   const changed = current === undefined || !(await holds(join(directory, current), payload));
-  if (changed) {
-    const fresh = timestampName(new Date());
-    await writeFiles(join(directory, fresh), payload);
-    if (fsGroup !== undefined) await applyFsGroup(join(directory, fresh), fsGroup, 'readOnly');
-    await replaceLink(directory, fresh);
-  }
-  await showNames(directory, new Set(Array.from(payload.keys(), firstSegment)));
+  if (changed) await replaceLink(directory, await writeVersion(directory, payload, fsGroup));
+  await showNames(directory, visibleNames(payload));
   await removeRemains(directory);
   return changed;
+}
+
+/** The same for a folder that was made just now and is empty, where there is nothing to look for. */
+export async function writeFirst(
+  directory: string,
+  payload: Payload,
+  fsGroup: number | undefined,
+): Promise<void> {
+  const version = await writeVersion(directory, payload, fsGroup);
+  await symlink(version, join(directory, dataLink));
+  for (const name of visibleNames(payload)) await showName(directory, name);
 }
 
 /**
@@ -82,6 +88,18 @@ async function filesIn(directory: string, prefix = ''): Promise<string[]> {
   return found;
 }
 
+/** @returns the name of the folder that holds it */
+async function writeVersion(
+  directory: string,
+  payload: Payload,
+  fsGroup: number | undefined,
+): Promise<string> {
+  const version = timestampName(new Date());
+  await writeFiles(join(directory, version), payload);
+  if (fsGroup !== undefined) await applyFsGroup(join(directory, version), fsGroup, 'readOnly');
+  return version;
+}
+
 async function writeFiles(directory: string, payload: Payload): Promise<void> {
   await mkdir(directory);
   await chmod(directory, directoryMode);
@@ -120,8 +138,12 @@ async function showNames(directory: string, names: Set<string>): Promise<void> {
     else await unlink(join(directory, name));
   }
   for (const name of names) {
-    if (!shown.has(name)) await symlink(join(dataLink, name), join(directory, name));
+    if (!shown.has(name)) await showName(directory, name);
   }
+}
+
+function showName(directory: string, name: string): Promise<void> {
+  return symlink(join(dataLink, name), join(directory, name));
 }
 
 async function removeRemains(directory: string): Promise<void> {
@@ -133,6 +155,10 @@ async function removeRemains(directory: string): Promise<void> {
 }
 
 const directoryMode = 0o755;
+
+function visibleNames(payload: Payload): Set<string> {
+  return new Set(Array.from(payload.keys(), firstSegment));
+}
 
 function firstSegment(path: string): string {
   return path.split('/', 1)[0] ?? path;

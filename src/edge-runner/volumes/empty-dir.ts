@@ -9,9 +9,10 @@ import { privateMode } from './pod-layout.ts';
 /**
  * A folder that anybody in the pod may write to, made whole or not at all; one that is there is left
  * as it is.
+ * @returns whether it was made, and so is empty.
  */
-export async function makeVolumeDir(directory: string, fsGroup?: number): Promise<void> {
-  if (await exists(directory)) return;
+export async function makeVolumeDir(directory: string, fsGroup?: number): Promise<boolean> {
+  if (await exists(directory)) return false;
   const fresh = `${directory}.new`;
   await mkdir(dirname(directory), { recursive: true, mode: privateMode });
   await rm(fresh, { recursive: true, force: true });
@@ -19,6 +20,7 @@ export async function makeVolumeDir(directory: string, fsGroup?: number): Promis
   if (fsGroup !== undefined) await chown(fresh, 0, fsGroup);
   await chmod(fresh, fsGroup === undefined ? 0o777 : 0o2777);
   await rename(fresh, directory);
+  return true;
 }
 
 /** A tmpfs of its own for an emptyDir with medium `Memory`; one that is mounted is left as it is. */

@@ -6,7 +6,7 @@ import type {
   Volume,
   VolumeMount,
 } from '../../kube/api.ts';
-import { hasContents, writeAtomically } from './atomic-writer.ts';
+import { hasContents, writeAtomically, writeFirst } from './atomic-writer.ts';
 import { makeMemoryVolume, makeVolumeDir, memoryVolumeBytes } from './empty-dir.ts';
 import { checkHostPath } from './host-path.ts';
 import type { Mounter } from './mounter.ts';
@@ -233,7 +233,7 @@ export class PodVolumes {
     );
   }
 
-  #makeEmptyDir(
+  async #makeEmptyDir(
     pod: Pod,
     volume: Volume,
     sources: VolumeSources,
@@ -241,7 +241,10 @@ export class PodVolumes {
   ): Promise<void> {
     const fsGroup = pod.spec.securityContext?.fsGroup;
     const directory = this.#layout.volumeDir(pod, volume);
-    if (volume.emptyDir?.medium !== 'Memory') return makeVolumeDir(directory, fsGroup);
+    if (volume.emptyDir?.medium !== 'Memory') {
+      await makeVolumeDir(directory, fsGroup);
+      return;
+    }
     const { allocatable } = sources.fieldContext(pod);
     const sizeBytes = memoryVolumeBytes(pod, volume, allocatable);
     return makeMemoryVolume(directory, { mount: this.#mount, sizeBytes, fsGroup }, signal);
@@ -280,8 +283,10 @@ export class PodVolumes {
     if (payload === undefined) return false;
     const fsGroup = pod.spec.securityContext?.fsGroup;
     const directory = this.#layout.volumeDir(pod, volume);
-    await makeVolumeDir(directory, fsGroup);
-    return writeAtomically(directory, payload, fsGroup);
+    const isNew = await makeVolumeDir(directory, fsGroup);
+    if (!isNew) return writeAtomically(directory, payload, fsGroup);
+    await writeFirst(directory, payload, fsGroup);
+    return true;
   }
 
   async #subPath(
