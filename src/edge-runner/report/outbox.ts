@@ -101,6 +101,7 @@ export class Outbox {
       this.#holdBack();
       return;
     }
+    if (report.gone) this.#releaseEventsOf(uid);
     if (this.#holdTimer !== undefined) this.#holdOn();
     this.#onReady();
   }
@@ -250,6 +251,11 @@ export class Outbox {
     this.#writeTimer ??= setTimeout(() => {
       this.#flushOrRetry();
     }, delayMs);
+  }
+
+  /** Later the provider would not take them: the API has no pod then that they could be about. */
+  #releaseEventsOf(podUid: string): void {
+    for (const { id, pod } of this.#events.values()) if (pod.uid === podUid) this.#held.delete(id);
   }
 
   #holdBack(): void {

@@ -105,6 +105,16 @@ void t.test(
   },
 );
 
+void t.test('the events of a pod go along with its end, for later nobody would take them', (t) => {
+  const { outbox } = bench(t);
+  outbox.addEvent(event('killing'));
+  outbox.addEvent({ ...event('other'), pod: { uid: 'b', name: 'b', namespace: 'berlin' } });
+  outbox.publish({ ...report('a'), gone: true });
+  t.match(outbox.take(...ready), { pods: [{ uid: 'a', gone: true }], events: [{ id: 'killing' }] });
+  t.same(outbox.take(...ready), { pods: [], events: [] });
+  t.end();
+});
+
 void t.test('a status that waits for its turn is not held back by a later one', (t) => {
   const { outbox } = bench(t);
   outbox.publish(report('a'));
