@@ -15,12 +15,17 @@ export function userOfCertificate(
   certificate: X509Certificate,
   now: Date = new Date(),
 ): User | undefined {
-  if (now < certificate.validFromDate || now > certificate.validToDate) return undefined;
+  if (!isValid(certificate, now)) return undefined;
   const attributes = subjectAttributes(certificate);
   const name = attributes.filter(({ type }) => type === commonName).at(-1)?.text;
   if (name === undefined || name === '') return undefined;
   const groups = attributes.filter(({ type }) => type === organizationName);
   return { name, groups: groups.map(({ text }) => text) };
+}
+
+/** Whether a certificate is valid by its dates. */
+export function isValid({ validFromDate, validToDate }: X509Certificate, now: Date): boolean {
+  return now >= validFromDate && now <= validToDate;
 }
 
 /** Read from the DER: the text form that node:crypto gives cannot be taken apart safely. */

@@ -51,6 +51,9 @@ export const deniedTtlMs = 30_000;
 /** Entries in each of the two caches of reviews. */
 export const maxCachedReviews = 4_096;
 
+/** Client certificates of which the user is remembered. */
+export const maxKnownCertificates = 256;
+
 /** Longest bearer token that is looked at, in characters. */
 export const maxTokenLength = 16 * 1024;
 

@@ -4,7 +4,7 @@ import type { RequestListener } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { SecureContextOptions, TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
-import { userOfCertificate } from './client-certificate.ts';
+import { CertificateUsers } from './certificate-users.ts';
 import {
   handshakeTimeoutMs,
   headersTimeoutMs,
@@ -48,6 +48,7 @@ export class TlsFront {
   readonly server: Server;
   readonly #options: TlsFrontOptions;
   readonly #shown = new WeakMap<Duplex, Shown>();
+  readonly #users = new CertificateUsers();
   #certificate: ServingCertificate | undefined;
   #clientCa = '';
 
@@ -92,7 +93,7 @@ export class TlsFront {
   certificateUser(socket: Duplex): User | undefined {
     const shown = this.#shown.get(socket);
     if (shown?.clientCa !== bundleOf(this.#options.clientCa())) return undefined;
-    return userOfCertificate(shown.certificate);
+    return this.#users.userOf(shown.certificate);
   }
 
   #remember(socket: TLSSocket): void {

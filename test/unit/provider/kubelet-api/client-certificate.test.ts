@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import t from 'tap';
+import { CertificateUsers } from '../../../../src/provider/kubelet-api/certificate-users.ts';
 import { userOfCertificate } from '../../../../src/provider/kubelet-api/client-certificate.ts';
 import { type Subject, TestCa } from './test-pki.ts';
 
@@ -38,5 +39,19 @@ void t.test('a certificate that is not valid now names nobody', (t) => {
   t.equal(userOfCertificate(certificate, new Date(Date.now() + 2 * dayMs)), undefined);
   t.equal(userOfCertificate(certificate, new Date(Date.now() - 2 * dayMs)), undefined);
   t.equal(userOfCertificate(issue({ organizations: ['o'] })), undefined);
+  t.end();
+});
+
+void t.test('a certificate that is shown again is not read again, but judged', (t) => {
+  const users = new CertificateUsers();
+  const certificate = issue({ commonNames: ['a'], organizations: ['o'] });
+  const user = users.userOf(certificate);
+  t.same(user, { name: 'a', groups: ['o'] });
+  t.equal(users.userOf(new X509Certificate(certificate.raw)), user, 'on another connection');
+  const dayMs = 86_400_000;
+  t.equal(users.userOf(certificate, new Date(Date.now() + 2 * dayMs)), undefined);
+  t.equal(users.userOf(certificate, new Date(Date.now() - 2 * dayMs)), undefined);
+  t.same(users.userOf(issue({ commonNames: ['b'], organizations: ['o'] }))?.name, 'b');
+  t.equal(users.userOf(issue({ organizations: ['o'] })), undefined);
   t.end();
 });
