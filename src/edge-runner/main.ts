@@ -72,6 +72,9 @@ async function main(argv: readonly string[]): Promise<number> {
       io.stdout.write(`towline-runner ${runnerBuild}\n`);
       return 0;
     case 'help':
+      if (rest[0] !== undefined && rest[0] !== 'help') return main([rest[0], '--help']);
+      io.stdout.write(help);
+      return 0;
     case '--help':
     case '-h':
       io.stdout.write(help);

@@ -3,13 +3,13 @@ import type { NodeReport, EventReport } from '../../protocol/report.ts';
 import { parseMessage } from '../../protocol/parse.ts';
 import type { CriClient } from '../cri/cri-client.ts';
 import { readContainerLog } from '../logs/read-container-log.ts';
-import { containersOf } from '../pod/pod-containers.ts';
 import type { PodNetworkView } from '../network/pod-network.ts';
 import type { PodManager } from '../pod/pod-manager.ts';
 import type { PodWorker } from '../pod/pod-worker.ts';
 import { findLogged, findRunning } from '../streams/find-container.ts';
 import { StreamRefusal } from '../streams/stream-refusal.ts';
 import type { Answer, Handler, Request } from './control-server.ts';
+import { defaultContainer } from './default-container.ts';
 import {
   execRequest,
   logLevelRequest,
@@ -31,6 +31,7 @@ export interface ControlApiOptions {
   cloud: () => CloudAnswer;
   podNetwork: () => PodNetworkView;
   unsent: () => { pods: number; events: number };
+  logLevel: () => string;
   setLogLevel: (level: LogLevel) => void;
   /** Events of which something is remembered, oldest first. */
   events: () => EventReport[];
@@ -53,6 +54,8 @@ export function controlApi(options: ControlApiOptions): Handler {
         return { json: { apiVersion: 'v1', kind: 'List', items: api.pods() } };
       case 'GET /events':
         return { json: options.events() };
+      case 'GET /log-level':
+        return { json: { level: options.logLevel() } };
       case 'POST /log-level':
         options.setLogLevel(parseMessage(logLevelRequest, request.body).level);
         return { json: {} };
@@ -86,6 +89,9 @@ class ControlApi {
         ready: ready?.status === 'True',
         message: ready?.message ?? '',
       },
+      pressure: conditions
+        .filter(({ type, status }) => type.endsWith('Pressure') && status === 'True')
+        .map(({ type }) => type),
       cloud: cloud(),
       podNetwork: podNetwork(),
       unsent: unsent(),
@@ -162,12 +168,6 @@ class ControlApi {
 
 function namespaceOf({ pod }: PodWorker): string {
   return pod.metadata.namespace ?? '';
-}
-
-function defaultContainer(pod: Pod | undefined): string {
-  const wanted = pod?.metadata.annotations?.['kubectl.kubernetes.io/default-container'];
-  const exists = pod !== undefined && containersOf(pod).some(({ name }) => name === wanted);
-  return (exists ? wanted : undefined) ?? pod?.spec.containers[0]?.name ?? '';
 }
 
 function isReady({ status }: Pod): boolean {

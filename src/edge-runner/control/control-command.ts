@@ -14,6 +14,7 @@ import {
   type ControlArguments,
   type ControlCommand,
 } from './control-options.ts';
+import { defaultContainer } from './default-container.ts';
 import { describePod } from './describe-pod.ts';
 import { runExec, type Terminal } from './exec-session.ts';
 import { logLevels } from './messages.ts';
@@ -118,11 +119,13 @@ async function describe(
 async function logs(
   { values, names }: ControlArguments<'logs'>,
   client: ControlClient,
-  { stdout, signal }: ControlIo,
+  { stdout, stderr, signal }: ControlIo,
 ): Promise<number> {
   const { namespace, container, follow, previous, timestamps, tail, since } = values;
+  const pod = onlyName('logs', names);
+  if (container === undefined) await tellDefault(client, { pod, namespace }, stderr);
   const request: LogsRequest = {
-    ...{ pod: onlyName('logs', names), namespace, container, follow, previous, timestamps },
+    ...{ pod, namespace, container, follow, previous, timestamps },
     ...(tail === undefined ? {} : { tailLines: parseCount('logs', '--tail', tail) }),
     ...(since === undefined ? {} : { sinceSeconds: parseSince('logs', since) }),
   };
@@ -140,10 +143,15 @@ async function exec(
   { signal, ...terminal }: ControlIo,
 ): Promise<number> {
   const { namespace, container, stdin } = values;
-  const pod = onlyName('exec', names);
-  if (rest.length === 0) throw usageError('exec', 'say behind -- what to run');
+  const pod = onlyName('exec', names.slice(0, 1));
+  if (rest.length === 0) {
+    const words = names.length > 1 ? names.slice(1).join(' ') : 'ls';
+    throw usageError('exec', `say behind -- what to run, as in "exec ${pod} -- ${words}"`);
+  }
+  onlyName('exec', names);
   const tty = values.tty && terminal.stdin.isTTY === true;
   if (values.tty && !tty) terminal.stderr.write('there is no terminal: -t is ignored\n');
+  if (container === undefined) await tellDefault(client, { pod, namespace }, terminal.stderr);
   const request: ExecRequest = { pod, namespace, container, command: rest, stdin, tty };
   const { url } = await client.post<ExecAnswer>('/exec', request);
   return runExec({ url, stdin, tty, terminal, signal });
@@ -154,6 +162,10 @@ async function logLevel(
   client: ControlClient,
   { stdout }: ControlIo,
 ): Promise<number> {
+  if (names.length === 0) {
+    stdout.write(`${(await client.get<{ level: string }>('/log-level')).level}\n`);
+    return 0;
+  }
   const [level = ''] = names;
   if (names.length !== 1 || !logLevels.some((known) => known === level)) {
     throw usageError('log-level', `give one of ${logLevels.join(', ')}`);
@@ -161,6 +173,25 @@ async function logLevel(
   await client.post('/log-level', { level });
   stdout.write(`the runner logs from ${level} on\n`);
   return 0;
+}
+
+/** In kubectl's words which container was meant, where there are several. */
+async function tellDefault(
+  client: ControlClient,
+  { pod: name, namespace }: { pod: string; namespace: string | undefined },
+  stderr: ControlIo['stderr'],
+): Promise<void> {
+  const { items } = await client.get<{ items: Pod[] }>('/pods');
+  const [pod, second] = chosen(items, namespace, name);
+  if (pod === undefined || second !== undefined) return;
+  const { initContainers = [], containers, ephemeralContainers = [] } = pod.spec;
+  const all = [
+    ...containers.map((container) => container.name),
+    ...initContainers.map((container) => `${container.name} (init)`),
+    ...ephemeralContainers.map((container) => `${container.name} (ephem)`),
+  ];
+  if (all.length < 2) return;
+  stderr.write(`Defaulted container "${defaultContainer(pod)}" out of: ${all.join(', ')}\n`);
 }
 
 function chosen(pods: readonly Pod[], namespace: string | undefined, name?: string): Pod[] {

@@ -20,7 +20,10 @@ const container = { container: { type: 'string', short: 'c' } } as const;
 
 const optionTypes = {
   status: { ...common, ...output },
-  pods: { ...common, ...namespace, ...output },
+  pods: {
+    ...{ ...common, ...namespace, ...output },
+    'all-namespaces': { type: 'boolean', short: 'A', default: false },
+  },
   describe: { ...common, ...namespace },
   logs: {
     ...{ ...common, ...namespace, ...container },
@@ -56,7 +59,8 @@ ${commonHelp}`,
 
 Shows the pods on this device, whether or not the cloud is in reach.
 
-${namespaceHelp}  -o, --output FORMAT    wide or json
+${namespaceHelp}  -A, --all-namespaces   of every namespace, as without it
+  -o, --output FORMAT    wide or json
 ${commonHelp}`,
   describe: `Usage: towline-runner describe [pod] NAME [options]
 
@@ -64,6 +68,8 @@ Shows one pod with its containers and the events that this device remembers.
 
 ${namespaceHelp}${commonHelp}`,
   logs: `Usage: towline-runner logs NAME [options]
+
+Shows what a container has written.
 
   -c, --container NAME   default: the pod's first
   -f, --follow           go on until the container ends
@@ -80,9 +86,10 @@ Runs a command in a container and ends with its exit status.
   -i, --stdin            pass what is typed
   -t, --tty              on a terminal
 ${namespaceHelp}${commonHelp}`,
-  'log-level': `Usage: towline-runner log-level LEVEL [options]
+  'log-level': `Usage: towline-runner log-level [LEVEL] [options]
 
 Changes how much the runner logs, until it is started again: ${logLevels.join(', ')}.
+Without LEVEL it shows from which level on it logs.
 
 ${commonHelp}`,
 };
@@ -119,12 +126,12 @@ export function parseControlArguments<C extends ControlCommand>(
   }
 }
 
-/** The one name that a command takes. @throws RunnerError `USAGE` */
+/** The one name that a command takes, as in `web` or kubectl's `pod/web`. @throws RunnerError `USAGE` */
 export function onlyName(command: ControlCommand, names: readonly string[]): string {
   const [name, second] = names;
   if (name === undefined) throw usageError(command, 'name the pod');
   if (second !== undefined) throw usageError(command, `"${second}" is one name too many`);
-  return name;
+  return name.replace(/^(pods?|po)\//, '');
 }
 
 /** @throws RunnerError `USAGE` */

@@ -33,7 +33,7 @@ export function describePod(pod: Pod, events: readonly EventReport[], nowMs: num
       ),
     ),
     'Volumes:',
-    ...(spec.volumes ?? []).map((volume) => `  ${volume.name}: ${volumeText(volume)}`),
+    ...(spec.volumes?.map((volume) => `  ${volume.name}: ${volumeText(volume)}`) ?? ['  <none>']),
     'Events:',
     ...indent(eventTable(events, nowMs)),
     '',
@@ -64,6 +64,18 @@ function containerFields(container: Container, status: ContainerStatus | undefin
     ['Image', container.image],
     ['Command', container.command?.join(' ')],
     ['Args', container.args?.join(' ')],
+    [
+      'Ports',
+      container.ports
+        ?.map(({ containerPort, protocol = 'TCP', hostPort }) =>
+          hostPort === undefined
+            ? `${containerPort}/${protocol}`
+            : `${containerPort}/${protocol} at the device's ${hostPort}`,
+        )
+        .join(', '),
+    ],
+    ['Limits', pairs(container.resources?.limits)],
+    ['Requests', pairs(container.resources?.requests)],
     ['State', stateText(status?.state)],
     ['Last State', stateText(status?.lastState)],
     ['Ready', status?.ready],

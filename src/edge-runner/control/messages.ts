@@ -50,6 +50,8 @@ export interface StatusAnswer {
   runnerVersion: string;
   startedAt: string;
   runtime: { version: string; ready: boolean; message: string };
+  /** Types of the Node's conditions that say what the device runs out of. Absent in an answer of an older runner. */
+  pressure?: string[];
   cloud: CloudAnswer;
   /** Absent in an answer of an older runner. */
   podNetwork?: PodNetworkView;

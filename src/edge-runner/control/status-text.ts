@@ -4,7 +4,7 @@ import type { CloudAnswer, StatusAnswer } from './messages.ts';
 
 /** How the device is, in lines for a person at it. */
 export function formatStatus(status: StatusAnswer, nowMs: number): string {
-  const { runtime, unsent, pods, podNetwork } = status;
+  const { runtime, unsent, pods, podNetwork, pressure = [] } = status;
   const up = formatAge(status.startedAt, nowMs);
   const lines: (readonly [string, string])[] = [
     ['Site', `${status.tenant}/${status.site}`],
@@ -13,6 +13,7 @@ export function formatStatus(status: StatusAnswer, nowMs: number): string {
     ['Cloud', cloudText(status.cloud, nowMs)],
     ['Runtime', `${runtime.version}, ${runtime.ready ? 'ready' : `not ready: ${runtime.message}`}`],
     ...(podNetwork === undefined ? [] : ([['Network', networkText(podNetwork)]] as const)),
+    ...(pressure.length === 0 ? [] : ([['Pressure', pressure.join(', ')]] as const)),
     ['Pods', `${pods.total}, ${pods.ready} of them ready`],
     ['Unsent', `${count(unsent.pods, 'pod status', 'es')}, ${count(unsent.events, 'event', 's')}`],
   ];

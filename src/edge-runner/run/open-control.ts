@@ -39,6 +39,7 @@ export async function openControl(
     podNetwork: () => network.view,
     cloud: () => cloud.view,
     unsent: () => ({ pods: outbox.unsentPodCount, events: outbox.unsentEvents.length }),
+    logLevel: () => log.level,
     setLogLevel: (level) => {
       log.level = level;
       log.info({ level }, 'the log level was changed');

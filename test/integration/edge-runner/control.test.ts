@@ -6,6 +6,7 @@ import { createLab } from '../../../hack/lab/lab.ts';
 import { ensurePackages } from '../../../hack/lab/packages.ts';
 import { sweepLabs } from '../../../hack/lab/remove-lab.ts';
 import { spawn, type ChildProcess } from 'node:child_process';
+import { chosenRunner } from '../../../hack/lab/runner-program.ts';
 import { waitFor } from '../../../hack/lab/wait.ts';
 import type { StatusAnswer } from '../../../src/edge-runner/control/messages.ts';
 import { CutOffSite, isReady } from './cut-off-site.ts';
@@ -38,6 +39,16 @@ void t.test('without a runner the commands say so in one line', async (t) => {
   const { stdout, stderr, code } = await site.cli(['pods']);
   t.same([stdout, code], ['', 1]);
   t.match(stderr, /^towline-runner pods: no runner answers at \S+control.sock \(ENOENT\): .*\n$/);
+});
+
+void t.test('help says of a command what its --help says', async (t) => {
+  const { command, args } = chosenRunner();
+  for (const name of ['join', 'logs']) {
+    const asked = await device.run(command, [...args, 'help', name]);
+    t.same(asked, await device.run(command, [...args, name, '--help']));
+    t.match(asked, { code: 0, stdout: new RegExp(`^Usage: towline-runner ${name} `) });
+  }
+  t.match(await device.run(command, [...args, 'help', 'nonsense']), { code: 1, stdout: '' });
 });
 
 void t.test('a person at the device sees what runs while nobody can reach the cloud', async (t) => {
@@ -76,6 +87,8 @@ void t.test('a person at the device sees what runs while nobody can reach the cl
     t.match(stdout, /^NAMESPACE {3}NAME {3}READY {3}STATUS {4}RESTARTS {3}AGE\n/);
     t.match(stdout, /\nberlin {6}pump {3}2\/2 {5}Running {3}0 /);
     t.equal((await site.cli(['pods', '-n', 'paris'])).stdout.trim().split('\n').length, 2);
+    t.equal((await site.cli(['pods', '-A'])).stdout.trim().split('\n').length, 5);
+    t.equal((await site.cli(['pods', 'pod/pump'])).stdout.trim().split('\n').length, 2);
     const { stdout: one } = await site.cli(['pods', 'pump', '-o', 'json']);
     t.match(JSON.parse(one), {
       kind: 'Pod',
@@ -100,6 +113,11 @@ void t.test('a person at the device sees what runs while nobody can reach the cl
   await t.test('logs', async (t) => {
     t.equal((await site.cli(['logs', 'pump'])).stdout, 'one\ntwo\n');
     t.equal((await site.cli(['logs', 'web', '-n', 'paris', '--tail', '1'])).stdout, 'two\n');
+    t.match(await site.cli(['logs', 'pod/pump']), {
+      stdout: 'one\ntwo\n',
+      stderr: 'Defaulted container "main" out of: main, side\n',
+    });
+    t.equal((await site.cli(['logs', 'pump', '-c', 'side'])).stderr, '');
     const ambiguous = await site.cli(['logs', 'web']);
     t.match(ambiguous, { code: 1, stderr: /"web" is in several namespaces \(berlin, paris\)/ });
     t.match(await site.cli(['logs', 'pump', '-p']), { code: 1, stderr: /previous terminated/ });
@@ -133,18 +151,22 @@ void t.test('a person at the device sees what runs while nobody can reach the cl
 
   await t.test('exec', async (t) => {
     const run = (...words: string[]): ReturnType<CutOffSite['cli']> => site.cli(['exec', ...words]);
-    t.match(await run('pump', '--', 'echo', 'hi'), { stdout: 'hi\n', code: 0 });
-    t.match(await run('pump', '--', 'sh', '-c', 'echo no >&2; exit 7'), {
+    t.match(await run('pump', '--', 'echo', 'hi'), {
+      ...{ stdout: 'hi\n', code: 0 },
+      stderr: 'Defaulted container "main" out of: main, side\n',
+    });
+    t.match(await run('pod/pump', '-c', 'main', '--', 'sh', '-c', 'echo no >&2; exit 7'), {
       stderr: 'no\n',
       code: 7,
     });
     const big = await run('pump', '-c', 'side', '--', 'head', '-c', '3000000', '/dev/zero');
     t.equal(big.stdout.length, 3_000_000);
-    t.match(await run('pump', '--', 'nothing-of-the-kind'), {
+    t.match(await run('pump', '-c', 'main', '--', 'nothing-of-the-kind'), {
       code: 1,
       stderr: /^towline-runner exec: /,
     });
     t.match(await run('pump'), { code: 1, stderr: /say behind -- what to run/ });
+    t.match(await run('pump', 'uname'), { code: 1, stderr: /as in "exec pump -- uname"/ });
     const typed = await site.cli(['exec', '-i', 'pump', '--', 'head', '-n', '1'], {
       input: 'abc\n',
     });

@@ -1,7 +1,9 @@
 import t from 'tap';
 import { describePod } from '../../../../src/edge-runner/control/describe-pod.ts';
+import type { StatusAnswer } from '../../../../src/edge-runner/control/messages.ts';
 import { formatPods, statusText } from '../../../../src/edge-runner/control/pod-table.ts';
-import type { ContainerState, ContainerStatus, Pod } from '../../../../src/kube/api.ts';
+import { formatStatus } from '../../../../src/edge-runner/control/status-text.ts';
+import type { ContainerState, ContainerStatus, Pod, PodSpec } from '../../../../src/kube/api.ts';
 
 const nowMs = Date.parse('2026-03-01T12:00:00Z');
 
@@ -75,5 +77,46 @@ void t.test('a pod is described with its containers and events', (t) => {
   t.match(text, /State: +Waiting: CrashLoopBackOff: back-off 10s\n/);
   t.match(text, /Last State: +Terminated: Error: exit code 9/);
   t.match(text, /Warning {3}BackOff {3}60s \(x4\) {3}Back-off restarting/);
+  t.match(text, /\nVolumes:\n {2}<none>\n/);
+  t.notMatch(text, /Ports|Limits|Requests/);
+  t.end();
+});
+
+void t.test('a pod’s ports and what it asks for are shown', (t) => {
+  const spec: PodSpec = {
+    containers: [
+      {
+        name: 'web',
+        ports: [
+          { containerPort: 80, hostPort: 8080 },
+          { containerPort: 53, protocol: 'UDP' },
+        ],
+        resources: { limits: { memory: '16Mi' }, requests: { cpu: '100m', memory: '8Mi' } },
+      },
+    ],
+    volumes: [{ name: 'scratch', emptyDir: {} }],
+  };
+  const text = describePod(pod([up], { spec }), [], nowMs);
+  t.match(text, /Ports: +80\/TCP at the device's 8080, 53\/UDP\n/);
+  t.match(text, /Limits: +memory=16Mi\n +Requests: +cpu=100m,memory=8Mi\n/);
+  t.match(text, /\nVolumes:\n {2}scratch: emptyDir \{\}\n/);
+  t.end();
+});
+
+void t.test('status says what the device runs out of, where it does', (t) => {
+  const status: StatusAnswer = {
+    ...{ site: 'shop', tenant: 'acme', nodeName: 'shop.acme', runnerVersion: '1.0.0' },
+    startedAt: '2026-03-01T11:00:00Z',
+    runtime: { version: 'containerd://1.7.0', ready: true, message: '' },
+    cloud: { connected: false },
+    unsent: { pods: 1, events: 0 },
+    pods: { total: 2, ready: 1 },
+  };
+  t.notMatch(formatStatus(status, nowMs), /Pressure/);
+  const pressure = ['MemoryPressure', 'DiskPressure'];
+  t.match(
+    formatStatus({ ...status, pressure }, nowMs),
+    /^Pressure: MemoryPressure, DiskPressure\n/m,
+  );
   t.end();
 });
