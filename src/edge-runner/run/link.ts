@@ -9,6 +9,7 @@ import type { StreamServer } from '../streams/stream-server.ts';
 import type { SyncClient } from '../sync/sync-client.ts';
 import { KeyRenewal } from './key-renewal.ts';
 import type { LinkCredentials } from './link-credentials.ts';
+import { LinkLog } from './link-log.ts';
 
 interface LinkOptions {
   credentials: LinkCredentials;
@@ -30,6 +31,7 @@ const maxRetryMs = 30_000;
 export class Link {
   readonly #options: LinkOptions;
   readonly #renewal: KeyRenewal;
+  readonly #log: LinkLog;
   #current: AbortController | undefined;
   #currentSync: AbortController | undefined;
   readonly #exchanges = new Set<Promise<void>>();
@@ -37,6 +39,7 @@ export class Link {
   constructor(options: LinkOptions) {
     this.#options = options;
     this.#renewal = new KeyRenewal(options);
+    this.#log = new LinkLog(options.log, () => performance.now());
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -117,21 +120,7 @@ export class Link {
   }
 
   #tell(state: LinkState): void {
-    const { log, onState } = this.#options;
-    onState(state);
-    switch (state.kind) {
-      case 'connecting':
-        log.debug('connecting to the provider');
-        break;
-      case 'connected':
-        log.info({ address: state.address }, 'connected to the provider');
-        break;
-      case 'disconnected':
-        log.warn(
-          { code: state.error.code, retryInMs: Math.round(state.retryInMs) },
-          `not connected to the provider: ${state.error.message}`,
-        );
-        break;
-    }
+    this.#options.onState(state);
+    this.#log.tell(state);
   }
 }

@@ -15,6 +15,13 @@ void t.test('what looks like a secret is not shown', (t) => {
     `pulling from https://user:hunter2@registry.example.com/v2/`,
     `{"password":"hunter2","n":1}`,
     `registry_password: hunter2`,
+    `passwd=hunter2`,
+    `client_secret: hunter2`,
+    `{"authorization":"hunter2"}`,
+    ...['api_key=hunter2', 'x-api-key: hunter2', `apikey='hunter2'`],
+    `access_token=hunter2`,
+    '-----BEGIN PRIVATE KEY-----\nhunter2==\n-----END PRIVATE KEY-----',
+    'got eyJhbGciOiJub25lIn0.hunter2.',
     `towline-runner join wss://p:8443 --token hunter2 --site a/b`,
     `key ${secret}`,
     jwt,
@@ -59,6 +66,20 @@ void t.test(
       'towline-runner run: there is no identity',
     ]);
     t.same(describeLog('').lines, ['none']);
+    const telling = [entry(40, 'token=hunter2', { err: { message: 'password=hunter2' } })];
+    t.notMatch(describeLog([...telling, 'secret=hunter2'].join('\n')).lines.join(), 'hunter2');
+    const minute = (n: number): object => ({ time: Date.UTC(2027, 0, 1, 0, n) });
+    const repeated = [
+      entry(40, 'not connected', minute(0)),
+      entry(40, 'a pod is evicted', minute(1)),
+      ...Array.from({ length: 100 }, (_, n) => entry(40, 'not connected', minute(2 + n))),
+      ...['Oops', 'Oops'],
+    ];
+    t.same(describeLog(repeated.join('\n')).lines, [
+      '2027-01-01T00:01:00.000Z warning a pod is evicted',
+      '2027-01-01T01:41:00.000Z warning not connected (101 times since 2027-01-01T00:00:00.000Z)',
+      'Oops (2 times)',
+    ]);
     const many = Array.from({ length: 100 }, (_, i) => entry(40, `warning ${i}`)).join('\n');
     t.equal(describeLog(many).lines.length, 40);
     t.match(describeLog(many).lines.at(-1), /warning 99$/);
