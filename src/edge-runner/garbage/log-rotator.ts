@@ -68,8 +68,8 @@ export class LogRotator {
       else if (!old.compressed) await this.#compressOrDrop(old.path, signal);
     }
     const target = `${logPath}.${stamp(nowMs())}`;
-    // Twice within a second: the next look has another name for it.
-    if (await exists(target)) return;
+    // Twice within a second, or the clock was set back: a later look has another name for it.
+    if ((await exists(target)) || (await exists(`${target}.gz`))) return;
     await rename(logPath, target);
     try {
       await reopen(id);

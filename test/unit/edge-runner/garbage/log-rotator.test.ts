@@ -76,11 +76,29 @@ void t.test('what an interrupted rotation left is put in order', async (t) => {
   await device.look('x'.repeat(20));
   await rename(device.logPath, join(device.dir, '0.log.20260102-030500'));
   t.same((await device.lookAgain()).includes('0.log'), true, 'the runtime has a file again');
-  await writeFile(join(device.dir, '0.log.20260102-030406.tmp'), 'half');
+  await writeFile(join(device.dir, '0.log.20260102-030400.tmp'), 'half');
   await writeFile(join(device.dir, '0.log.20260102-030500.gz'), 'whole');
   const names = await device.look('y'.repeat(20));
   t.notOk(names.some((name) => name.endsWith('.tmp')));
   t.notOk(names.includes('0.log.20260102-030500'), 'its compressed form is whole');
+  t.equal(await readFile(join(device.dir, '0.log.20260102-030500.gz'), 'utf8'), 'whole');
+});
+
+void t.test('a name that an older file has is never given again', async (t) => {
+  const device = new Device(t);
+  await device.look('x'.repeat(20));
+  // The clock stands still, or was set back.
+  await writeFile(device.logPath, 'y'.repeat(20));
+  t.same(await device.lookAgain(), ['0.log', '0.log.20260102-030406.gz']);
+  t.equal(await readFile(device.logPath, 'utf8'), 'y'.repeat(20));
+  t.same(
+    await device.lookAgain(),
+    ['0.log', '0.log.20260102-030406.gz'],
+    'as often as it is looked at',
+  );
+  t.same(await device.look('y'), ['0.log', '0.log.20260102-030406.gz', '0.log.20260102-030407']);
+  const packed = await readFile(join(device.dir, '0.log.20260102-030406.gz'));
+  t.equal(gunzipSync(packed).toString(), 'x'.repeat(20));
 });
 
 void t.test('one log that fails doesn’t keep another from its turn', async (t) => {
