@@ -248,6 +248,7 @@ export class PodManager {
       this.#entries.get(uid)?.worker.evict({
         ...{ reason: 'Preempting', message: 'Preempted in order to admit critical pod' },
         disruption: 'TerminationByKubelet',
+        disruptionMessage: 'Pod was preempted by Kubelet to accommodate a critical pod.',
       });
       placed.release(uid);
     }

@@ -51,6 +51,8 @@ export interface PodRejection {
   graceSeconds?: number;
   /** It gives way to something else: the reason of its condition DisruptionTarget. */
   disruption?: string;
+  /** Of that condition; the pod's own message when absent. */
+  disruptionMessage?: string;
 }
 
 /**
@@ -113,10 +115,11 @@ function byName(statuses: readonly ContainerStatus[]): ContainerStatus[] {
   return statuses.toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-function disruptionTarget({ disruption, message }: PodRejection, now: string): Condition[] {
-  if (disruption === undefined) return [];
-  const condition = { type: 'DisruptionTarget', status: 'True', reason: disruption } as const;
-  return [{ ...condition, message, lastTransitionTime: now }];
+function disruptionTarget(rejection: PodRejection, now: string): Condition[] {
+  const { disruption: reason, message, disruptionMessage = message } = rejection;
+  if (reason === undefined) return [];
+  const condition = { type: 'DisruptionTarget', status: 'True', reason } as const;
+  return [{ ...condition, message: disruptionMessage, lastTransitionTime: now }];
 }
 
 function conditionsOf(

@@ -741,6 +741,56 @@ void t.test('critical pods begin first, then by priority, then the oldest', (t) 
   t.end();
 });
 
+void t.test('pods that come together wait for each other before the first begins', (t) => {
+  const { fake, pods } = bench(t);
+  const gathered = t.capture(fake.context.starts, 'gather');
+  pods.setDesired(['a', 'b', 'c'].map((uid) => named(uid)));
+  pods.setDesired(['a', 'b', 'c', 'd'].map((uid) => named(uid)));
+  t.match(gathered.args(), [[3], [1]]);
+  t.end();
+});
+
+void t.test('a critical pod takes a place at once, and others take none', async (t) => {
+  const { fake, pods } = bench(t);
+  const cpu = (uid: string, request: string, priority: number): Pod => {
+    const resources = { requests: { cpu: request } };
+    const pod = named(uid, { priority, containers: [{ ...web, resources }] });
+    return { ...pod, metadata: { ...pod.metadata, name: uid } };
+  };
+  const [lesser, vain, system] = [
+    cpu('lesser', '3', 0),
+    cpu('vain', '2', 1000),
+    cpu('system', '2', 2_000_000_000),
+  ];
+  const statusOf = (uid: string): PodStatus | undefined =>
+    pods.list().find(({ pod }) => pod.metadata.uid === uid)?.status;
+  pods.setDesired([lesser]);
+  await until('it to run', () => statusOf('lesser')?.phase === 'Running');
+  pods.setDesired([lesser, vain]);
+  t.same(
+    [...fake.context.placed.pods()].map(({ metadata }) => metadata.uid),
+    ['lesser'],
+  );
+  pods.setDesired([lesser, vain, system]);
+  t.same(
+    [...fake.context.placed.pods()].map(({ metadata }) => metadata.uid),
+    ['system'],
+  );
+  await until('the lesser one to go', () => statusOf('lesser')?.phase === 'Failed');
+  t.match(statusOf('lesser'), {
+    reason: 'Preempting',
+    message: 'Preempted in order to admit critical pod',
+  });
+  t.match(
+    statusOf('lesser')?.conditions?.find(({ type }) => type === 'DisruptionTarget'),
+    {
+      reason: 'TerminationByKubelet',
+      message: 'Pod was preempted by Kubelet to accommodate a critical pod.',
+    },
+  );
+  t.match(statusOf('vain'), { phase: 'Failed', reason: 'OutOfcpu' });
+});
+
 void t.test('a pod whose device goes down stops within its grace, and stays desired', async (t) => {
   const made = bench(t);
   const { fake, pods } = made;
