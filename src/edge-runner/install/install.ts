@@ -8,7 +8,7 @@ import type { RunOptions } from '../run/run-options.ts';
 import { installedProgram, type OwnProgram } from './own-program.ts';
 import type { ServiceManager } from './systemd.ts';
 import { environmentFile, unitFile, unitName, type UnitCredential } from './unit-file.ts';
-import { copyIfChanged, writeIfChanged } from './write-if-changed.ts';
+import { programToWrite, textToWrite, writeFiles, type FileToWrite } from './write-files.ts';
 
 export interface InstallOptions {
   /** `/`, or the folder of another system's files. */
@@ -34,13 +34,16 @@ export function unitPath(root: string): string {
 /**
  * Makes the runner a service. Done again it changes what is different, and restarts the runner when
  * anything was; containers run on.
- * @throws RunnerError `PREFLIGHT_FAILED` before anything was changed; `INSTALL_FAILED`, `SYSTEMD_FAILED`
+ * @throws RunnerError `PREFLIGHT_FAILED`, `SYSTEMD_FAILED` where there is none, and `INSTALL_FAILED` where a
+ *   file can't be written, before anything was changed; `SYSTEMD_FAILED`
  */
 export async function install(options: InstallOptions): Promise<void> {
   const { isLive, services, say } = options;
   await requirePreflight(options);
-  const changes = [await installProgram(options), await installUnit(options)];
-  if (changes.includes(true)) await services.reload();
+  await services.requireThere();
+  const files = [...(await ownProgramFile(options)), await unitToWrite(options)];
+  const hasChanged = await writeFiles(files, say);
+  if (hasChanged) await services.reload();
   await services.enable(unitName);
   say(`enabled ${unitName}, at every boot`);
   if (!isLive) return;
@@ -50,7 +53,7 @@ export async function install(options: InstallOptions): Promise<void> {
     say('and then: systemctl start towline-runner');
     return;
   }
-  if (changes.includes(true) || !(await services.isActive(unitName))) {
+  if (hasChanged || !(await services.isActive(unitName))) {
     await services.restart(unitName);
     say('started the runner');
   }
@@ -70,26 +73,20 @@ async function requirePreflight({ preflight, say }: InstallOptions): Promise<voi
   );
 }
 
-async function installProgram({ root, program, say }: InstallOptions): Promise<boolean> {
-  if (program.executable === undefined) return false;
-  const target = join(root, installedProgram);
-  const changed = await copyIfChanged(program.executable, target);
-  say(changed ? `wrote ${target}` : `${target} is up to date`);
-  return changed;
+async function ownProgramFile({ root, program }: InstallOptions): Promise<FileToWrite[]> {
+  if (program.executable === undefined) return [];
+  return [await programToWrite(program.executable, join(root, installedProgram))];
 }
 
-async function installUnit(options: InstallOptions): Promise<boolean> {
-  const { root, program, runFlags, run, memoryMaxMegabytes, credentials, say } = options;
-  const path = unitPath(root);
+function unitToWrite(options: InstallOptions): Promise<FileToWrite> {
+  const { root, program, runFlags, run, memoryMaxMegabytes, credentials } = options;
   const text = unitFile({
     command: [...program.command, 'run', ...runFlags],
     stateDirectory: run.stateDir === defaultStateDir ? 'towline' : undefined,
     memoryMaxMegabytes,
     credentials,
   });
-  const changed = await writeIfChanged(path, text);
-  say(changed ? `wrote ${path}` : `${path} is up to date`);
-  return changed;
+  return textToWrite(unitPath(root), text);
 }
 
 async function isThere(path: string): Promise<boolean> {

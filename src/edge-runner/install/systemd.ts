@@ -1,3 +1,4 @@
+import { access } from 'node:fs/promises';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { RunnerError } from '../errors.ts';
@@ -6,6 +7,8 @@ const run = promisify(execFile);
 
 /** What install and uninstall ask of the service manager. All calls throw RunnerError `SYSTEMD_FAILED`. */
 export interface ServiceManager {
+  /** Rejects where there is none to take a unit. Changes nothing. */
+  requireThere(): Promise<void>;
   reload(): Promise<void>;
   /** At every boot from now on. */
   enable(unit: string): Promise<void>;
@@ -21,6 +24,15 @@ export class Systemd implements ServiceManager {
 
   constructor(root: string) {
     this.#root = root;
+  }
+
+  /** Source: sd_booted(3). */
+  async requireThere(): Promise<void> {
+    await systemctl('--version');
+    if (!this.#isLive()) return;
+    await access('/run/systemd/system').catch((cause: unknown) => {
+      throw systemdFailed('systemd does not run here', cause);
+    });
   }
 
   async reload(): Promise<void> {
@@ -63,10 +75,14 @@ async function systemctl(...args: string[]): Promise<void> {
   } catch (cause) {
     const said = (cause as { stderr?: string }).stderr?.trim().split('\n')[0];
     const why = said || (cause instanceof Error ? cause.message : String(cause));
-    throw new RunnerError(
-      'SYSTEMD_FAILED',
-      `systemctl ${args.join(' ')}: ${why}; where there is no systemd, put "towline-runner run" under the service manager that there is`,
-      { cause },
-    );
+    throw systemdFailed(`systemctl ${args.join(' ')}: ${why}`, cause);
   }
+}
+
+function systemdFailed(what: string, cause: unknown): RunnerError {
+  return new RunnerError(
+    'SYSTEMD_FAILED',
+    `${what}; where there is no systemd, put "towline-runner run" under the service manager that there is`,
+    { cause },
+  );
 }

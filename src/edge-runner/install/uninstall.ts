@@ -71,7 +71,7 @@ async function removeFromRuntime(options: UninstallOptions): Promise<void> {
     await disable(options);
     const pods = await listPods(cri);
     await removePods(cri, pods, run);
-    if (pods.length > 0) say(`ended and removed ${pods.length} pods`);
+    if (pods.length > 0) say(`ended and removed ${pods.length} pod${pods.length === 1 ? '' : 's'}`);
     await removeNetwork(await readCniSettings(cri), say);
   } catch (error) {
     if (!(error instanceof CriError) || !isUnreachable(error)) throw error;
@@ -111,7 +111,7 @@ function podsRunning(running: readonly { namespace: string; name: string }[]): R
   const names = running.map(({ namespace, name }) => `${namespace}/${name}`).join(', ');
   return new RunnerError(
     'PODS_RUNNING',
-    `${running.length} pods run here (${names}): delete them or the Site first, or give --force to end them`,
+    `${running.length === 1 ? '1 pod runs' : `${running.length} pods run`} here (${names}): delete them or the Site first, or give --force to end them`,
   );
 }
 

@@ -13,6 +13,7 @@ import {
   bandwidthLinkOf,
   bandwidthLinks,
 } from '../../../src/edge-runner/network/bandwidth-links.ts';
+import { cniConfigName } from '../../../src/edge-runner/network/cni-file.ts';
 import { LinuxMounter } from '../../../src/edge-runner/volumes/linux-mounter.ts';
 import { RecordedServices } from '../../unit/edge-runner/install/recorded-services.ts';
 import { asDesired, Engine, makePod } from './engine.ts';
@@ -79,7 +80,7 @@ void t.test('with pods that run it asks first, and changes nothing', async (t) =
   await engine.stop();
   await t.rejects(uninstall(options), {
     code: 'PODS_RUNNING',
-    message: /^1 pods run here \(berlin\/web\): .*--force/,
+    message: /^1 pod runs here \(berlin\/web\): .*--force/,
   });
   t.same(services.take(), []);
   await stat(unit);
@@ -100,12 +101,21 @@ void t.test('forced, it leaves nothing; and then finds nothing to do', async (t)
   const left = bandwidthLinkOf(device.dir);
   await runOnHost('ip', ['link', 'add', left, 'type', 'ifb']);
   t.teardown(() => runOnHost('ip', ['link', 'delete', left]).catch(() => ''));
+  const network = join(device.dir, 'cni', cniConfigName);
+  await writeFile(network, '{}');
+  const images = (): Promise<string> => device.ctr('images', 'ls', '-q');
+  t.match(await images(), busyboxImage);
   await uninstall({ ...options, force: true });
   t.same(services.take(), ['disable towline-runner.service', 'reload']);
   t.same(await device.ctr('containers', 'ls', '-q'), '');
-  t.notMatch(await device.ctr('images', 'ls', '-q'), busyboxImage);
+  t.notMatch(await images(), busyboxImage);
   t.same(await mountsOfDevice(), []);
   t.same(await cgroupsOfDevice(), []);
+  const { mountPoints } = await readCgroupFacts();
+  for (const mount of Object.values(mountPoints)) {
+    await t.rejects(stat(join(mount, device.cgroupRoot)), { code: 'ENOENT' }, mount);
+  }
+  await t.rejects(stat(network), { code: 'ENOENT' });
   t.same(await readdir(join(device.dir, 'pod-logs')), []);
   const names = await readdir(device.dir);
   t.notOk(names.includes('towline') || names.includes('memory'), names.join(' '));

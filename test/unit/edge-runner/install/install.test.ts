@@ -17,6 +17,7 @@ import t, { type Test } from 'tap';
 import { installCommand } from '../../../../src/edge-runner/install/install-command.ts';
 import { install, type InstallOptions } from '../../../../src/edge-runner/install/install.ts';
 import { ownProgram } from '../../../../src/edge-runner/install/own-program.ts';
+import { Systemd } from '../../../../src/edge-runner/install/systemd.ts';
 import { uninstallCommand } from '../../../../src/edge-runner/install/uninstall-command.ts';
 import { failed, ok, warning } from '../../../../src/edge-runner/preflight/check.ts';
 import { RecordedServices } from './recorded-services.ts';
@@ -63,6 +64,22 @@ void t.test('a device that lacks something is told so, and nothing is changed', 
   t.notMatch(said.join('\n'), /6\.1/);
   t.same(await readdir(root, { recursive: true }), before);
   t.same(services.take(), []);
+});
+
+void t.test('without systemd nothing is changed', async (t) => {
+  const { root, services, run } = fixture(t);
+  services.isThere = false;
+  const before = await readdir(root, { recursive: true });
+  await t.rejects(run(), { code: 'SYSTEMD_FAILED' });
+  t.same(await readdir(root, { recursive: true }), before);
+});
+
+void t.test('a system that systemd has not started has none', async (t) => {
+  const isBooted = await isFile('/run/systemd/system');
+  const asked = new Systemd('/').requireThere();
+  if (isBooted) await asked;
+  else
+    await t.rejects(asked, { code: 'SYSTEMD_FAILED', message: /put "towline-runner run" under/ });
 });
 
 void t.test('before joining it is enabled and says what next; then it is started', async (t) => {
@@ -129,13 +146,15 @@ void t.test('systemd makes the state directory only where it is the usual one', 
   t.notMatch(await readFile(join(root, unit), 'utf8'), /^StateDirectory/m);
 });
 
-void t.test('a file in the way is said in a sentence', async (t) => {
-  const { root, run } = fixture(t);
+void t.test('a file in the way is said in a sentence, and nothing is changed', async (t) => {
+  const { root, services, run } = fixture(t);
   await writeFile(join(root, 'etc'), 'a file');
   await t.rejects(run(), {
     code: 'INSTALL_FAILED',
     message: /\/etc\/systemd.*cannot be written \(/,
   });
+  await t.rejects(access(join(root, 'usr')), { code: 'ENOENT' }, 'nothing else was written');
+  t.same(services.take(), []);
 });
 
 void t.test('run from its source it is started from there', (t) => {
@@ -222,6 +241,13 @@ function recordedIo(said: string[]): Parameters<typeof installCommand>[1] {
     stderr: { write: (text: string) => said.push(text) },
     signal: new AbortController().signal,
   };
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function isThere(program: string): Promise<boolean> {

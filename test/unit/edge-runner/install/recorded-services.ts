@@ -1,9 +1,17 @@
+import { RunnerError } from '../../../../src/edge-runner/errors.ts';
 import type { ServiceManager } from '../../../../src/edge-runner/install/systemd.ts';
 
 /** Writes down what is asked of it. */
 export class RecordedServices implements ServiceManager {
   readonly asked: string[] = [];
+  /** Whether there is such a manager. */
+  isThere = true;
   #active = false;
+
+  requireThere(): Promise<void> {
+    if (this.isThere) return Promise.resolve();
+    return Promise.reject(new RunnerError('SYSTEMD_FAILED', 'systemd does not run here'));
+  }
 
   reload(): Promise<void> {
     return this.#ask('reload');
