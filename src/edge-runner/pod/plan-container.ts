@@ -33,7 +33,10 @@ export function planEphemeralContainer(
   if (newest === undefined || newest.state === 'created') planStart(input, plan, container);
 }
 
-/** Kubelet: a changed container is restarted in any case, an unhealthy one as its pod's policy says. */
+/**
+ * Kubelet: a changed container is restarted in any case, an unhealthy one unless it is never restarted;
+ * both whatever their exit code.
+ */
 function planRunning(
   input: PlanInput,
   plan: PodPlan,
@@ -41,10 +44,11 @@ function planRunning(
   instance: ObservedContainer,
 ): void {
   const { pod, failedProbe } = input;
-  const { id, hash } = instance;
+  const { id, hash, attempt } = instance;
+  const restartAs = attempt + 1;
   if (hash !== containerHash(container)) {
     const message = `Container ${container.name} definition changed, will be restarted`;
-    plan.steps.push({ type: 'stop-container', id, message });
+    plan.steps.push({ type: 'stop-container', id, message, restartAs });
     return;
   }
   planResize(input, plan, container, instance);
@@ -57,6 +61,7 @@ function planRunning(
   plan.steps.push({
     ...{ type: 'stop-container', id, message },
     ...(graceSeconds === undefined ? {} : { graceSeconds }),
+    ...(never ? {} : { restartAs }),
   });
 }
 
@@ -64,7 +69,7 @@ function planResize(
   { pod, notBeforeMs, nowMs }: PlanInput,
   plan: PodPlan,
   container: Container,
-  { id, name, resources }: ObservedContainer,
+  { id, name, attempt, resources }: ObservedContainer,
 ): void {
   const resize = resources === undefined ? 'none' : resizeOf(container, pod.spec, resources);
   if (resize === 'none') return;
@@ -73,7 +78,7 @@ function planResize(
     plan.wakeAtMs = Math.min(plan.wakeAtMs ?? Infinity, heldUntilMs);
   } else if (resize === 'restart') {
     const message = `Container ${name} resize requires restart`;
-    plan.steps.push({ type: 'stop-container', id, message });
+    plan.steps.push({ type: 'stop-container', id, message, restartAs: attempt + 1 });
   } else {
     plan.steps.push({ type: 'resize-container', id, name });
   }

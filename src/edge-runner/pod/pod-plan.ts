@@ -8,8 +8,17 @@ export type PodStep =
   /** `replaces`: the pod had a sandbox before, and what is left of it goes first. */
   | { type: 'create-sandbox'; attempt: number; replaces: boolean }
   | { type: 'start-container'; name: string; attempt: number }
-  /** `graceSeconds`: where it isn't the pod's. */
-  | { type: 'stop-container'; id: string; message: string; graceSeconds?: number }
+  /**
+   * `graceSeconds`: where it isn't the pod's. `restartAs`: the attempt under which it starts again,
+   * whatever its exit code; absent: its policy decides.
+   */
+  | {
+      type: 'stop-container';
+      id: string;
+      message: string;
+      graceSeconds?: number;
+      restartAs?: number;
+    }
   | { type: 'resize-container'; id: string; name: string }
   /** All but ephemeral containers are killed and removed; `trigger` is the one that has ended. */
   | { type: 'restart-all'; trigger: string }

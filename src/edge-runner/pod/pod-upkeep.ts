@@ -101,7 +101,7 @@ export class PodUpkeep {
     for (const step of plan.steps) {
       if (scene.signal.aborted) break;
       await this.#steps.run(step, scene);
-      if (step.type === 'start-container') break;
+      if (step.type === 'start-container' || 'restartAs' in step) break;
     }
     return 0;
   }

@@ -4,7 +4,7 @@ import { KubeRuleError } from '../../kube/kube-rule-error.ts';
 import { CriError, isRuntimeGone } from '../cri/cri-error.ts';
 import { HostError } from '../host/host-error.ts';
 import { VolumeError } from '../volumes/volume-error.ts';
-import { nextBackOff, type BackOff } from './back-off.ts';
+import { backOffRemainingMs, nextBackOff, type BackOff } from './back-off.ts';
 import { resizeBeforeStart, resizeContainer } from './container-resizer.ts';
 import { startContainer } from './container-starter.ts';
 import type { PodEvents } from './event-recorder.ts';
@@ -100,6 +100,23 @@ export class StepRunner {
     if (container === undefined) return;
     events.record('Normal', 'Killing', step.message, container.name);
     await stopContainer(this.#context, scene, container, step.graceSeconds ?? graceSeconds());
+    if (step.restartAs === undefined) return;
+    await this.#startAgain({ name: container.name, attempt: step.restartAs }, scene);
+  }
+
+  /**
+   * The back-off of a container that was stopped to start again counts from the end of the one before
+   * it; where that isn't over yet, it is from now on a container that has ended, like others.
+   * Source: kubelet, SyncPod and doBackOff, which know nothing of what SyncPod has just killed.
+   */
+  async #startAgain(again: { name: string; attempt: number }, scene: Scene): Promise<void> {
+    const ended = endedOf(scene.observed, again.name);
+    const backOff = this.#restartBackOff.get(again.name);
+    const nowMs = this.#context.clock.monotonicMs();
+    if (backOffRemainingMs(backOff, ended[0]?.endedAtMs ?? -Infinity, nowMs) > 0) return;
+    if (scene.signal.aborted) return;
+    for (const old of ended) await removeContainer(this.#context, old);
+    await this.#startContainer({ type: 'start-container', ...again }, scene);
   }
 
   /** The one that has ended goes last: as long as it is there the rest can be done again. */
@@ -187,7 +204,8 @@ export class StepRunner {
     const sandbox = newestSandbox(observed);
     if (container === undefined || sandbox === undefined) return;
     if (!this.#volumes.isFresh && !(await this.#prepareVolumes(scene))) return;
-    const before = newestContainer(observed, step.name);
+    const isAnew = newestContainer(observed, step.name)?.state === 'created';
+    const [before] = isAnew ? [] : endedOf(observed, step.name);
     const request = { ...scene, container, attempt: step.attempt, sandbox };
     try {
       await resizeBeforeStart(this.#context, scene, container);
@@ -198,7 +216,7 @@ export class StepRunner {
       if (!(error instanceof PodProblem)) throw error;
       this.#holdContainer(step.name, error, scene.events);
     } finally {
-      if (before?.state === 'exited') this.#slowDown(step.name, before.endedAtMs);
+      if (before !== undefined) this.#slowDown(step.name, before.endedAtMs);
     }
   }
 
@@ -246,6 +264,11 @@ export class StepRunner {
       return false;
     }
   }
+}
+
+/** Instances of a container that have ended, the newest first. */
+function endedOf({ containers }: ObservedPod, name: string): ObservedContainer[] {
+  return containers.filter((each) => each.name === name && each.state === 'exited');
 }
 
 /** What a kubelet says about a sandbox that can't be made; a runtime that is away is another matter. */

@@ -10,6 +10,8 @@ import type { HandlerTarget } from '../../../src/edge-runner/probes/probe-outcom
 import { createRunProbe } from '../../../src/edge-runner/probes/run-probe.ts';
 import type { Container, PodStatus } from '../../../src/kube/api.ts';
 import { asDesired, Engine, makePod } from './engine.ts';
+import { PodScene } from './pod-scene.ts';
+import { probedPods } from './probed-pods.ts';
 
 const progress = (line: string): void => {
   t.comment(line);
@@ -86,3 +88,5 @@ void t.test('a health service of gRPC’s own', async (t) => {
     output: /code = NotFound desc = unknown service/,
   });
 });
+
+void t.test('probed pods', (t) => probedPods(t, new PodScene(device, engine)));

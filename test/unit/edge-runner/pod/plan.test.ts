@@ -224,10 +224,10 @@ void t.test('a container that was made but never started is made again', (t) => 
   t.end();
 });
 
-void t.test('a container whose image was changed in the spec is stopped', (t) => {
-  const pod = makePod({ containers: [{ ...web, image: 'web:2' }] });
+void t.test('a container whose image was changed in the spec starts anew in any case', (t) => {
+  const pod = makePod({ restartPolicy: 'Never', containers: [{ ...web, image: 'web:2' }] });
   const { steps } = plan(pod, makeObserved({ containers: [makeContainer()] }));
-  t.match(steps, [{ type: 'stop-container', id: 'web-0' }]);
+  t.match(steps, [{ type: 'stop-container', id: 'web-0', restartAs: 1 }]);
   t.end();
 });
 
@@ -255,6 +255,7 @@ void t.test(
           ...{ type: 'stop-container', id: 'web-0' },
           message: `Container web failed ${failed.kind} probe${restarts}`,
           ...(graceSeconds === undefined ? {} : { graceSeconds }),
+          ...(restarts === '' ? {} : { restartAs: 1 }),
         },
       ]);
     }

@@ -356,6 +356,27 @@ void t.test('a running pod keeps its spec when a change of it cannot be read', a
   await until('the pod to be gone', () => fake.reports.at(-1)?.gone === true);
 });
 
+void t.test('a container whose image is changed starts anew, whatever its policy', async (t) => {
+  const made = bench(t);
+  const { fake, pods } = made;
+  const pod = named('a', { restartPolicy: 'Never' });
+  await running(made, pod);
+  for (const [place, image] of ['side:1', 'init:1', 'web:1'].entries()) {
+    pods.setDesired([{ ...pod, spec: { ...pod.spec, containers: [{ ...web, image }] } }]);
+    const attempt = `web-${place + 1}-`;
+    await until(`${image} to run`, () => fake.runtime.running()[0]?.startsWith(attempt) === true);
+  }
+  await until(
+    'its status',
+    () => fake.reports.at(-1)?.status['phase'] === 'Running' && fake.runtime.containers.size === 2,
+  );
+  t.notOk(fake.events.some(({ reason }) => reason === 'BackOff'));
+  t.match(
+    fake.events.filter(({ reason }) => reason === 'Killing').map(({ message }) => message),
+    ['Container web definition changed, will be restarted'],
+  );
+});
+
 void t.test('a pod that had ended before the runner started is left as it was', async (t) => {
   const { fake, pods, lastStatus } = bench(t);
   const status: PodStatus = { phase: 'Succeeded', startTime: '2026-01-01T00:00:00Z' };
