@@ -53,12 +53,31 @@ const refusals: Refusal[] = [
   },
 ];
 
+const strict: Refusal = {
+  what: 'strict-groups',
+  spec: { securityContext: { supplementalGroupsPolicy: 'Strict' } },
+  reason: 'SupplementalGroupsPolicyNotSupported',
+  why: 'SupplementalGroupsPolicy=Strict is not supported in this node',
+};
+
+async function knowsStrictGroups({ engine }: PodScene): Promise<boolean> {
+  const { features } = await engine.cri.status({});
+  return features?.supplementalGroupsPolicy === true;
+}
+
 const foreign: Refusal = {
   what: 'selects-another-system',
   spec: { nodeSelector: { [os]: 'windows' } },
   reason: 'NodeAffinity',
   why: affinity,
 };
+
+function inZone(zone: string): NonNullable<PodSpec['affinity']> {
+  const matchExpressions = [{ key: 'zone', operator: 'In', values: [zone] }];
+  const nodeSelectorTerms = [{ matchExpressions }];
+  const required = { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } };
+  return { nodeAffinity: required };
+}
 
 /** The site's Node, whose labels decide. */
 const node = {
@@ -70,6 +89,10 @@ export async function rejections(t: Test, scene: PodScene): Promise<void> {
   for (const refusal of refusals) {
     await t.test(refusal.what, (t) => isRejected(t, scene, refusal));
   }
+  // With one that can, the groups themselves are looked at.
+  if (!(await knowsStrictGroups(scene))) {
+    await t.test(strict.what, (t) => isRejected(t, scene, strict));
+  }
   await t.test('labels that are not known yet', async (t) => {
     scene.engine.remove(node, 'Node');
     await isRejected(t, scene, foreign);
@@ -78,6 +101,11 @@ export async function rejections(t: Test, scene: PodScene): Promise<void> {
   await t.test('labels of the node', async (t) => {
     scene.engine.put(asDesired('Node', node));
     await isRejected(t, scene, { ...foreign, what: 'selects-another-system-again' });
+    await isRejected(t, scene, {
+      ...{ what: 'needs-another-zone', reason: 'NodeAffinity', why: affinity },
+      spec: { affinity: inZone('south') },
+    });
+    await isTaken(t, scene, 'needs-its-zone', {}, { affinity: inZone('north') });
     await isTaken(t, scene, 'its-zone', { zone: 'north', [os]: 'linux' });
   });
 }
@@ -88,8 +116,9 @@ async function isTaken(
   scene: PodScene,
   name: string,
   nodeSelector: Record<string, string>,
+  more: Partial<PodSpec> = {},
 ): Promise<void> {
-  const { status } = await scene.run(name, scripted('true'), { nodeSelector });
+  const { status } = await scene.run(name, scripted('true'), { nodeSelector, ...more });
   t.equal(status.phase, 'Succeeded', name);
 }
 

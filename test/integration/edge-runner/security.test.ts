@@ -39,7 +39,7 @@ void t.test('safe sysctls are set, unsafe ones only where they are allowed', asy
       sysctls: [
         { name: 'net.ipv4.ip_unprivileged_port_start', value: '77' },
         { name: 'net.core.somaxconn', value: '99' },
-        { name: 'kernel.shm_rmid_forced', value: '1' },
+        { name: 'kernel/shm_rmid_forced', value: '1' },
       ],
     },
   });
@@ -104,6 +104,17 @@ void t.test('a seccomp profile of the device’s own', async (t) => {
       main?.state.waiting?.reason === 'CreateContainerConfigError',
   );
   engine.remove(pod);
+});
+
+void t.test('what a pod says for all its containers', async (t) => {
+  const look = shell('id -u; id -g; grep Seccomp: /proc/self/status');
+  const { output } = await run('for-all', look, {
+    securityContext: {
+      ...{ runAsUser: 1000, runAsGroup: 2000 },
+      seccompProfile: { type: 'RuntimeDefault' },
+    },
+  });
+  t.equal(output, '1000\n2000\nSeccomp:\t2\n');
 });
 
 void t.test('the whole of /proc, or most of it', async (t) => {
@@ -241,6 +252,14 @@ void t.test('two pods cannot have the same port of the device', async (t) => {
   engine.put(asDesired('Pod', first));
   const { status } = await run('listens-too', shell('true', listening));
   t.match(status, { reason: 'NodePorts' });
+  const elsewhere = { ports: [{ containerPort: 80, hostPort: 18_080, hostIP: '192.168.77.2' }] };
+  const here = await run('listens-here', shell('true', elsewhere));
+  t.match(here.status, { reason: 'NodePorts' }, 'every address is this one, too');
+  const sidecar = { ...shell('true', listening), name: 'beside', restartPolicy: 'Always' } as const;
+  const beside = await run('listens-beside', shell('true'), { initContainers: [sidecar] });
+  t.match(beside.status, { reason: 'NodePorts' }, 'that of a sidecar');
+  const overUdp = { ports: [{ containerPort: 80, hostPort: 18_080, protocol: 'UDP' as const }] };
+  t.match((await run('listens-by-udp', shell('true', overUdp))).status, { phase: 'Succeeded' });
   engine.remove(first);
 });
 
@@ -296,6 +315,23 @@ void t.test('namespaces that a pod shares, with itself or with the device', asyn
   t.notMatch(device.output, /^(sh|pause)\n/);
   t.notMatch(device.output, /\nhost\n/);
   const aliases = [{ ip: '192.0.2.9', hostnames: ['one.example', 'two.example'] }];
+  const kinds = ['net', 'pid', 'ipc'];
+  const look = kinds.map((kind) => `readlink /proc/self/ns/${kind}`).join('; ');
+  const { stdout } = await scene.device.run('sh', ['-c', look]);
+  const ofHost = stdout.trim().split('\n');
+  const fields = { net: 'hostNetwork', pid: 'hostPID', ipc: 'hostIPC' };
+  for (const [shared, field] of Object.entries(fields)) {
+    const { output } = await run(`host-${shared}`, shell(look), { [field]: true });
+    const same = output
+      .trim()
+      .split('\n')
+      .map((each, place) => each === ofHost[place]);
+    t.same(
+      same,
+      kinds.map((kind) => kind === shared),
+      field,
+    );
+  }
   const named = await run('aliases', shell('grep example /etc/hosts'), { hostAliases: aliases });
   t.match(named.output, /^192\.0\.2\.9\tone\.example\ttwo\.example/);
 });
