@@ -27,12 +27,16 @@ export class TerminationMessages {
     }
   }
 
-  /** Kubelet: the file; with `FallbackToLogsOnError` the end of the log of a container that failed. */
+  /**
+   * Kubelet: the file; with `FallbackToLogsOnError` the end of the log of a container that failed. What
+   * the runtime says goes before.
+   */
   async #read(container: ObservedContainer): Promise<string> {
     const own = await this.#readFile(container.terminationMessageFile);
     const fallback = container.terminationMessagePolicy === 'FallbackToLogsOnError';
-    if (own !== '' || !fallback || container.exitCode === 0) return own || container.message;
-    return (await endOfLog(container.logPath)) || container.message;
+    const isEnough = own !== '' || !fallback || container.exitCode === 0;
+    const said = isEnough ? own : await endOfLog(container.logPath);
+    return [container.message, said].filter((part) => part !== '').join(': ');
   }
 
   /** The container could write to it: a file that can't be read says so, and stops nothing else. */

@@ -29,13 +29,14 @@ function logOf(lines: string[]): string {
   return path;
 }
 
-void t.test('the file comes first, the runtime’s word last', async (t) => {
-  t.equal(await message({}, () => Promise.resolve('own')), 'own');
+void t.test('what is in the file, and the runtime’s word before it', async (t) => {
+  t.equal(await message({}, () => Promise.resolve('own')), 'runtime: own');
+  t.equal(await message({ message: '' }, () => Promise.resolve('own')), 'own');
   t.equal(await message({}), 'runtime');
 });
 
 void t.test('a file that cannot be read says so and stops nothing', async (t) => {
-  const text = await message({}, () => Promise.reject(new Error('ELOOP')));
+  const text = await message({ message: '' }, () => Promise.reject(new Error('ELOOP')));
   t.equal(text, 'Error on reading termination log /log: ELOOP');
 });
 
@@ -60,7 +61,7 @@ void t.test(
   async (t) => {
     const logPath = logOf(['first', 'x'.repeat(3 * maxTerminationLogBytes), 'last']);
     const policy = { terminationMessagePolicy: 'FallbackToLogsOnError', logPath };
-    const text = await message(policy);
+    const text = await message({ ...policy, message: '' });
     t.equal(text?.length, maxTerminationLogBytes);
     t.ok(text?.endsWith('x\nlast\n'));
     t.equal(await message({ ...policy, exitCode: 0 }), 'runtime');
