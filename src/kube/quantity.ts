@@ -41,6 +41,19 @@ export function formatBytes(bytes: number): string {
   return `${value}${suffix}`;
 }
 
+/** Bytes as the API writes a quantity of the form of `like`: `3Mi` for `1Ki`, `3M` for `1k`. */
+export function formatBytesLike(bytes: number, like: string): string {
+  if (like.endsWith('i')) return formatBytes(bytes);
+  let value = bytes;
+  let suffix = '';
+  for (const next of ['k', 'M', 'G', 'T', 'P', 'E']) {
+    if (value === 0 || value % 1000 !== 0) break;
+    value /= 1000;
+    suffix = next;
+  }
+  return `${value}${suffix}`;
+}
+
 /** Thousandths of a CPU as the API writes them: `2`, `500m`. */
 export function formatMilliCpu(milliCpu: number): string {
   return milliCpu % 1000 === 0 ? String(milliCpu / 1000) : `${milliCpu}m`;

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Pod } from '../../kube/api.ts';
+import { isCritical } from '../../kube/priority.ts';
 import type { NodeReport } from '../../protocol/report.ts';
 import { liveContainers } from '../pod/observed.ts';
 import type { PodRejection } from '../pod/pod-status.ts';
@@ -100,9 +101,12 @@ export class EvictionManager {
     }
   }
 
-  /** Evicts pods that exceed their own limits on local storage. @throws CriError, HostError */
+  /**
+   * Evicts pods that exceed their own limits on local storage, but no critical ones; it is nobody's
+   * disruption but their own. @throws CriError, HostError
+   */
   async enforceLimits(signal: AbortSignal): Promise<void> {
-    const limited = this.#active().filter(({ pod }) => hasStorageLimit(pod));
+    const limited = this.#active().filter(({ pod }) => hasStorageLimit(pod) && !isCritical(pod));
     if (limited.length === 0) return;
     const { pods } = await this.#options.measure(limited);
     for (const usage of pods) {
@@ -110,7 +114,8 @@ export class EvictionManager {
       const message = exceededLimit(usage.pod, storage);
       const victim = limited.find(({ pod }) => pod.metadata.uid === usage.pod.metadata.uid);
       if (message === undefined || victim === undefined) continue;
-      this.#evict(victim, message, 'ephemeral-storage.limit', evictionGraceSeconds);
+      const rejection = { message, graceSeconds: evictionGraceSeconds };
+      this.#evict(victim, 'ephemeral-storage.limit', rejection);
     }
   }
 
@@ -134,18 +139,19 @@ export class EvictionManager {
     }
     const { graceMs, signal: why } = crossed.threshold;
     const grace = graceMs === undefined ? evictionGraceSeconds : this.#options.maxPodGraceSeconds;
-    this.#evict(victim, evictionMessage(crossed, worst, resource), why, grace);
+    const message = evictionMessage(crossed, worst, resource);
+    this.#evict(victim, why, {
+      ...{ message, disruption: 'TerminationByKubelet' },
+      ...(grace === undefined ? {} : { graceSeconds: grace }),
+    });
   }
 
-  #evict(victim: EvictablePod, message: string, why: string, grace: number | undefined): void {
+  #evict(victim: EvictablePod, why: string, rejection: Omit<PodRejection, 'reason'>): void {
     const { name, namespace } = victim.pod.metadata;
     this.#options.log.warn({ pod: name, namespace, why }, 'a pod is evicted');
     this.#counts.set(why, (this.#counts.get(why) ?? 0) + 1);
     this.#last = { pod: victim, atMs: this.#options.nowMs() };
-    victim.evict({
-      ...{ reason: 'Evicted', message, disruption: 'TerminationByKubelet' },
-      ...(grace === undefined ? {} : { graceSeconds: grace }),
-    });
+    victim.evict({ reason: 'Evicted', ...rejection });
   }
 
   #active(): EvictablePod[] {

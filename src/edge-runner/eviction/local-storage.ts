@@ -1,5 +1,6 @@
-import type { Pod } from '../../kube/api.ts';
-import { formatBytes, quantityToBytes } from '../../kube/quantity.ts';
+import type { Pod, PodSpec } from '../../kube/api.ts';
+import { podLimit } from '../../kube/pod-totals.ts';
+import { formatBytesLike, quantityToBytes } from '../../kube/quantity.ts';
 
 /** What a pod has on the node's disks; bytes. */
 export interface LocalStorage {
@@ -17,7 +18,7 @@ const resource = 'ephemeral-storage';
 export function hasStorageLimit({ spec }: Pod): boolean {
   return (
     spec.volumes?.some(({ emptyDir }) => emptyDir?.sizeLimit !== undefined) === true ||
-    spec.containers.some(({ resources }) => resources?.limits?.[resource] !== undefined)
+    podLimit(spec, resource) > 0n
   );
 }
 
@@ -33,22 +34,29 @@ export function exceededLimit({ spec }: Pod, used: LocalStorage): string | undef
       return `Usage of EmptyDir volume "${name}" exceeds the limit "${emptyDir?.sizeLimit ?? ''}". `;
     }
   }
-  const limits = new Map<string, string>();
-  for (const { name, resources } of spec.containers) {
-    const limit = resources?.limits?.[resource];
-    if (limit !== undefined) limits.set(name, limit);
-  }
-  const totalLimitBytes = Array.from(limits.values())
-    .map(quantityToBytes)
-    .reduce((sum, bytes) => sum + bytes, 0);
-  if (limits.size > 0 && used.totalBytes > totalLimitBytes) {
-    const total = formatBytes(totalLimitBytes);
+  const totalLimitBytes = Number(podLimit(spec, resource) / nanosPerByte);
+  if (totalLimitBytes > 0 && used.totalBytes > totalLimitBytes) {
+    const total = formatBytesLike(totalLimitBytes, formOf(spec, totalLimitBytes));
     return `Pod ephemeral local storage usage exceeds the total limit of containers ${total}. `;
   }
+  const limits = spec.containers.flatMap(({ name, resources }): [string, string][] => {
+    const limit = resources?.limits?.[resource] ?? '0';
+    return quantityToBytes(limit) === 0 ? [] : [[name, limit]];
+  });
   for (const [name, limit] of limits) {
     if ((used.containers.get(name) ?? 0) > quantityToBytes(limit)) {
       return `Container ${name} exceeded its local ephemeral storage limit "${limit}". `;
     }
   }
   return undefined;
+}
+
+const nanosPerByte = 1_000_000_000n;
+
+/** The total is written like the limit that it is, else, as a sum, like the first of its parts. */
+function formOf({ containers, initContainers = [] }: PodSpec, totalBytes: number): string {
+  const limits = [...containers, ...initContainers]
+    .map(({ resources }) => resources?.limits?.[resource])
+    .filter((limit) => limit !== undefined);
+  return limits.find((limit) => quantityToBytes(limit) === totalBytes) ?? limits[0] ?? '';
 }

@@ -14,6 +14,7 @@ import { parseUpkeepOptions } from '../../../src/edge-runner/run/upkeep-options.
 import type { Container, Pod, PodSpec } from '../../../src/kube/api.ts';
 import type { NodeReport } from '../../../src/protocol/report.ts';
 import { asDesired, Engine, makePod } from './engine.ts';
+import { scripted } from './pod-scene.ts';
 
 const progress = (line: string): void => {
   t.comment(line);
@@ -28,7 +29,7 @@ let conditions: NodeReport['conditions'] = [];
 let admission: EvictionManager['admission'] = () => undefined;
 const engine = await Engine.start(device, {
   admission: (pod) => admission(pod),
-  allocatable: { cpu: '1', memory: '64Gi', 'ephemeral-storage': '64Gi', pods: '110' },
+  allocatable: { cpu: '1', memory: '64Gi', 'ephemeral-storage': '64Gi', pods: '6' },
 });
 const signal = new AbortController().signal;
 t.teardown(async () => {
@@ -69,6 +70,10 @@ async function run(
   engine.put(asDesired('Pod', pod));
   await engine.until(pod, 'Running', ({ phase }) => phase === 'Running');
   return pod;
+}
+
+function limitedTo(disk: string): Partial<Container> {
+  return { resources: { limits: { 'ephemeral-storage': disk } } };
 }
 
 function eventsOf(pod: Pod): string[] {
@@ -137,13 +142,20 @@ await t.test('a pod that exceeds its own limits on storage goes, another stays',
   const mount: Partial<Container> = { volumeMounts: [{ name: 'd', mountPath: '/d' }] };
   const large = await run('large', write(4), spec, mount);
   const small = await run('small', write(1), spec, mount);
-  const layer = await run(
-    'layer',
+  const layer = await run('layer', write(8).replaceAll('/d/', '/'), {}, limitedTo('3Mi'));
+  const greedy = makePod('greedy', {
+    containers: [
+      { ...scripted(write(8).replaceAll('/d/', '/')), ...limitedTo('3Mi') },
+      { ...scripted('sleep 1000'), name: 'other', ...limitedTo('64Mi') },
+    ],
+  });
+  engine.put(asDesired('Pod', greedy));
+  await engine.until(greedy, 'Running', ({ phase }) => phase === 'Running');
+  const dear = await run(
+    'dear',
     write(8).replaceAll('/d/', '/'),
-    {},
-    {
-      resources: { limits: { 'ephemeral-storage': '3Mi' } },
-    },
+    { priority: 2_000_000_000 },
+    limitedTo('3Mi'),
   );
   const manager = await managerWith([]);
   const evicted = async (pod: Pod): Promise<boolean> => {
@@ -162,10 +174,20 @@ await t.test('a pod that exceeds its own limits on storage goes, another stays',
     engine.status(layer)?.message,
     /^Pod ephemeral local storage usage exceeds the total limit of containers 3Mi\. $/,
   );
+  t.notOk(
+    engine.status(layer)?.conditions?.some(({ type }) => type === 'DisruptionTarget'),
+    'nobody disrupts it but itself',
+  );
+  await waitFor(() => evicted(greedy), { what: 'one container’s layer', timeoutMs: 40_000 });
+  t.equal(
+    engine.status(greedy)?.message,
+    'Container main exceeded its local ephemeral storage limit "3Mi". ',
+  );
   t.equal(engine.status(small)?.phase, 'Running');
+  t.equal(engine.status(dear)?.phase, 'Running', 'a critical pod stays');
   await manager.relieve(signal);
   t.match(conditions, [{ status: 'False' }, { status: 'False' }, { status: 'False' }]);
-  for (const pod of [large, small, layer]) engine.remove(pod);
+  for (const pod of [large, small, layer, greedy, dear]) engine.remove(pod);
 });
 
 await t.test('what an ended pod has left goes when the disk is full; then pods do', async (t) => {
@@ -219,6 +241,27 @@ await t.test('a critical pod that doesn’t fit takes the place of a lesser one'
     'Warning Preempting: Preempted in order to admit critical pod',
   );
   t.equal(engine.status(tiny)?.phase, 'Running', 'no more than is needed');
+});
+
+await t.test('a device takes no more pods than it has room for', async (t) => {
+  const crowd = Array.from({ length: 6 }, (_, place) =>
+    makePod(`crowd-${place}`, { containers: [scripted('sleep 1000')] }),
+  );
+  engine.put(...crowd.map((pod) => asDesired('Pod', pod)));
+  const refused = await waitFor(
+    () => crowd.map((pod) => engine.status(pod)).find((status) => status?.phase === 'Failed'),
+    { what: 'one of them to be refused', timeoutMs: 20_000 },
+  );
+  t.match(refused, {
+    reason: 'OutOfpods',
+    message:
+      "Pod was rejected: Node didn't have enough resource: pods, requested: 1, used: 6, capacity: 6",
+  });
+  for (const pod of crowd) engine.remove(pod);
+  await waitFor(() => crowd.every(({ metadata }) => !engine.pods.has(metadata.uid ?? '')), {
+    what: 'the crowd to be gone',
+    timeoutMs: 20_000,
+  });
 });
 
 /** The process that keeps the containers of a sandbox for containerd. */

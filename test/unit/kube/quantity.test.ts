@@ -1,6 +1,7 @@
 import t from 'tap';
 import {
   formatBytes,
+  formatBytesLike,
   formatMilliCpu,
   parseQuantity,
   quantityToBytes,
@@ -89,6 +90,9 @@ void t.test('quantities are written as the API writes them', (t) => {
   t.equal(formatBytes(16 * 1024 ** 3), '16Gi');
   t.equal(formatBytes(1500 * 1024), '1500Ki');
   t.equal(formatBytes(1234), '1234');
+  t.equal(formatBytesLike(3 * 1024 ** 2, '1Ki'), '3Mi');
+  t.equal(formatBytesLike(3_000_000, '1M'), '3M');
+  t.equal(formatBytesLike(1_500_000, '1500000'), '1500k');
   t.equal(formatBytes(0), '0');
   t.equal(formatMilliCpu(2000), '2');
   t.equal(formatMilliCpu(1500), '1500m');

@@ -103,6 +103,16 @@ void t.test('limits on local storage: of a volume, of the pod, of a container', 
     'Container b exceeded its local ephemeral storage limit "10Mi". ',
   );
   t.equal(hasStorageLimit(pod), true);
+  const large = { 'ephemeral-storage': '50M' };
+  const withInit = makePod({
+    initContainers: [{ name: 'i', resources: { limits: large } }],
+    containers: [{ name: 'a', resources: { limits } }],
+  });
+  t.equal(exceededLimit(withInit, used(20, { a: 9 })), undefined, 'as much as its init container');
+  t.equal(
+    exceededLimit(withInit, used(50, { a: 9 })),
+    'Pod ephemeral local storage usage exceeds the total limit of containers 50M. ',
+  );
   t.equal(hasStorageLimit(makePod({ volumes: [{ name: 'v', emptyDir: {} }] })), false);
   t.end();
 });
