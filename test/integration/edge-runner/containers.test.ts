@@ -12,6 +12,7 @@ import type { DesiredObject } from '../../../src/protocol/sync.ts';
 import { endings } from './endings.ts';
 import { asDesired, Engine, makePod } from './engine.ts';
 import { environments } from './environments.ts';
+import { backOffs, HastenedClock } from './back-offs.ts';
 import { hooks } from './hooks.ts';
 import { PodScene, scripted } from './pod-scene.ts';
 
@@ -24,7 +25,8 @@ await ensurePackages(progress);
 await sweepLabs({ progress });
 const lab = await createLab({ name: `containers-${process.pid}`, progress });
 const device = await lab.startDevice({ name: 'd' });
-const engine = await Engine.start(device);
+const clock = new HastenedClock();
+const engine = await Engine.start(device, { clock });
 t.teardown(async () => {
   await engine.stop();
   await lab.stop();
@@ -182,15 +184,22 @@ void t.test('an ephemeral container joins a running pod and sees its target', as
 });
 
 void t.test('a container’s own rules and policy decide about its restart', async (t) => {
-  const once = 'if [ -e /scratch/again ]; then exit 0; else touch /scratch/again; exit 42; fi';
+  const volumeMounts = [{ name: 'scratch', mountPath: '/scratch' }];
+  /** Fails once. */
+  const onceMore = (name: string, exitCode: number): string =>
+    `[ -e /scratch/${name} ] && exit 0; touch /scratch/${name}; exit ${exitCode}`;
   const pod = makePod('rules', {
     restartPolicy: 'Never',
     containers: [
-      shell('main', once, {
+      shell('main', onceMore('main', 42), {
         restartPolicyRules: [{ action: 'Restart', exitCodes: { operator: 'In', values: [42] } }],
-        volumeMounts: [{ name: 'scratch', mountPath: '/scratch' }],
+        volumeMounts,
       }),
-      shell('own', 'exit 0', { restartPolicy: 'OnFailure' }),
+      shell('other', onceMore('other', 7), {
+        restartPolicyRules: [{ action: 'Restart', exitCodes: { operator: 'NotIn', values: [0] } }],
+        volumeMounts,
+      }),
+      shell('own', onceMore('own', 1), { restartPolicy: 'OnFailure', volumeMounts }),
     ],
     volumes: [{ name: 'scratch', emptyDir: {} }],
   });
@@ -198,7 +207,8 @@ void t.test('a container’s own rules and policy decide about its restart', asy
   const status = await engine.until(pod, 'Succeeded', ({ phase }) => phase === 'Succeeded');
   t.match(status.containerStatuses, [
     { name: 'main', restartCount: 1, lastState: { terminated: { exitCode: 42 } } },
-    { name: 'own', restartCount: 0 },
+    { name: 'other', restartCount: 1, lastState: { terminated: { exitCode: 7 } } },
+    { name: 'own', restartCount: 1, lastState: { terminated: { exitCode: 1 } } },
   ]);
   engine.remove(pod);
 });
@@ -337,6 +347,8 @@ const scene = new PodScene(device, engine);
 void t.test('environments', (t) => environments(t, scene));
 
 void t.test('endings', (t) => endings(t, scene));
+
+void t.test('back-offs', (t) => backOffs(t, scene, clock));
 
 void t.test('hooks', (t) => hooks(t, scene));
 

@@ -37,6 +37,9 @@ async function endOfLog(t: Test, scene: PodScene): Promise<void> {
   const wide = `for i in $(seq 1 80); do ${letters(99)}; echo; done; exit 1`;
   const bytes = messageOf((await scene.run('wide', scripted(wide, fallback))).status);
   t.equal(bytes.length, 2048, 'the last 2048 bytes');
+  const said = 'printf own >/dev/termination-log; echo log; exit 1';
+  const own = messageOf((await scene.run('says', scripted(said, fallback))).status);
+  t.equal(own, 'own', 'its own words come first');
   const { status } = await scene.run('fine', scripted('echo fine', fallback));
   t.equal(messageOf(status), '', 'nothing of a success');
 }

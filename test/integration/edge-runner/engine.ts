@@ -12,7 +12,7 @@ import { GrpcChannel } from '../../../src/edge-runner/cri/grpc-channel.ts';
 import { readHostFacts } from '../../../src/edge-runner/host/host-facts.ts';
 import { NodeReporter } from '../../../src/edge-runner/node/node-reporter.ts';
 import { RuntimeHealth } from '../../../src/edge-runner/node/runtime-health.ts';
-import { systemClock } from '../../../src/edge-runner/pod/clock.ts';
+import { systemClock, type Clock } from '../../../src/edge-runner/pod/clock.ts';
 import type { NodeRules } from '../../../src/edge-runner/pod/placed-pods.ts';
 import type { PodContext } from '../../../src/edge-runner/pod/pod-context.ts';
 import { PodManager } from '../../../src/edge-runner/pod/pod-manager.ts';
@@ -36,6 +36,8 @@ import type { DesiredObject } from '../../../src/protocol/sync.ts';
 
 interface EngineOptions extends Partial<Pick<NodeRules, 'admission' | 'allocatable'>> {
   cgroupRoot?: string;
+  /** What delays and back-off are counted by. */
+  clock?: Clock;
   /** SPIFFE ID of the site whose device it is; one of them all by default. */
   owner?: string;
 }
@@ -134,7 +136,7 @@ export class Engine {
         allocatable: options.allocatable ?? node.report.allocatable,
       },
       log,
-      clock: systemClock,
+      clock: options.clock ?? systemClock,
     });
     const checkpointDir = join(stateDir, checkpointsName);
     const { pulled } = context;

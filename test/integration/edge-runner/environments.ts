@@ -24,8 +24,16 @@ async function ofFields(t: Test, scene: PodScene): Promise<void> {
   const field = (name: string, fieldPath: string): EnvVar => ({
     ...{ name, valueFrom: { fieldRef: { fieldPath } } },
   });
-  const resource = (name: string, resource: string, divisor = '0'): EnvVar => ({
-    ...{ name, valueFrom: { resourceFieldRef: { resource, divisor } } },
+  const resource = (
+    name: string,
+    resource: string,
+    divisor = '0',
+    containerName?: string,
+  ): EnvVar => ({
+    name,
+    valueFrom: {
+      resourceFieldRef: { resource, divisor, ...(containerName ? { containerName } : {}) },
+    },
   });
   const env = [
     field('NAME', 'metadata.name'),
@@ -44,6 +52,9 @@ async function ofFields(t: Test, scene: PodScene): Promise<void> {
     resource('MEBI', 'limits.memory', '1Mi'),
     resource('REQUEST', 'requests.memory', '1Ki'),
     resource('DISK', 'limits.ephemeral-storage'),
+    resource('DISK_REQUEST', 'requests.ephemeral-storage'),
+    resource('OTHERS_CPU', 'limits.cpu', '1', 'other'),
+    { name: 'PRICE', value: '$$(NAME) $(LABEL)$ $(NONE' },
   ];
   const pod = makePod('fields', {
     restartPolicy: 'Never',
@@ -59,6 +70,7 @@ async function ofFields(t: Test, scene: PodScene): Promise<void> {
         resources: { limits: { cpu: '1500m', memory: '100Mi' }, requests: { memory: '3000' } },
         workingDir: '/tmp',
       }),
+      scripted('true', { name: 'other', resources: { limits: { cpu: '2001m' } } }),
     ],
   });
   pod.metadata.annotations = { 'towns.example/note': 'a "b"' };
@@ -70,6 +82,7 @@ async function ofFields(t: Test, scene: PodScene): Promise<void> {
     ...{ HOST: hostIPs[0], HOSTS: hostIPs.join(',') },
     ...{ CPU: '2', MILLI_CPU: '1500', MEBI: '100', REQUEST: '3' },
     DISK: String(parseQuantity(allocatable['ephemeral-storage'] ?? '') / 1_000_000_000n),
+    ...{ DISK_REQUEST: '0', OTHERS_CPU: '3', PRICE: '$(NAME) fields$ $(NONE' },
     ...{ ARGS: 'fields $(NAME) $(NONE)', DIR: '/tmp' },
   };
   const lines = (await scene.outputOf(pod)).trim().split('\n');
