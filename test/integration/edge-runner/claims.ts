@@ -1,4 +1,4 @@
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { waitFor } from '../../../hack/lab/wait.ts';
@@ -12,6 +12,7 @@ export async function claims(t: Test, scene: VolumeScene): Promise<void> {
     waitsForClaim(t, scene),
   );
   await t.test('a volume of another node is not mounted', (t) => otherNode(t, scene));
+  await t.test('a folder that its group has already', (t) => ownedAlready(t, scene));
   await t.test('a restart of the runner leaves a mounted volume as it is', (t) =>
     restarted(t, scene),
   );
@@ -112,6 +113,32 @@ async function otherNode(t: Test, scene: VolumeScene): Promise<void> {
   t.match(await endOf(scene, pod), { exitCode: 0 });
   engine.remove(pod);
   await scene.untilNothingIsLeft(pod);
+}
+
+/** Only with `OnRootMismatch` what is in a folder is left as it is when the folder itself is right. */
+async function ownedAlready(t: Test, scene: VolumeScene): Promise<void> {
+  for (const [fsGroupChangePolicy, group] of [
+    ['OnRootMismatch', 0],
+    ['Always', 1234],
+  ] as const) {
+    const name = fsGroupChangePolicy.toLowerCase();
+    const path = await folder(scene, name);
+    await writeFile(join(path, 'file'), '');
+    await chown(path, 0, 1234);
+    await chmod(path, 0o2770);
+    const main = shell('main', 'stat -c %g /v/file >/dev/termination-log', [
+      { name: 'v', mountPath: '/v' },
+    ]);
+    const pod = makePod(name, {
+      ...{ restartPolicy: 'Never', securityContext: { fsGroup: 1234, fsGroupChangePolicy } },
+      containers: [main],
+      volumes: [{ name: 'v', persistentVolumeClaim: { claimName: name } }],
+    });
+    const claim = claimOf(name, { local: { path } });
+    scene.engine.put(asDesired('VolumeClaim', claim), asDesired('Pod', pod));
+    t.equal((await endOf(scene, pod))?.message, `${group}\n`, fsGroupChangePolicy);
+    scene.engine.remove(pod);
+  }
 }
 
 async function restarted(t: Test, scene: VolumeScene): Promise<void> {

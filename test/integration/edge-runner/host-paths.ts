@@ -7,6 +7,17 @@ import { runChecked } from '../../../hack/lab/command.ts';
 import { asDesired, makePod } from './engine.ts';
 import { endOf, shell, type VolumeScene } from './volume-scene.ts';
 
+/** What the kubelet says that something is not, by the type that it was to be. */
+const isNo: Record<string, string> = {
+  Directory: 'directory',
+  DirectoryOrCreate: 'directory',
+  File: 'file',
+  FileOrCreate: 'file',
+  Socket: 'socket file',
+  CharDevice: 'character device',
+  BlockDevice: 'block device',
+};
+
 /** A hostPath of every type reaches a container as what it is, and stays when its pod goes. */
 export async function hostPaths(t: Test, scene: VolumeScene): Promise<void> {
   const root = join(scene.device.dir, 'h');
@@ -46,4 +57,27 @@ export async function hostPaths(t: Test, scene: VolumeScene): Promise<void> {
   t.ok((await stat(at('dir/left'))).isFile(), 'what it wrote stays');
   t.equal((await stat(at('made/dir'))).mode & 0o777, 0o755);
   t.equal((await stat(at('made/file'))).mode & 0o777, 0o644);
+  await t.test('what is there is of another type', (t) => ofAnotherType(t, scene, at));
+}
+
+async function ofAnotherType(
+  t: Test,
+  scene: VolumeScene,
+  at: (name: string) => string,
+): Promise<void> {
+  const pods = Object.entries(isNo).map(([type, words]) => {
+    const path = at(words === 'directory' ? 'file' : words === 'block device' ? 'char' : 'dir');
+    const pod = makePod(`no-${type.toLowerCase()}`, {
+      containers: [shell('main', 'exec sleep 1000', [{ name: 'v', mountPath: '/v' }])],
+      volumes: [{ name: 'v', hostPath: { path, type } }],
+    });
+    return { pod, problem: `hostPath type check failed: ${path} is not a ${words}` };
+  });
+  scene.engine.put(...pods.map(({ pod }) => asDesired('Pod', pod)));
+  for (const { pod, problem } of pods) {
+    const message = `MountVolume.SetUp failed for volume "v" : ${problem}`;
+    await scene.untilEvent(pod, 'FailedMount', message);
+    t.match(scene.engine.status(pod), { phase: 'Pending' }, problem);
+  }
+  for (const { pod } of pods) scene.engine.remove(pod);
 }

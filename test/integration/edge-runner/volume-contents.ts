@@ -51,6 +51,9 @@ async function asAsked(t: Test, scene: VolumeScene): Promise<void> {
       downwardAPI: {
         items: [
           { path: 'name', fieldRef: { fieldPath: 'metadata.name' } },
+          { path: 'uid', fieldRef: { fieldPath: 'metadata.uid' } },
+          { path: 'labels', fieldRef: { fieldPath: 'metadata.labels' } },
+          { path: 'label', fieldRef: { fieldPath: "metadata.labels['app']" } },
           {
             ...{ path: 'cpu', mode: 0o600 },
             resourceFieldRef: { containerName: 'main', resource: 'limits.cpu', divisor: '1m' },
@@ -74,34 +77,40 @@ async function asAsked(t: Test, scene: VolumeScene): Promise<void> {
     },
   ];
   const files =
-    'conf/deep/hue conf/shape key/pw about/name about/cpu all/c/shape all/pw all/ns all/token';
-  const script = `cd /; for f in ${files}; do echo "$f $(stat -Lc '%a %u:%g' $f) $(head -c 6 $f)"; done >/dev/termination-log; ls conf >>/dev/termination-log; touch conf/x key/x about/x all/x 2>&1 | grep -c Read-only >>/dev/termination-log`;
+    'conf/deep/hue conf/shape key/pw about/name about/labels about/label about/cpu all/c/shape all/pw all/ns all/token';
+  const script = `cd /; for f in ${files}; do echo "$f $(stat -Lc '%a %u:%g' $f) $(head -c 6 $f)"; done >/dev/termination-log; ls conf >>/dev/termination-log; cat about/uid >>/dev/termination-log; touch conf/x key/x about/x all/x 2>&1 | grep -c Read-only >>/dev/termination-log`;
   const run = (name: string, spec: Partial<Pod['spec']>): Pod => {
     const limits = { resources: { limits: { cpu: '250m' } } };
     const main = shell('main', script, at('conf', 'key', 'about', 'all'), limits);
     return makePod(name, { restartPolicy: 'Never', containers: [main], volumes, ...spec });
   };
-  const [root, group] = [
+  const [root, group, user] = [
     run('asked', {}),
     run('asked-group', { securityContext: { fsGroup: 1234 } }),
+    run('asked-user', { securityContext: { runAsUser: 1000 } }),
   ];
   scene.engine.put(
     ...[configMap('asked', { color: 'green', shape: 'round', unused: 'x' })],
-    ...[secret('asked', { pw: 's3cret' }), asDesired('Pod', root), asDesired('Pod', group)],
+    ...[
+      secret('asked', { pw: 's3cret' }),
+      ...[root, group, user].map((pod) => asDesired('Pod', pod)),
+    ],
   );
-  const rest = 'deep\nshape\n4\n';
+  const rest = ({ metadata: { uid = '' } }: Pod): string => `deep\nshape\n${uid}4\n`;
   t.equal(
     (await endOf(scene, root))?.message,
     `conf/deep/hue 400 0:0 green
 conf/shape 440 0:0 round
 key/pw 400 0:0 s3cret
 about/name 644 0:0 asked
+about/labels 644 0:0 app="a
+about/label 644 0:0 asked
 about/cpu 600 0:0 250
 all/c/shape 404 0:0 round
 all/pw 404 0:0 s3cret
 all/ns 404 0:0 berlin
 all/token 404 0:0 token-
-${rest}`,
+${rest(root)}`,
   );
   t.equal(
     (await endOf(scene, group))?.message,
@@ -109,14 +118,17 @@ ${rest}`,
 conf/shape 440 0:1234 round
 key/pw 440 0:1234 s3cret
 about/name 644 0:1234 asked-
+about/labels 644 0:1234 app="a
+about/label 644 0:1234 asked-
 about/cpu 640 0:1234 250
 all/c/shape 444 0:1234 round
 all/pw 444 0:1234 s3cret
 all/ns 444 0:1234 berlin
 all/token 640 0:1234 token-
-${rest}`,
+${rest(group)}`,
   );
-  for (const pod of [root, group]) {
+  t.match((await endOf(scene, user))?.message, '\nall/token 600 1000:0 token-\n', 'its own');
+  for (const pod of [root, group, user]) {
     scene.engine.remove(pod);
     await scene.untilNothingIsLeft(pod);
   }
@@ -224,6 +236,8 @@ async function comesLater(t: Test, scene: VolumeScene): Promise<void> {
 
 async function scratch(t: Test, scene: VolumeScene): Promise<void> {
   const fill = 'dd if=/dev/zero of=/ram/big bs=1M count=4 2>&1 | grep -o "No space left.*"';
+  const size = (name: string): string => `df -m /${name} | tail -1 | tr -s " " | cut -d" " -f2`;
+  const limits = { resources: { limits: { memory: '32Mi' } } };
   const writes = `[ -e /disk/once ] && exit 0; echo mine >/disk/once; echo mine >/ram/once; ${fill} >/dev/termination-log; exit 1`;
   const pod = makePod('scratch', {
     restartPolicy: 'OnFailure',
@@ -235,17 +249,19 @@ async function scratch(t: Test, scene: VolumeScene): Promise<void> {
       ),
     ],
     containers: [
-      shell('main', writes, at('disk', 'ram')),
+      shell('main', writes, at('disk', 'ram'), limits),
       shell(
         'reads',
-        'until [ -e /ram/once ]; do sleep 0.1; done; (cat /ram/once /disk/modes; df -m /ram | tail -1 | tr -s " " | cut -d" " -f2) >/dev/termination-log',
-        at('disk', 'ram'),
+        `until [ -e /ram/once ]; do sleep 0.1; done; (cat /ram/once /disk/modes; ${size('ram')}; ${size('whole')}; touch /disk/x 2>&1) >/dev/termination-log; exit 0`,
+        [{ name: 'disk', mountPath: '/disk', readOnly: true }, ...at('ram', 'whole')],
+        limits,
       ),
     ],
     securityContext: { fsGroup: 1234 },
     volumes: [
       { name: 'disk', emptyDir: { sizeLimit: '1Mi' } },
       { name: 'ram', emptyDir: { medium: 'Memory', sizeLimit: '2Mi' } },
+      { name: 'whole', emptyDir: { medium: 'Memory' } },
     ],
   });
   scene.engine.put(asDesired('Pod', pod));
@@ -257,7 +273,11 @@ async function scratch(t: Test, scene: VolumeScene): Promise<void> {
     restartCount: 1,
     lastState: { terminated: { exitCode: 1, message: 'No space left on device\n' } },
   });
-  t.equal(reads?.state.terminated?.message, 'mine\n2777 1234\n3777 1234\n2\n');
+  t.equal(
+    reads?.state.terminated?.message,
+    'mine\n2777 1234\n3777 1234\n2\n64\ntouch: /disk/x: Read-only file system\n',
+    'one without a size has what its pod may use',
+  );
   scene.engine.remove(pod);
   await scene.untilNothingIsLeft(pod);
 }
