@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { waitFor } from '../../hack/lab/wait.ts';
 import { isRunning, onEveryControlPlane, shellPod } from './cluster.ts';
 import { metricsServer } from './metrics-server.ts';
@@ -126,6 +127,33 @@ await onEveryControlPlane(async (t, cluster) => {
       );
     },
   );
+
+  await t.test('/run of a command that never stops takes no memory, and ends it', async (t) => {
+    const memoryMb = async (): Promise<number> => {
+      const status = await readFile(`/proc/${site.runner.pid}/status`, 'utf8');
+      return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) / 1024;
+    };
+    const run = (cmd: string, ...args: string[]): ReturnType<typeof cluster.tryKubectl> => {
+      const path = `/api/v1/nodes/${site.nodeName}/proxy/run/${namespace}/busy/main?cmd=${cmd}`;
+      return cluster.tryKubectl(['create', '--raw', path, '-f', '-', ...args], { input: '' });
+    };
+    const before = await memoryMb();
+    const endless = await Promise.all([
+      run('yes', '--request-timeout=4s'),
+      run('yes', '--request-timeout=4s'),
+    ]);
+    t.match(endless, [{ stderr: /timeout|deadline/i }, { stderr: /timeout|deadline/i }]);
+    t.match(await run('dd%20if=/dev/zero%20bs=1M%20count=64'), {
+      stderr: /larger than max|limit is/,
+    });
+    t.match(await run('echo%20hello'), { code: 0, stdout: 'hello\n' });
+    const grown = (await memoryMb()) - before;
+    t.ok(grown < 64, `${Math.round(grown)} MB more`);
+    await waitFor(
+      async () => (await cluster.tryKubectl(['exec', 'busy', '--', 'pidof', 'yes'])).code === 1,
+      { what: 'the commands to end whose clients have gone', timeoutMs: 20_000 },
+    );
+  });
 
   await t.test('a site that is away is a clear error, and its pods are still listed', async (t) => {
     await site.stopRunner();

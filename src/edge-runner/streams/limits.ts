@@ -18,3 +18,12 @@ export const maxHeldPings = 16;
 /** Most checkpoints of containers that are kept, and most bytes of them together; the newest always is. */
 export const maxCheckpoints = 4;
 export const maxCheckpointBytes = 1024 * 1024 * 1024;
+
+/**
+ * Most commands of `/run` that are under way, or whose answer isn't with the client yet: of each the
+ * runtime and then the runner keep up to 16 MiB of output in memory.
+ */
+export const maxRuns = 4;
+
+/** Most bytes of the standard error of a command that failed which are told. */
+export const maxFailureBytes = 4096;

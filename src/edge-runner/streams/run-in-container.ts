@@ -9,7 +9,25 @@ import type { PodManager } from '../pod/pod-manager.ts';
 import { rpcProblem } from '../probes/rpc-text.ts';
 import { checkpointName, trimCheckpoints } from './checkpoint-files.ts';
 import { findRunning } from './find-container.ts';
+import { maxFailureBytes, maxRuns } from './limits.ts';
 import { StreamRefusal } from './stream-refusal.ts';
+
+/** The commands of `/run` that are under way, or whose answer isn't with the client yet. */
+export class Runs {
+  #count = 0;
+
+  /** Counts one until its stream is closed. @throws StreamRefusal when it is one too many. */
+  begin(stream: TunnelStream): void {
+    if (this.#count >= maxRuns) {
+      throw new StreamRefusal(
+        429,
+        `${maxRuns} commands of /run are under way on this device, and their output is kept in memory: wait for one to end, or use kubectl exec`,
+      );
+    }
+    this.#count += 1;
+    stream.once('close', () => (this.#count -= 1));
+  }
+}
 
 interface ActionOptions {
   pods: PodManager;
@@ -19,26 +37,28 @@ interface ActionOptions {
 }
 
 /**
- * Runs a command in a container to its end, and sends what it wrote; a client that goes ends it.
+ * Runs a command in a container to its end, and sends what it wrote; a client that goes ends it. Until
+ * then the runtime keeps the output, 16 MiB of it, for its exit code decides the status of the answer.
  * Source: kubelet, `/run`; pkg/kubelet, RunInContainer.
  * @throws StreamRefusal when it can't be run or fails.
  */
 export async function serveRun(
   stream: TunnelStream,
   head: RunHead,
-  { pods, cri }: ActionOptions,
+  { pods, cri, runs }: ActionOptions & { runs: Runs },
 ): Promise<void> {
   const { id: containerId } = findRunning(pods, head, 500);
+  runs.begin(stream);
   const request = { containerId, cmd: head.command, timeout: 0 };
   const { stdout, stderr, exitCode } = await cri
     .execSync(request, { signal: goneSignal(stream) })
     .catch(refuse((problem) => problem));
   if (exitCode !== 0) {
-    const said = Buffer.from(stderr).toString();
+    const said = Buffer.from(stderr.subarray(0, maxFailureBytes)).toString();
     const words = head.command.join(' ');
     throw new StreamRefusal(500, `command '${words}' exited with ${exitCode}: ${said}`);
   }
-  await answer(stream, Buffer.concat([stdout, stderr]));
+  await answer(stream, stdout, stderr);
 }
 
 /**
@@ -76,10 +96,11 @@ function refuse(sentence: (problem: string) => string): (error: unknown) => neve
   };
 }
 
-async function answer(stream: TunnelStream, body: Buffer): Promise<void> {
+async function answer(stream: TunnelStream, ...parts: Uint8Array[]): Promise<void> {
   const reply: ProviderStreamReply = { ok: true };
   await writeFrame(stream, reply);
-  stream.end(body);
+  for (const part of parts) stream.write(part);
+  stream.end();
 }
 
 function goneSignal(stream: TunnelStream): AbortSignal {

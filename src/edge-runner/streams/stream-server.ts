@@ -20,7 +20,7 @@ import { LogError } from '../logs/log-error.ts';
 import type { PodManager } from '../pod/pod-manager.ts';
 import type { NodeEndpoints } from '../stats/node-endpoints.ts';
 import { relayStreaming } from './relay-streaming.ts';
-import { serveCheckpoint, serveRun } from './run-in-container.ts';
+import { Runs, serveCheckpoint, serveRun } from './run-in-container.ts';
 import { serveLogs } from './serve-logs.ts';
 import { serveHostLog, serveStats } from './serve-stats.ts';
 import { StreamRefusal } from './stream-refusal.ts';
@@ -43,6 +43,7 @@ export interface StreamServerOptions {
 /** Answers the streams that the provider opens. */
 export class StreamServer {
   readonly #options: StreamServerOptions;
+  readonly #runs = new Runs();
 
   constructor(options: StreamServerOptions) {
     this.#options = options;
@@ -91,7 +92,7 @@ export class StreamServer {
       case 'host-log':
         return serveHostLog(stream, head, this.#options);
       case 'run':
-        return serveRun(stream, head, this.#options);
+        return serveRun(stream, head, { ...this.#options, runs: this.#runs });
       case 'checkpoint':
         return serveCheckpoint(stream, head, this.#options);
     }

@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { mkdir, readdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -7,7 +8,11 @@ import { CriError, type CriErrorCode } from '../../../../src/edge-runner/cri/cri
 import type { CriClient } from '../../../../src/edge-runner/cri/cri-client.ts';
 import type { PodManager } from '../../../../src/edge-runner/pod/pod-manager.ts';
 import type { NodeEndpoints } from '../../../../src/edge-runner/stats/node-endpoints.ts';
-import { maxCheckpoints } from '../../../../src/edge-runner/streams/limits.ts';
+import {
+  maxCheckpoints,
+  maxFailureBytes,
+  maxRuns,
+} from '../../../../src/edge-runner/streams/limits.ts';
 import { StreamServer } from '../../../../src/edge-runner/streams/stream-server.ts';
 import { FrameReader, writeFrame } from '../../../../src/tunnel/json-frame.ts';
 import { Session } from '../../../../src/tunnel/session.ts';
@@ -111,6 +116,50 @@ void t.test('a command ends when nobody waits for it any more', async (t) => {
   });
   const stream = await bench.open(ls);
   await ended.promise;
+});
+
+void t.test('only a few commands keep their output in memory at a time', async (t) => {
+  const waiting: ((output: Buffer) => void)[] = [];
+  const began = new EventEmitter();
+  const bench = new Bench(t, {
+    execSync: (_request, { signal } = {}) =>
+      new Promise((resolve, reject) => {
+        signal?.addEventListener('abort', () => {
+          reject(new Error('aborted'));
+        });
+        waiting.push((stdout) => {
+          resolve({ exitCode: 0, stdout, stderr: Buffer.alloc(0) });
+        });
+        began.emit('began');
+      }),
+  });
+  const begin = async (): Promise<TunnelStream> => {
+    const beginning = once(began, 'began');
+    const stream = await bench.open(ls);
+    await beginning;
+    return stream;
+  };
+  const refusal = [{ ok: false, status: 429, message: /under way on this device.*kubectl exec/ }];
+  const [answered, left] = [await begin(), await begin()];
+  for (let n = 2; n < maxRuns; n += 1) await begin();
+  t.match(await bench.ask(ls), refusal);
+
+  waiting[0]?.(Buffer.alloc(4_000_000, 'y'));
+  await once(answered, 'readable');
+  t.match(await bench.ask(ls), refusal, 'one whose answer is on its way counts');
+  t.ok((await text(answered)).length > 4_000_000);
+  answered.end();
+  left.destroy();
+  await begin();
+  await begin();
+  t.match(await bench.ask(ls), refusal, 'two have ended, and two have come');
+});
+
+void t.test('of what a failed command says the beginning is told', async (t) => {
+  const bench = new Bench(t, { execSync: ends(1, '', 'no'.repeat(500_000)) });
+  const [reply] = await bench.ask(ls);
+  const message = `command 'ls -l' exited with 1: ${'no'.repeat(maxFailureBytes / 2)}`;
+  t.same(reply, { ok: false, status: 500, message });
 });
 
 void t.test('a checkpoint is a file of the device, as far as the runtime can', async (t) => {
