@@ -2,7 +2,11 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+import { systemClock, type Clock } from '../../tunnel/clock.ts';
 import type { KubeClient } from '../kube-client/kube-client.ts';
+import { DropReport, type StrangerFigures } from '../strangers/drop-report.ts';
+import { maxStrangers } from '../strangers/limits.ts';
+import { Strangers } from '../strangers/strangers.ts';
 import { Authenticator } from './authenticator.ts';
 import { Authorizer } from './authorizer.ts';
 import { Gate } from './gate.ts';
@@ -27,6 +31,8 @@ export interface KubeletApiOptions {
   log: Logger;
   /** How long a site's runtime may take to answer an upgrade; `replyTimeoutMs` of limits.ts when absent. */
   replyTimeoutMs?: number;
+  /** For how long a client may be unknown. */
+  clock?: Pick<Clock, 'now'>;
 }
 
 /**
@@ -38,6 +44,8 @@ export class KubeletApi {
   readonly #app: FastifyInstance;
   readonly #front: TlsFront;
   readonly #listeners: NodeListeners;
+  readonly #strangers: Strangers;
+  readonly #report: DropReport;
   readonly #gate: Gate;
 
   constructor(options: KubeletApiOptions) {
@@ -63,8 +71,16 @@ export class KubeletApi {
     const [front] = fronts;
     if (front === undefined) throw new KubeletApiError('INTERNAL', 'fastify made no server');
     this.#front = front;
+    const { clock = systemClock } = options;
+    const report = new DropReport({ log, clock, listener: 'kubelet API' });
+    const onDropped = (): void => {
+      report.add();
+    };
+    this.#report = report;
+    this.#strangers = new Strangers({ max: maxStrangers, clock, onDropped });
     this.#listeners = new NodeListeners({
-      host: options.host,
+      ...{ host: options.host, clock, onDropped },
+      strangers: this.#strangers,
       accept: (socket) => {
         front.accept(socket);
       },
@@ -83,6 +99,10 @@ export class KubeletApi {
     front.server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
       void upgrades.serve(request, socket, head);
     });
+  }
+
+  get strangers(): StrangerFigures {
+    return { count: this.#strangers.count, dropped: this.#report.total };
   }
 
   /**
@@ -115,6 +135,7 @@ export class KubeletApi {
       headers: request.headers,
       certificateUser: this.#front.certificateUser(request.socket),
     });
+    this.#listeners.welcome(request.socket);
     return nodeName;
   }
 }

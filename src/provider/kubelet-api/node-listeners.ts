@@ -1,30 +1,53 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import type { Clock } from '../../tunnel/clock.ts';
+import { maxStrangersPerNode } from '../strangers/limits.ts';
+import { type Ends, Strangers } from '../strangers/strangers.ts';
 import { KubeletApiError } from './kubelet-api-error.ts';
 import { maxConnectionsPerNode } from './limits.ts';
 
 interface Listener {
   server: Server;
   sockets: Set<Socket>;
+  strangers: Strangers;
   port: Promise<number>;
 }
 
-/** One port per virtual node; every connection goes to the same server, and its port says to which node. */
+export interface NodeListenersOptions {
+  host: string;
+  accept: (socket: Socket) => void;
+  clock: Pick<Clock, 'now'>;
+  /** Strangers at all ports together. */
+  strangers: Strangers;
+  /** Called for each stranger that had to go because of those at the same port. */
+  onDropped: () => void;
+}
+
+/**
+ * One port per virtual node; every connection goes to the same server, and its port says to which node.
+ * Strangers are bounded by port and altogether, so that they can take neither all connections of a
+ * node nor the memory of the provider.
+ */
 export class NodeListeners {
-  readonly #host: string;
-  readonly #accept: (socket: Socket) => void;
+  readonly #options: NodeListenersOptions;
   readonly #listeners = new Map<string, Listener>();
   readonly #nodes = new Map<number, string>();
 
-  constructor(options: { host: string; accept: (socket: Socket) => void }) {
-    this.#host = options.host;
-    this.#accept = options.accept;
+  constructor(options: NodeListenersOptions) {
+    this.#options = options;
   }
 
   /** The node that a local port stands for. */
   nodeOf(port: number | undefined): string | undefined {
     return port === undefined ? undefined : this.#nodes.get(port);
+  }
+
+  /** A connection's client has shown who it is. */
+  welcome(connection: Ends): void {
+    this.#options.strangers.welcome(connection);
+    const nodeName = this.nodeOf(connection.localPort);
+    if (nodeName !== undefined) this.#listeners.get(nodeName)?.strangers.welcome(connection);
   }
 
   /**
@@ -67,24 +90,28 @@ export class NodeListeners {
   }
 
   #start(nodeName: string, port: number): Listener {
+    const { clock, onDropped } = this.#options;
     const sockets = new Set<Socket>();
+    const strangers = new Strangers({ max: maxStrangersPerNode, clock, onDropped });
     const server = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true });
     server.maxConnections = maxConnectionsPerNode;
     server.on('connection', (socket) => {
+      if (!strangers.take(socket) || !this.#options.strangers.take(socket)) return;
       sockets.add(socket);
       socket.on('close', () => sockets.delete(socket));
-      this.#accept(socket);
+      this.#options.accept(socket);
     });
-    return { server, sockets, port: this.#bind(server, nodeName, port) };
+    return { server, sockets, strangers, port: this.#bind(server, nodeName, port) };
   }
 
   async #bind(server: Server, nodeName: string, port: number): Promise<number> {
+    const { host } = this.#options;
     try {
       const listening = once(server, 'listening');
-      server.listen({ port, host: this.#host });
+      server.listen({ port, host });
       await listening;
     } catch (cause) {
-      throw listenError(cause, nodeName, `${this.#host}:${port}`);
+      throw listenError(cause, nodeName, `${host}:${port}`);
     }
     const bound = (server.address() as AddressInfo).port;
     this.#nodes.set(bound, nodeName);

@@ -10,8 +10,10 @@ import type { KeyPolicy } from '../join/site-key.ts';
 import type { CertificateAuthority } from '../pki/authority.ts';
 import type { KeyPairPem } from '../pki/key-pair.ts';
 import type { ServingCertificate } from '../pki/serving-certificate.ts';
+import { DropReport, type StrangerFigures } from '../strangers/drop-report.ts';
+import { maxStrangers } from '../strangers/limits.ts';
+import { Strangers } from '../strangers/strangers.ts';
 import type { TunnelSites } from './admission.ts';
-import { TunnelServerError } from './errors.ts';
 import { JoinRate } from './join-rate.ts';
 import { addJoinRoute, refuse, type Joiner } from './join-route.ts';
 import {
@@ -21,6 +23,7 @@ import {
   keepAliveTimeoutMs,
   requestTimeoutMs,
 } from './limits.ts';
+import { PublicListener } from './public-listener.ts';
 import { addRenewRoute, type Renewer } from './renew-route.ts';
 import { TunnelUpgrades, type OnTunnel } from './tunnel-upgrades.ts';
 
@@ -39,6 +42,8 @@ export interface TunnelServerOptions {
   log: Logger;
   /** In place of those of limits.ts. */
   timeouts?: { handshakeMs: number; headersMs: number; requestMs: number; checkMs: number };
+  /** Most connections of unknown clients; `maxStrangers` when absent. */
+  maxStrangers?: number;
   /** For rates. */
   clock?: Clock;
   /** For the validity of certificates. */
@@ -52,6 +57,9 @@ export interface TunnelServerOptions {
  */
 export class TunnelServer {
   readonly #app: FastifyInstance<Server>;
+  readonly #listener: PublicListener;
+  readonly #strangers: Strangers;
+  readonly #report: DropReport;
   readonly #upgrades: TunnelUpgrades;
   readonly #detach: () => void;
 
@@ -59,8 +67,21 @@ export class TunnelServer {
     const { authority, certificate, log } = options;
     const nowMs = options.nowMs ?? Date.now;
     this.#app = createApp(options);
+    const clock = options.clock ?? systemClock;
+    const report = new DropReport({ log, clock, listener: 'tunnels' });
+    this.#report = report;
+    this.#strangers = new Strangers({
+      ...{ max: options.maxStrangers ?? maxStrangers, clock },
+      onDropped: () => {
+        report.add();
+      },
+    });
+    this.#listener = new PublicListener({ server: this.#app.server, strangers: this.#strangers });
     this.#upgrades = new TunnelUpgrades({
       ...options,
+      onAdmitted: (socket) => {
+        this.#strangers.welcome(socket);
+      },
       rules: () => ({
         authorities: authority.trusted,
         trustDomain: authority.trustDomain,
@@ -79,17 +100,17 @@ export class TunnelServer {
 
   /** @throws TunnelServerError `PORT_IN_USE`, `LISTEN_FAILED` */
   async listen(at: { host: string; port: number }): Promise<AddressInfo> {
-    try {
-      await this.#app.listen(at);
-    } catch (cause) {
-      throw listenError(at, cause);
-    }
-    return this.#app.server.address() as AddressInfo;
+    await this.#app.ready();
+    return this.#listener.listen(at);
+  }
+
+  get strangers(): StrangerFigures {
+    return { count: this.#strangers.count, dropped: this.#report.total };
   }
 
   /** Takes no new connections, so that sites that are sent away go elsewhere; those there are stay. */
   refuseNew(): void {
-    this.#app.server.close();
+    this.#listener.refuseNew();
   }
 
   /** Ends the listener, and the connections that are still open. */
@@ -97,6 +118,7 @@ export class TunnelServer {
     this.#detach();
     this.#upgrades.close();
     await this.#app.close();
+    await this.#listener.close();
   }
 }
 
@@ -144,21 +166,4 @@ function contextOptions(authority: TunnelServerOptions['authority']): SecureCont
     minVersion: 'TLSv1.3',
     secureOptions: constants.SSL_OP_NO_TICKET,
   };
-}
-
-function listenError(at: { host: string; port: number }, cause: unknown): TunnelServerError {
-  const where = `${at.host}:${at.port}`;
-  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-  if (code === 'EADDRINUSE') {
-    return new TunnelServerError(
-      'PORT_IN_USE',
-      `cannot listen on ${where}: another program has this port; stop it, or choose another with --listen`,
-      { cause },
-    );
-  }
-  return new TunnelServerError(
-    'LISTEN_FAILED',
-    `cannot listen on ${where}: ${String(code ?? cause)}; give an address of this machine with --listen`,
-    { cause },
-  );
 }

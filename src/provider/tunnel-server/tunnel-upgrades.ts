@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
@@ -29,17 +30,21 @@ export class TunnelUpgrades {
   });
   readonly #rules: () => PeerRules;
   readonly #sites: TunnelSites;
+  readonly #onAdmitted: (connection: Socket) => void;
   readonly #onTunnel: OnTunnel;
   readonly #log: Logger;
 
   constructor(options: {
     rules: () => PeerRules;
     sites: TunnelSites;
+    /** A connection's client has shown that it is a site. */
+    onAdmitted: (connection: Socket) => void;
     onTunnel: OnTunnel;
     log: Logger;
   }) {
     this.#rules = options.rules;
     this.#sites = options.sites;
+    this.#onAdmitted = options.onAdmitted;
     this.#onTunnel = options.onTunnel;
     this.#log = options.log;
   }
@@ -63,6 +68,7 @@ export class TunnelUpgrades {
       return;
     }
     if (socket.destroyed || certificate === undefined) return;
+    this.#onAdmitted(request.socket);
     const header = request.headers[trustHeader];
     // Whoever has its certificate from elsewhere is given none here.
     const isOurs = rules.keys === 'joined';

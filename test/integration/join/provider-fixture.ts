@@ -84,6 +84,8 @@ export interface FixtureOptions {
   /** Clock of everything at the provider. */
   nowMs?: () => number;
   timeouts?: TunnelServerOptions['timeouts'];
+  /** In place of the limit. */
+  maxStrangers?: number;
   port?: number;
   /** Where it listens; loopback by default. */
   host?: string;
@@ -112,6 +114,7 @@ export async function startProvider(options: FixtureOptions = {}): Promise<Provi
   const server = new TunnelServer({
     ...(options.timeouts === undefined ? {} : { timeouts: options.timeouts }),
     ...(options.nowMs === undefined ? {} : { nowMs: options.nowMs }),
+    ...(options.maxStrangers === undefined ? {} : { maxStrangers: options.maxStrangers }),
     renewer: new SiteRenewal({ sites, authority, log }),
     authority,
     certificate,

@@ -1,9 +1,14 @@
-import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import type { ClientRequest } from 'node:http';
+import { Agent } from 'node:https';
+import type { Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
-import { maxConnectionsPerNode } from '../../../../src/provider/kubelet-api/limits.ts';
+import {
+  maxStrangersPerNode,
+  strangerPatienceMs,
+} from '../../../../src/provider/strangers/limits.ts';
+import { openStranger } from '../strangers/open-stranger.ts';
 import { ApiFixture, execLines, readUntil } from './api-fixture.ts';
 
 const inject = '%0d%0aX-Injected:%20yes%0d%0a%0d%0aHTTP/1.1%20200%20OK';
@@ -124,22 +129,26 @@ void t.test('an encoded path needs the permission of what it leads to', async (t
   t.same(fixture.site.opened, [], 'no byte has reached the site');
 });
 
-void t.test('a node takes so many connections and no more', async (t) => {
-  const fixture = await ApiFixture.start(t);
-  const sockets: Socket[] = [];
+void t.test('strangers leave room at a node for whoever is known', async (t) => {
+  const time = { nowMs: 0 };
+  const fixture = await ApiFixture.start(t, { clock: { now: () => time.nowMs } });
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   t.teardown(() => {
-    for (const socket of sockets) socket.destroy();
+    agent.destroy();
   });
-  const open = async (): Promise<Socket> => {
-    const socket = connect(fixture.port, '127.0.0.1');
-    socket.on('error', () => undefined);
-    sockets.push(socket);
-    await once(socket, 'connect');
-    return socket;
-  };
-  for (let n = 0; n < maxConnectionsPerNode; n += 1) await open();
-  const last = await open();
-  if (!last.destroyed) await once(last.resume(), 'close');
-  t.ok(last.destroyed, 'it is closed again at once');
-  t.notOk(sockets[0]?.destroyed, 'and the others stay');
+  const known = { ...fixture.admin, agent };
+  t.match(await fixture.ask('/pods', known), { status: 200 });
+  time.nowMs += strangerPatienceMs;
+  const sockets: Socket[] = [];
+  for (let n = 0; n < maxStrangersPerNode + 10; n += 1) {
+    sockets.push(await openStranger(t, fixture.port));
+  }
+  const response = await fixture.begin('/pods', known);
+  t.equal(response.statusCode, 200);
+  t.ok((response as { req?: ClientRequest }).req?.reusedSocket, 'one that is known stays');
+  response.resume();
+  const others = { ...fixture.admin, localAddress: '127.0.0.2' };
+  t.match(await fixture.ask('/pods', others), { status: 200 }, 'and another comes in');
+  const alive = sockets.filter(({ destroyed }) => !destroyed).length;
+  t.equal(alive, maxStrangersPerNode - 1, 'for whom one of them has gone');
 });
