@@ -71,6 +71,10 @@ function parseFlags(argv: string[]): ProviderFlags {
     )
     .option('--svid-key-file <file>', 'its key')
     .option('--svid-bundle-file <file>', "CAs of the trust domain, which sites' SVIDs are from")
+    .option(
+      '--metrics-listen <host:port>',
+      "where the provider's own metrics are served, over HTTP (default: nowhere)",
+    )
     .option('--log-level <level>', levels.join(', '), 'info')
     .exitOverride()
     .configureOutput({

@@ -25,6 +25,7 @@ export interface ProviderFlags {
   svidFile?: string;
   svidKeyFile?: string;
   svidBundleFile?: string;
+  metricsListen?: string;
   logLevel: string;
 }
 
@@ -46,6 +47,8 @@ export interface ProviderOptions {
   siteLifetimeMs: number;
   /** Where an outside SPIFFE authority keeps the provider's identity; undefined where the own CA issues. */
   svid: SvidFileNames | undefined;
+  /** Where the provider's own metrics are served; nowhere where undefined. */
+  metricsListen: { host: string; port: number } | undefined;
 }
 
 /** What the options depend on besides the flags. */
@@ -73,6 +76,10 @@ export function providerOptions(flags: ProviderFlags, around: Surroundings): Pro
     trustDomain: trustDomain(flags.trustDomain),
     siteLifetimeMs: siteLifetime(flags.siteCertificateLifetime),
     svid: svidFiles(flags),
+    metricsListen:
+      flags.metricsListen === undefined
+        ? undefined
+        : hostAndPort('--metrics-listen', flags.metricsListen),
   };
 }
 

@@ -22,6 +22,8 @@ import { ProviderError } from './errors.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { syncTimeoutMs } from './limits.ts';
 import { defaultPublicAddress, type ProviderOptions } from './options.ts';
+import { MetricsServer } from './metrics/metrics-server.ts';
+import { type MetricSources, providerMetrics } from './metrics/provider-metrics.ts';
 import { CertificateAuthority } from './pki/authority.ts';
 import { CaRoll, type CaRollOptions } from './pki/ca-roll.ts';
 import { loadOrCreateCa } from './pki/ca-secret.ts';
@@ -134,6 +136,10 @@ export class Provider {
       notReady: () => (signal.aborted ? 'stopping' : undefined),
       log: this.#log,
     });
+    await this.#serveMetrics({
+      connectedSites: () => registry.nodeNames().length,
+      strangers: () => ({ tunnels: tunnels.strangers, 'kubelet API': kubelet.strangers }),
+    });
     const known = { authority, spiffeId: svid?.spiffeId };
     const publish = await this.#listen(client, known, tunnels, registry, () => sites.nodeNames());
     this.#rollCa(caches, {
@@ -159,11 +165,21 @@ export class Provider {
     return svid;
   }
 
+  async #serveMetrics(sources: MetricSources): Promise<void> {
+    const { metricsListen } = this.#options;
+    if (metricsListen === undefined) return;
+    const server = new MetricsServer(() => providerMetrics(sources));
+    await server.listen(metricsListen);
+    this.#lifecycle.onStop('metrics', () => server.close());
+  }
+
   async #probeAddresses(): Promise<void> {
-    const { listen, kubeletListen, kubeletPorts } = this.#options;
+    const { listen, kubeletListen, kubeletPorts, metricsListen } = this.#options;
     await probeAddress('--listen', listen.host, listen.port);
     await probeAddress('--kubelet-listen', kubeletListen);
     await probePorts('--kubelet-ports', kubeletListen, kubeletPorts);
+    if (metricsListen === undefined) return;
+    await probeAddress('--metrics-listen', metricsListen.host, metricsListen.port);
   }
 
   #connect(): { client: KubeClient; server: string } {

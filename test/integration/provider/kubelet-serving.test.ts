@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { findControlPlanes } from '../../../hack/lab/control-planes.ts';
+import { findFreePorts } from '../../../hack/lab/free-ports.ts';
 import { kubectl, kubectlChecked } from '../../../hack/lab/kubectl.ts';
 import { createLab } from '../../../hack/lab/lab.ts';
 import { ensurePackages } from '../../../hack/lab/packages.ts';
@@ -36,7 +37,12 @@ for (const binaries of found) {
     const admin = plane.adminKubeconfig;
     await kubectlChecked(admin, ['create', 'namespace', 'towline-system']);
     await kubectlChecked(admin, ['apply', '-f', manifest]);
-    const providerArgs = ['--kubelet-serving-certificate', 'cluster'];
+    const [metricsPort = 0] = await findFreePorts(1, '127.0.0.1');
+    const metricsAt = `127.0.0.1:${metricsPort}`;
+    const providerArgs = [
+      ...['--kubelet-serving-certificate', 'cluster'],
+      ...['--metrics-listen', metricsAt],
+    ];
     const towline = await startTowline({ lab, plane, providerArgs });
     await Scene.make(lab.dir, plane, towline);
     const logs = async (): Promise<string> =>
@@ -72,6 +78,10 @@ for (const binaries of found) {
       explain: () => unused.join(', '),
     });
     t.pass('every rule of the manifest is needed');
+
+    const metrics = await (await fetch(`http://${metricsAt}/metrics`)).text();
+    t.match(metrics, /\ntowline_provider_strangers\{listener="tunnels"\} \d+\n/);
+    t.match(metrics, /\ntowline_provider_strangers\{listener="kubelet API"\} \d+\n/);
   });
 }
 

@@ -38,6 +38,7 @@ void t.test('without flags it listens everywhere and is reached at its first add
     kubeletPorts: { from: 10_350, to: 14_350 },
     disconnectGraceMs: 40_000,
     drainGraceMs: 10_000,
+    metricsListen: undefined,
   });
   t.equal(defaultPublicAddress(options, 8443), 'wss://10.0.0.7:8443');
   t.end();
@@ -55,6 +56,12 @@ void t.test('an address of its own is what sites are told', (t) => {
   t.end();
 });
 
+void t.test('its own metrics are served where it is told', (t) => {
+  const { metricsListen } = providerOptions({ ...flags, metricsListen: '127.0.0.1:9090' }, around);
+  t.same(metricsListen, { host: '127.0.0.1', port: 9090 });
+  t.end();
+});
+
 void t.test('public addresses are taken as they are, without a path', (t) => {
   const publicAddress = ['wss://towline.example.com:443', 'wss://10.0.0.7:8443/'];
   t.same(providerOptions({ ...flags, publicAddress }, around).publicAddresses, [
@@ -68,6 +75,7 @@ void t.test('a flag that cannot be used is named', (t) => {
   const bad: [Partial<ProviderFlags>, string][] = [
     [{ listen: '8443' }, '--listen'],
     [{ listen: '0.0.0.0:99999' }, '--listen'],
+    [{ metricsListen: '9090' }, '--metrics-listen'],
     [{ publicAddress: ['https://x'] }, '--public-address'],
     [{ publicAddress: ['wss://x/path'] }, '--public-address'],
     [{ nodeAddress: 'host' }, '--node-address'],
