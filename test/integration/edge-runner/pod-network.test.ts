@@ -67,12 +67,17 @@ const nodeReady = (): NodeReport['conditions'][number] | undefined =>
 const serving = async (pod: Pod): Promise<string[]> => {
   engine.put(asDesired('Pod', pod));
   const status = await engine.until(pod, 'Running', ({ phase }) => phase === 'Running');
-  const [host = '', ...others] = (status.podIPs ?? []).map(({ ip }) => ip);
-  await waitFor(() => transfer(device, 'get', { host, port: 8080, bytes: 1 }), {
-    what: `${pod.metadata.name} to serve`,
-    timeoutMs: 20_000,
+  const addresses = (status.podIPs ?? []).map(({ ip }) => ip);
+  const target = { host: addresses[0] ?? 'none', port: 8080, bytes: 1 };
+  let why = '';
+  const tell = (reason: string): void => {
+    why = reason;
+  };
+  await waitFor(() => transfer(device, 'get', target, tell), {
+    ...{ what: `${pod.metadata.name} to serve`, timeoutMs: 20_000 },
+    explain: () => `${why}\n${JSON.stringify(engine.status(pod), undefined, 1)}`,
   });
-  return [host, ...others];
+  return addresses;
 };
 
 /** What the device knows of the interface that has an address. */

@@ -36,7 +36,7 @@ export function trafficPod(
 const client = `
 const [kind, host, port, bytes] = process.argv.slice(1);
 const say = (text) => { process.stdout.write(String(text)); process.exit(); };
-setTimeout(() => say(''), 60_000);
+setTimeout(() => { process.stderr.write('no answer within 60 s'); say(''); }, 60_000);
 if (kind === 'echo') {
   const udp = require('dgram').createSocket(host.includes(':') ? 'udp6' : 'udp4');
   udp.on('message', say);
@@ -48,25 +48,32 @@ if (kind === 'echo') {
   });
   let received = 0;
   socket.on('data', (data) => { received += data.length; });
-  socket.on('error', () => say(''));
+  socket.on('error', (error) => { process.stderr.write(String(error)); say(''); });
   socket.on('end', () => say(received + ' ' + (performance.now() - start)));
 }
 `;
 
 /** On the device: what came back of a datagram; '' when nothing did. */
 export async function echo(device: Device, host: string, port: number): Promise<string> {
-  return ask(device, 'echo', host, port, 0);
+  return (await ask(device, 'echo', host, port, 0)).stdout;
 }
 
-/** On the device: bytes received from a pod, and how fast either way; nothing when it isn't reached. */
+/**
+ * On the device: bytes received from a pod, and how fast either way; nothing when it isn't reached, for
+ * the reason that `tell` gets.
+ */
 export async function transfer(
   device: Device,
   direction: 'get' | 'put',
   target: { host: string; port: number; bytes: number },
+  tell?: (why: string) => void,
 ): Promise<{ received: number; bitsPerSecond: number } | undefined> {
   const { host, port, bytes } = target;
-  const answer = await ask(device, direction, host, port, bytes);
-  if (answer === '') return undefined;
+  const { stdout: answer, stderr } = await ask(device, direction, host, port, bytes);
+  if (answer === '') {
+    tell?.(stderr);
+    return undefined;
+  }
   const [received = 0, ms = 0] = answer.split(' ').map(Number);
   const carried = direction === 'get' ? received : bytes;
   return { received, bitsPerSecond: (carried * 8000) / ms };
@@ -75,7 +82,7 @@ export async function transfer(
 async function ask(
   device: Device,
   ...[kind, host, port, bytes]: [string, string, number, number]
-): Promise<string> {
+): Promise<{ stdout: string; stderr: string }> {
   const args = ['-e', client, kind, host, String(port), String(bytes)];
-  return (await device.run(process.execPath, args)).stdout;
+  return device.run(process.execPath, args);
 }

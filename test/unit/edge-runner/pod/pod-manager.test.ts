@@ -4,7 +4,7 @@ import { waitFor } from '../../../../hack/lab/wait.ts';
 import { HostError } from '../../../../src/edge-runner/host/host-error.ts';
 import { PodManager } from '../../../../src/edge-runner/pod/pod-manager.ts';
 import type { PodWorker } from '../../../../src/edge-runner/pod/pod-worker.ts';
-import type { Pod, PodStatus } from '../../../../src/kube/api.ts';
+import type { ContainerStateTerminated, Pod, PodStatus } from '../../../../src/kube/api.ts';
 import { FakeContext } from './fake-context.ts';
 import type { FakeRuntime } from './fake-runtime.ts';
 import { makePod, web } from './make-observed.ts';
@@ -57,6 +57,19 @@ const phaseIs =
 async function running(bench: Bench, pod: Pod): Promise<void> {
   bench.pods.setDesired([pod]);
   await until('the pod to run', phaseIs(bench, 'Running'));
+}
+
+/** A pod runs that is never restarted: `id` of its container, and how that has ended. */
+async function runningOnce(
+  t: Test,
+): Promise<Bench & { id: string; end: () => ContainerStateTerminated | undefined }> {
+  const made = bench(t);
+  await running(made, named('a', { restartPolicy: 'Never' }));
+  const [worker] = made.pods.list();
+  const id = worker?.observed.containers[0]?.id ?? '';
+  const end = (): ContainerStateTerminated | undefined =>
+    worker?.status?.containerStatuses?.[0]?.state.terminated;
+  return { ...made, id, end };
 }
 
 void t.test('a pod is brought up, and reported gone once nothing is left of it', async (t) => {
@@ -539,37 +552,17 @@ void t.test('a change in another namespace concerns nobody here', async (t) => {
   t.same(fake.refreshed, []);
 });
 
-void t.test(
-  'a container of which it is told after its end that memory ran out was OOMKilled',
-  async (t) => {
-    const made = bench(t);
-    const { fake, pods } = made;
-    await running(made, named('a', { restartPolicy: 'Never' }));
-    const id = pods.list()[0]?.observed.containers[0]?.id ?? '';
-    const reason = (): string | undefined =>
-      pods.list()[0]?.status?.containerStatuses?.[0]?.state.terminated?.reason;
+void t.test('a container is OOMKilled also if it is told after its end', async (t) => {
+  for (const isTold of [true, false]) {
+    const { fake, pods, id, end } = await runningOnce(t);
     fake.runtime.exit('web', 137);
-    pods.containerEnded(id, killed);
+    if (isTold) pods.containerEnded(id, killed);
+    else pods.wakeAll();
     await new Promise((resolve) => setTimeout(resolve, 20));
     pods.containerOutOfMemory(id);
-    await until('its end', () => reason() !== undefined);
-    t.equal(reason(), 'OOMKilled');
-  },
-);
-
-void t.test('so was one whose end was seen before it was told', async (t) => {
-  const made = bench(t);
-  const { fake, pods } = made;
-  await running(made, named('a', { restartPolicy: 'Never' }));
-  const id = pods.list()[0]?.observed.containers[0]?.id ?? '';
-  const reason = (): string | undefined =>
-    pods.list()[0]?.status?.containerStatuses?.[0]?.state.terminated?.reason;
-  fake.runtime.exit('web', 137);
-  pods.wakeAll();
-  await new Promise((resolve) => setTimeout(resolve, 20));
-  pods.containerOutOfMemory(id);
-  await until('its end', () => reason() !== undefined);
-  t.equal(reason(), 'OOMKilled');
+    await until('its end', () => end() !== undefined);
+    t.equal(end()?.reason, 'OOMKilled', isTold ? 'told first' : 'seen first');
+  }
 });
 
 void t.test(
@@ -595,40 +588,30 @@ void t.test(
 );
 
 void t.test('an end that containerd forgot is known from the event stream', async (t) => {
-  const made = bench(t);
-  const { fake, pods } = made;
-  await running(made, named('a', { restartPolicy: 'Never' }));
-  const id = pods.list()[0]?.observed.containers[0]?.id ?? '';
+  const { fake, pods, id, end } = await runningOnce(t);
   pods.containerEnded(id, { exitCode: 0, exitedAtMs: Date.UTC(2026, 0, 2) });
   fake.runtime.exit('web', 255, 'Unknown');
   await until('its end', () => pods.list()[0]?.status?.phase === 'Succeeded');
-  t.match(pods.list()[0]?.status?.containerStatuses?.[0]?.state.terminated, {
+  t.match(end(), {
     ...{ exitCode: 0, reason: 'Completed' },
     ...{ startedAt: '1970-01-01T00:00:01Z', finishedAt: '2026-01-02T00:00:00Z' },
   });
 });
 
 void t.test('so is one of which nobody knows when it was', async (t) => {
-  const made = bench(t);
-  const { fake, pods } = made;
-  await running(made, named('a', { restartPolicy: 'Never' }));
-  const id = pods.list()[0]?.observed.containers[0]?.id ?? '';
+  const { fake, pods, id, end } = await runningOnce(t);
   pods.containerEnded(id, { exitCode: 3, exitedAtMs: undefined });
   fake.runtime.exit('web', 255, 'Unknown');
   await until('its end', () => pods.list()[0]?.status?.phase === 'Failed');
-  const { terminated } = pods.list()[0]?.status?.containerStatuses?.[0]?.state ?? {};
-  t.match(terminated, { exitCode: 3, reason: 'Error' });
+  t.match(end(), { exitCode: 3, reason: 'Error' });
 });
 
 void t.test('what nobody heard of an end stays unknown', async (t) => {
-  const made = bench(t);
-  const { fake, pods } = made;
-  await running(made, named('a', { restartPolicy: 'Never' }));
+  const { fake, pods, end } = await runningOnce(t);
   fake.runtime.exit('web', 255, 'Unknown');
   pods.wakeAll();
   await until('its end', () => pods.list()[0]?.status?.phase === 'Failed');
-  const end = pods.list()[0]?.status?.containerStatuses?.[0]?.state.terminated;
-  t.match(end, { exitCode: 255, reason: 'Unknown' });
+  t.match(end(), { exitCode: 255, reason: 'Unknown' });
 });
 
 void t.test('a pod that is deleted while its own end is cleaned up goes', async (t) => {
