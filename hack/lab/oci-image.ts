@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { lstat, readdir, readFile, readlink, writeFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { writeFile } from 'node:fs/promises';
 import { writeTar, type TarMember } from './tar.ts';
 
 /** How containers of an image run when nothing else is said; the fields of the OCI image configuration. */
@@ -72,25 +71,6 @@ export async function writeImage(path: string, spec: ImageSpec): Promise<void> {
     ...[layer, config, manifest].map((content) => blob(content)),
   ]);
   await writeFile(path, archive);
-}
-
-/** All files, folders and symbolic links below a folder as members of an image; all belong to root. */
-export async function membersOfFolder(dir: string): Promise<TarMember[]> {
-  const members: TarMember[] = [];
-  const entries = await readdir(dir, { recursive: true, withFileTypes: true });
-  for (const entry of entries) {
-    const full = join(entry.parentPath, entry.name);
-    const path = relative(dir, full);
-    const mode = (await lstat(full)).mode & 0o7777;
-    if (entry.isDirectory()) {
-      members.push({ kind: 'folder', path, mode });
-    } else if (entry.isSymbolicLink()) {
-      members.push({ kind: 'symlink', path, target: await readlink(full) });
-    } else {
-      members.push({ kind: 'file', path, mode, content: await readFile(full) });
-    }
-  }
-  return members.toSorted((left, right) => (left.path < right.path ? -1 : 1));
 }
 
 function imageConfig(config: ImageConfig, diffId: string): object {

@@ -6,6 +6,7 @@ import { keepMemoryFromCoreDumps } from '../tunnel/core-dumps.ts';
 import { ProviderError } from './errors.ts';
 import { KubeApiError } from './kube-client/kube-api-error.ts';
 import { KubeletApiError } from './kubelet-api/kubelet-api-error.ts';
+import { disconnectGraceMs, drainGraceMs } from './limits.ts';
 import { type ProviderFlags, providerOptions } from './options.ts';
 import { PkiError } from './pki/errors.ts';
 import { Provider } from './provider.ts';
@@ -57,11 +58,15 @@ function parseFlags(argv: string[]): ProviderFlags {
       "who issues the nodes' serving certificate: own, or cluster (certificates.k8s.io)",
       'own',
     )
-    .option('--disconnect-grace <duration>', 'how long a site may be away unnoticed', '40s')
+    .option(
+      '--disconnect-grace <duration>',
+      'how long a site may be away unnoticed',
+      `${disconnectGraceMs / 1000}s`,
+    )
     .option(
       '--drain-grace <duration>',
       'how long exec, logs and the like may go on at the end',
-      '10s',
+      `${drainGraceMs / 1000}s`,
     )
     .option('--trust-domain <name>', "SPIFFE trust domain of the sites' identities", 'towline')
     .option('--site-certificate-lifetime <duration>', "lifetime of the sites' certificates", '720h')

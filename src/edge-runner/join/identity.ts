@@ -24,7 +24,6 @@ export const identityConfig = v.object({
   addresses: v.pipe(v.array(v.string()), v.minLength(1)),
   key: v.optional(v.literal('credential')),
 });
-export type IdentityConfig = v.InferOutput<typeof identityConfig>;
 
 /**
  * A time that has passed for certain, ms since 1970: the provider has issued the certificate then, by

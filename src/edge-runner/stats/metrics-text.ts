@@ -17,9 +17,6 @@ export interface Sample {
   readonly atMs?: number;
 }
 
-/** The content type of `renderMetrics`. */
-export const metricsContentType = 'text/plain; version=0.0.4; charset=utf-8';
-
 /**
  * Metrics in Prometheus' text format, version 0.0.4, labels in alphabetical order. Families without
  * samples are left out.
