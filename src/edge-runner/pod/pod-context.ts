@@ -17,6 +17,7 @@ import type { ImagePuller } from './image-puller.ts';
 import type { PlacedPods } from './placed-pods.ts';
 import type { StartTurns } from './start-turns.ts';
 import type { PulledImages } from './pulled-images.ts';
+import type { TerminationCounts } from './termination-counts.ts';
 
 /** What the device is to its pods. */
 export interface NodeFacts {
@@ -103,6 +104,7 @@ export interface PodContext {
   hotPaths: readonly string[];
   /** Which pods have their place on the device. */
   placed: PlacedPods;
+  terminations: TerminationCounts;
   /** Whether the handler of a RuntimeClass can make mounts below a read-only one so too. */
   recursiveReadOnly: (runtimeClassName: string | undefined) => boolean;
   /**

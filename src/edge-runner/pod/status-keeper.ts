@@ -73,6 +73,7 @@ export class StatusKeeper {
   #publish([pod, status]: [Pod, PodStatus], when: 'now' | 'lazily'): void {
     this.#isOurs = true;
     if (isDeepStrictEqual(status, this.#last)) return;
+    this.#context.terminations.note(this.#last, status);
     const isKept = when === 'now' && mustBeKept(pod, status, this.#last);
     this.#last = status;
     this.#report(pod, status, false, isKept ? 'kept' : when);

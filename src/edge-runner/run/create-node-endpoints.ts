@@ -26,6 +26,7 @@ export function createNodeEndpoints(parts: NodeEndpointsParts): NodeEndpoints {
     pods: () => pods.list(),
     unsent: () => ({ pods: outbox.unsentPodCount, events: outbox.unsentEvents.length }),
     evictions: () => eviction.counts,
+    terminations: () => context.terminations.all,
     cpuCount: facts.cpuCount,
     cgroupOf: ({ pod }) => context.cgroups.parentOf(pod) ?? '',
     containerdMetricsAddress: options.containerdMetrics,

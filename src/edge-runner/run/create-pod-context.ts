@@ -25,6 +25,7 @@ import type { NodeFacts, ObjectSource, PodContext, TaskSignals } from '../pod/po
 import { PulledImages } from '../pod/pulled-images.ts';
 import { PlacedPods, type NodeRules } from '../pod/placed-pods.ts';
 import { ServiceAccountTokens, type RequestToken } from '../pod/service-account-tokens.ts';
+import { TerminationCounts } from '../pod/termination-counts.ts';
 import type { Outbox } from '../report/outbox.ts';
 import type { PullStore } from '../store/copied-pulls.ts';
 import type { EdgeStore } from '../store/edge-store.ts';
@@ -105,6 +106,7 @@ export async function createPodContext(options: PodContextOptions): Promise<PodC
         return labels && { name: node.nodeName, labels };
       },
     }),
+    terminations: new TerminationCounts(),
     observer: new CriObserver(cri, clock),
     starts: new StartTurns({
       count: Math.max(minParallelStarts, startsPerCpu * availableParallelism()),

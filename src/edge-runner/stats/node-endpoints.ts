@@ -22,6 +22,7 @@ export interface NodeEndpointsOptions {
   pods: () => readonly (KnownPod & { probeCounts: readonly ProbeCount[] })[];
   unsent: () => RunnerMetricsInput['unsent'];
   evictions: () => RunnerMetricsInput['evictions'];
+  terminations: () => RunnerMetricsInput['terminations'];
   cpuCount: number;
   cgroupOf: (usage: PodUsage) => string;
   /** Where containerd serves its own metrics, if anywhere: `127.0.0.1:1338`. */
@@ -63,10 +64,10 @@ export class NodeEndpoints {
   }
 
   async #runnerMetrics(): Promise<string> {
-    const { nodeName, version, pods, unsent, evictions } = this.#options;
+    const { nodeName, version, pods, unsent, evictions, terminations } = this.#options;
     const own = await runnerMetrics({
       ...{ nodeName, version, pods: pods() },
-      ...{ unsent: unsent(), evictions: evictions() },
+      ...{ unsent: unsent(), evictions: evictions(), terminations: terminations() },
     });
     const containerd = await containerdMetrics(this.#options.containerdMetricsAddress);
     return renderMetrics(own) + containerd;

@@ -1,4 +1,5 @@
 import { readdir } from 'node:fs/promises';
+import type { TerminationCount } from '../pod/termination-counts.ts';
 import type { Metric, Sample } from './metrics-text.ts';
 import type { KnownPod } from './usage.ts';
 
@@ -10,6 +11,7 @@ export interface RunnerMetricsInput {
   readonly unsent: { readonly pods: number; readonly events: number };
   /** Evictions since the runner's start, by the signal that asked for them. */
   readonly evictions: ReadonlyMap<string, number>;
+  readonly terminations: readonly TerminationCount[];
 }
 
 /** What the runner tells of itself: a kubelet's names where a kubelet has such a metric. */
@@ -33,6 +35,14 @@ export async function runnerMetrics(input: RunnerMetricsInput): Promise<Metric[]
       Array.from(input.evictions, ([signal, value]) => ({
         labels: { eviction_signal: signal },
         value,
+      })),
+    ),
+    counter(
+      'kubelet_terminated_containers_total',
+      '[ALPHA] Cumulative number of container terminations.',
+      input.terminations.map(({ type, exitCode, reason, count }) => ({
+        labels: { container_type: type, exit_code: String(exitCode), reason },
+        value: count,
       })),
     ),
     gauge('towline_runner_info', 'Version of the runner. The value is always 1.', [

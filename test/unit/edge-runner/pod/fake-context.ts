@@ -6,6 +6,7 @@ import { PulledImages } from '../../../../src/edge-runner/pod/pulled-images.ts';
 import { StartTurns } from '../../../../src/edge-runner/pod/start-turns.ts';
 import { PlacedPods } from '../../../../src/edge-runner/pod/placed-pods.ts';
 import type { PodContext } from '../../../../src/edge-runner/pod/pod-context.ts';
+import { TerminationCounts } from '../../../../src/edge-runner/pod/termination-counts.ts';
 import type { Urgency } from '../../../../src/edge-runner/report/outbox.ts';
 import type { EventReport, PodReport } from '../../../../src/protocol/report.ts';
 import { FakeStore } from '../report/fake-store.ts';
@@ -115,6 +116,7 @@ export class FakeContext {
       starts: new StartTurns({ count: Infinity, turnMs: 60_000, gatherMs: 0 }),
       networkProblem: () => Promise.resolve(this.networkProblem),
       recursiveReadOnly: () => false,
+      terminations: new TerminationCounts(),
       placed: new PlacedPods({
         ...{ admission: () => undefined, allocatable: { cpu: '4' }, allowedUnsafeSysctls: [] },
         extendedResources: () => ({}),

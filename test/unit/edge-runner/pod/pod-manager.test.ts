@@ -587,6 +587,23 @@ void t.test(
   },
 );
 
+void t.test('ends of containers are counted, each once', async (t) => {
+  const made = await runningOnce(t);
+  const { fake, pods } = made;
+  fake.runtime.exit('web', 139);
+  pods.wakeAll();
+  await until('its end', phaseIs(made, 'Failed'));
+  pods.setDesired([deleted(named('a', { restartPolicy: 'Never' }), 1)]);
+  await until('the pod to be gone', () => fake.reports.at(-1)?.gone === true);
+  const count = { type: 'container', exitCode: 139, reason: 'Error', count: 1 };
+  t.same(fake.context.terminations.all, [count]);
+
+  await running(made, named('b'));
+  fake.runtime.exit('web', 139);
+  pods.wakeAll();
+  await until('the back-off', () => fake.context.terminations.all[0]?.count === 2);
+});
+
 void t.test('an end that containerd forgot is known from the event stream', async (t) => {
   const { fake, pods, id, end } = await runningOnce(t);
   pods.containerEnded(id, { exitCode: 0, exitedAtMs: Date.UTC(2026, 0, 2) });

@@ -105,6 +105,7 @@ void t.test('/metrics tells what the runner does', async (t) => {
       ...{ nodeName: 'berlin.shop', version: '1.2.3', unsent: { pods: 1, events: 2 } },
       pods: [{ pod: makePod(), observed }],
       evictions: new Map([['memory.available', 3]]),
+      terminations: [{ type: 'container', exitCode: 139, reason: 'Error', count: 4 }],
     }),
   );
   for (const line of [
@@ -112,6 +113,7 @@ void t.test('/metrics tells what the runner does', async (t) => {
     'kubelet_running_pods 1',
     'kubelet_running_containers{container_state="running"} 2',
     'kubelet_evictions{eviction_signal="memory.available"} 3',
+    'kubelet_terminated_containers_total{container_type="container",exit_code="139",reason="Error"} 4',
     'towline_runner_unsent_events 2',
   ]) {
     t.ok(text.includes(`${line}\n`), line);
