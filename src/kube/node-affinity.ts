@@ -1,4 +1,5 @@
 import type { NodeSelectorRequirement, NodeSelectorTerm, PodSpec } from './api.ts';
+import { matchesRequirement } from './label-requirement.ts';
 
 /** What a pod's demands on its node are judged by. */
 export interface NodeTraits {
@@ -40,25 +41,12 @@ function matchesTerm(
   );
 }
 
-function matches(
-  { key, operator, values = [] }: NodeSelectorRequirement,
-  labels: Record<string, string>,
-): boolean {
-  const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
-  switch (operator) {
-    case 'In':
-      return value !== undefined && values.includes(value);
-    case 'NotIn':
-      return value === undefined || !values.includes(value);
-    case 'Exists':
-      return value !== undefined;
-    case 'DoesNotExist':
-      return value === undefined;
-    case 'Gt':
-      return Number.parseInt(value ?? '', 10) > Number.parseInt(values[0] ?? '', 10);
-    case 'Lt':
-      return Number.parseInt(value ?? '', 10) < Number.parseInt(values[0] ?? '', 10);
-    default:
-      return false;
-  }
+/** Numbers are compared too, other than in a selector of labels. */
+function matches(requirement: NodeSelectorRequirement, labels: Record<string, string>): boolean {
+  const { key, operator, values = [] } = requirement;
+  const wanted = Number.parseInt(values[0] ?? '', 10);
+  const value = Number.parseInt((Object.hasOwn(labels, key) ? labels[key] : undefined) ?? '', 10);
+  if (operator === 'Gt') return value > wanted;
+  if (operator === 'Lt') return value < wanted;
+  return matchesRequirement(requirement, labels);
 }

@@ -1,4 +1,5 @@
 import type { ClusterTrustBundleProjection, LabelSelector } from './api.ts';
+import { matchesRequirement } from './label-requirement.ts';
 
 /** Which certificates a projection asks for: those of one bundle, or of all of a signer that match. */
 export interface TrustAnchorsQuery {
@@ -32,21 +33,7 @@ export function matchesSelector(
   const { matchLabels = {}, matchExpressions = [] } = selector;
   return (
     Object.entries(matchLabels).every(([key, value]) => labels[key] === value) &&
-    matchExpressions.every(({ key, operator, values = [] }) => {
-      const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
-      switch (operator) {
-        case 'In':
-          return value !== undefined && values.includes(value);
-        case 'NotIn':
-          return value === undefined || !values.includes(value);
-        case 'Exists':
-          return value !== undefined;
-        case 'DoesNotExist':
-          return value === undefined;
-        default:
-          return false;
-      }
-    })
+    matchExpressions.every((requirement) => matchesRequirement(requirement, labels))
   );
 }
 

@@ -1,39 +1,20 @@
-import type {
-  Condition,
-  ContainerStateWaiting,
-  ContainerStatus,
-  Pod,
-  PodStatus,
-} from '../../kube/api.ts';
+import type { Condition, ContainerStatus, Pod, PodStatus } from '../../kube/api.ts';
 import { hasRegularContainerStarted } from '../../kube/container-status.ts';
 import type { Misfit } from '../../kube/node-fit.ts';
 import { podConditions } from '../../kube/pod-conditions.ts';
 import { podPhase } from '../../kube/pod-status.ts';
 import { qosClassOf } from '../../kube/qos.ts';
 import { isOfPodNow, resizable } from '../../kube/resize.ts';
-import type { BackOff } from './back-off.ts';
-import type { ProbeResults } from '../probes/pod-probes.ts';
-import { containerStatuses } from './container-statuses.ts';
+import { containerStatuses, type ContainerStatusInput } from './container-statuses.ts';
 import type { ObservedPod } from './observed.ts';
 import { resizeConditions } from './resize-conditions.ts';
 import { restartConditions } from './restart-condition.ts';
 
-export interface PodStatusInput {
-  pod: Pod;
-  observed: ObservedPod;
-  waiting: ReadonlyMap<string, BackOff>;
-  problems: ReadonlyMap<string, ContainerStateWaiting>;
-  probes?: ProbeResults;
-  messages: ReadonlyMap<string, string>;
-  /** The pod is over and nothing of it starts again. */
-  finished: boolean;
+export interface PodStatusInput extends ContainerStatusInput {
   /** Why the pod was failed as a whole. */
   rejection: PodRejection | undefined;
-  /** The runtime can make what is mounted below a read-only mount read-only, too. */
-  recursiveReadOnly?: boolean;
   podIPs: string[];
   hostIPs: string[];
-  previous: PodStatus | undefined;
   nowMs: number;
   /** Why the pod waits for other resources, if it does. */
   resizePending?: Misfit | undefined;
