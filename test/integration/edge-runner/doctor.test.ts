@@ -45,6 +45,8 @@ site.seed(
       containers: [
         {
           ...{ name: 'main', image: busyboxImage, command: ['sleep', '1000'] },
+          // Under pressure of memory a pod that requests nothing is refused.
+          resources: { requests: { cpu: '10m' } },
           env: [
             { name: 'A', value: canaries.variable },
             { name: 'B', valueFrom: { secretKeyRef: { name: 'key', key: 'value' } } },
@@ -55,6 +57,16 @@ site.seed(
     }),
   ),
 );
+
+/** What is kept from pods, so that one that asks for any memory doesn't fit; and pressure that ends no pod for an hour. */
+const upkeep = [
+  ...['--system-reserved', 'memory=1Ti', '--eviction-soft', 'memory.available<99%'],
+  ...['--eviction-soft-grace-period', 'memory.available=1h'],
+];
+const greedy = makePod('greedy', {
+  containers: [{ name: 'main', image: busyboxImage, resources: { requests: { memory: '1Mi' } } }],
+});
+site.seed(asDesired('Pod', greedy));
 
 async function report(...flags: readonly string[]): Promise<string> {
   const { stdout, stderr, code } = await device.run(process.execPath, [
@@ -77,8 +89,18 @@ async function checkSecrecy(t: Test, text: string): Promise<void> {
 }
 
 void t.test('a report of a device that runs pods without the cloud', async (t) => {
-  await site.start();
-  await site.until('the pod to be ready', (pods) => pods.length === 1 && pods.every(isReady));
+  await site.start(...upkeep);
+  const pods = await site.until('one to be ready, one refused', (pods) => {
+    return pods.some(isReady) && pods.some(({ status }) => status?.phase === 'Failed');
+  });
+  t.match(
+    pods.map(({ metadata, status }) => `${metadata.name} ${status?.message ?? ''}`),
+    [/^greedy .*enough resource: memory, requested: 1048576, used: 0, capacity: 0/, 'web '],
+  );
+  await waitFor(
+    async () => /^Pressure: MemoryPressure$/m.test((await site.cli(['status'])).stdout),
+    { what: 'the pressure to be told', timeoutMs: 60_000, intervalMs: 1_000 },
+  );
   const entry = { level: 40, time: Date.now(), msg: `password=${canaries.logged}` };
   await appendFile(logFile, `${JSON.stringify(entry)}\n`);
   const text = await report();
@@ -100,7 +122,9 @@ void t.test('a report of a device that runs pods without the cloud', async (t) =
 
 void t.test('the log level changes while the runner runs', async (t) => {
   t.match(await site.cli(['log-level', 'loud']), { code: 1, stderr: /give one of trace, debug/ });
+  t.match(await site.cli(['log-level']), { code: 0, stdout: 'info\n' });
   t.match(await site.cli(['log-level', 'debug']), { code: 0, stdout: /from debug on/ });
+  t.match(await site.cli(['log-level']), { code: 0, stdout: 'debug\n' });
   await waitFor(async () => (await readFile(logFile, 'utf8')).includes('"level":20'), {
     what: 'a line of level debug',
     timeoutMs: 60_000,

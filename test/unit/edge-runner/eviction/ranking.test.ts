@@ -54,6 +54,37 @@ void t.test('over its request first, then by priority, then by how far', (t) => 
   t.end();
 });
 
+void t.test('each resource ranks by its own use, and what can be requested by the request', (t) => {
+  const requests = { 'ephemeral-storage': '50' };
+  const pods: Consumption[] = [
+    {
+      ...consumption('disk', {}),
+      ...{ memoryBytes: 1, diskBytes: 90, inodes: 2, processes: 2 },
+    },
+    {
+      ...consumption('inodes', {}),
+      ...{ memoryBytes: 2, diskBytes: 20, inodes: 90, processes: 1 },
+    },
+    {
+      ...consumption('processes', {}),
+      ...{ memoryBytes: 3, diskBytes: 30, inodes: 3, processes: 90 },
+    },
+    {
+      ...consumption('asked', {
+        spec: { containers: [{ name: 'main', resources: { requests } }] },
+      }),
+      ...{ memoryBytes: 90, diskBytes: 100, inodes: 1, processes: 3 },
+    },
+  ];
+  const order = (resource: Parameters<typeof rankPods>[1]): string[] =>
+    rankPods(pods, resource).map(({ pod }) => pod.metadata.name);
+  t.same(order('memory'), ['asked', 'processes', 'inodes', 'disk']);
+  t.same(order('ephemeral-storage'), ['disk', 'asked', 'processes', 'inodes']);
+  t.same(order('inodes'), ['inodes', 'processes', 'disk', 'asked']);
+  t.same(order('pids'), ['processes', 'asked', 'disk', 'inodes']);
+  t.end();
+});
+
 void t.test('an eviction is explained in a kubelet’s words', (t) => {
   const crossed = {
     threshold: { signal: 'memory.available', limit: { count: 100 * mebibyte } },
@@ -113,6 +144,8 @@ void t.test('limits on local storage: of a volume, of the pod, of a container', 
     exceededLimit(withInit, used(50, { a: 9 })),
     'Pod ephemeral local storage usage exceeds the total limit of containers 50M. ',
   );
+  t.equal(hasStorageLimit(makePod({ containers: pod.spec.containers })), true);
+  t.equal(hasStorageLimit(makePod({ volumes: pod.spec.volumes ?? [] })), true);
   t.equal(hasStorageLimit(makePod({ volumes: [{ name: 'v', emptyDir: {} }] })), false);
   t.end();
 });

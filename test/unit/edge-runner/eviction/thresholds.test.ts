@@ -49,6 +49,58 @@ void t.test('thresholds are written as for a kubelet', (t) => {
   t.end();
 });
 
+void t.test('each signal is of what it is called after', (t) => {
+  t.same(
+    signalsOf({
+      memory: { totalBytes: 100, availableBytes: 11, workingSetBytes: 0 },
+      nodeFs: { capacityBytes: 200, availableBytes: 22, inodes: 300, inodesFree: 33 },
+      imageFs: { capacityBytes: 400, availableBytes: 44, inodes: 500, inodesFree: 55 },
+      pids: { max: 600, running: 534 },
+    }),
+    {
+      'memory.available': { available: 11, capacity: 100 },
+      'nodefs.available': { available: 22, capacity: 200 },
+      'nodefs.inodesFree': { available: 33, capacity: 300 },
+      'imagefs.available': { available: 44, capacity: 400 },
+      'imagefs.inodesFree': { available: 55, capacity: 500 },
+      'pid.available': { available: 66, capacity: 600 },
+    },
+  );
+  t.end();
+});
+
+void t.test('every kind of pressure is told in a kubelet’s words', (t) => {
+  const words = (text: string): string[] => {
+    const crossed = crossedThresholds(parsed(text), signalsOf(fine));
+    const state = nextPressure(new Map(), crossed, { nowMs: 0, transitionMs: 1 });
+    return pressureConditions(state).map(
+      ({ type, status, reason, message }) => `${type} ${status} ${reason}: ${message}`,
+    );
+  };
+  const no = [
+    'MemoryPressure False KubeletHasSufficientMemory: kubelet has sufficient memory available',
+    'DiskPressure False KubeletHasNoDiskPressure: kubelet has no disk pressure',
+    'PIDPressure False KubeletHasSufficientPID: kubelet has sufficient PID available',
+  ];
+  t.same(words(''), no);
+  const [memory, disk, processes] = [
+    'MemoryPressure True KubeletHasInsufficientMemory: kubelet has insufficient memory available',
+    'DiskPressure True KubeletHasDiskPressure: kubelet has disk pressure',
+    'PIDPressure True KubeletHasInsufficientPID: kubelet has insufficient PID available',
+  ];
+  t.same(words('memory.available<99%'), [memory, no[1], no[2]]);
+  for (const signal of [
+    'nodefs.available',
+    'nodefs.inodesFree',
+    'imagefs.available',
+    'imagefs.inodesFree',
+  ]) {
+    t.same(words(`${signal}<99%`), [no[0], disk, no[2]], signal);
+  }
+  t.same(words('pid.available<99%'), [no[0], no[1], processes]);
+  t.end();
+});
+
 void t.test('what is crossed comes with memory first', (t) => {
   const thresholds = parsed(`${defaultEvictionHard},pid.available<90`);
   t.same(crossedThresholds(thresholds, signalsOf(fine)), []);

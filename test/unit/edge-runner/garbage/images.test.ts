@@ -1,4 +1,3 @@
-import { pino } from 'pino';
 import t from 'tap';
 import { ImageCollector } from '../../../../src/edge-runner/garbage/image-collector.ts';
 import { neededImages } from '../../../../src/edge-runner/garbage/needed-images.ts';
@@ -7,6 +6,7 @@ import {
   imagesToRemove,
   type StoredImage,
 } from '../../../../src/edge-runner/garbage/plan-images.ts';
+import { CriError } from '../../../../src/edge-runner/cri/cri-error.ts';
 import { Image } from '../../../../src/edge-runner/cri/image-messages.ts';
 import { PulledImages } from '../../../../src/edge-runner/pod/pulled-images.ts';
 import { makePod, web } from '../pod/make-observed.ts';
@@ -67,7 +67,14 @@ void t.test(
 /** A runtime with images of 100 bytes each, on a disk of 1000. */
 class Runtime {
   images = new Map<string, string>();
-  containers: { imageRef: string }[] = [];
+  containers: { imageRef: string; image?: { image: string } }[] = [];
+  readonly digests = new Map<string, string>();
+  readonly pinned = new Set<string>();
+  /** Names that the runtime was asked for. */
+  readonly asked: string[] = [];
+  /** One that it answers with its refusal. */
+  missing: string | undefined;
+  readonly warned: unknown[][] = [];
   needed: string[] = [];
   nowMs = 0;
   readonly store = new FakeStore();
@@ -78,11 +85,27 @@ class Runtime {
       listImages: () =>
         Promise.resolve({
           images: Array.from(this.images, ([id, tag]) => {
-            return { ...Image.decode(new Uint8Array()), id, repoTags: [tag], size: 100 };
+            const digest = this.digests.get(id);
+            return {
+              ...{ ...Image.decode(new Uint8Array()), id, repoTags: [tag], size: 100 },
+              repoDigests: digest === undefined ? [] : [digest],
+              pinned: this.pinned.has(id),
+            };
           }),
         }),
       listContainers: () => Promise.resolve({ containers: this.containers as never }),
       imageStatus: ({ image }) => {
+        this.asked.push(image?.image ?? '');
+        if (image?.image === this.missing) {
+          return Promise.reject(
+            new CriError('NOT_FOUND', {
+              method: 'ImageStatus',
+              detail: 'no such image',
+              socketPath: '',
+              answered: true,
+            }),
+          );
+        }
         const full = `docker.io/library/${image?.image ?? ''}:latest`;
         const id = Array.from(this.images).find(([, tag]) => tag === full)?.[0];
         return Promise.resolve({
@@ -105,7 +128,7 @@ class Runtime {
     disk: () =>
       Promise.resolve({ capacityBytes: 1000, availableBytes: 1000 - 100 * this.images.size }),
     nowMs: () => this.nowMs,
-    log: pino({ level: 'silent' }),
+    log: { info: () => undefined, warn: (...words: unknown[]) => this.warned.push(words) },
   });
 }
 
@@ -127,6 +150,101 @@ void t.test('a full disk loses only what neither container, pod nor sandbox need
   runtime.nowMs = 10_000;
   await runtime.collector.removeUnused(signal);
   t.same([...runtime.images.keys()].sort(), ['id0', 'id1', 'id2']);
+});
+
+void t.test(
+  'an image is known by its names, digests and id, and kept where it is pinned',
+  async (t) => {
+    const runtime = new Runtime();
+    for (const [id, tag] of [
+      ['sha256:1', 'pause:1'],
+      ['sha256:2', 'docker.io/library/by-digest:1'],
+      ['sha256:3', 'docker.io/library/by-name:1'],
+      ['sha256:4', 'docker.io/library/by-id:1'],
+      ['sha256:5', 'docker.io/library/pinned:1'],
+      ['sha256:6', 'docker.io/library/unused:1'],
+    ] as const) {
+      runtime.images.set(id, tag);
+    }
+    runtime.digests.set('sha256:2', `docker.io/library/by-digest@sha256:${'a'.repeat(64)}`);
+    runtime.pinned.add('sha256:5');
+    // A container whose image was tagged anew has its reference alone, or its name alone.
+    runtime.containers = [
+      { imageRef: '', image: { image: 'docker.io/library/by-name:1' } },
+      { imageRef: 'sha256:4' },
+    ];
+    runtime.needed = [`docker.io/library/by-digest@sha256:${'a'.repeat(64)}`, 'NO IMAGE'];
+    runtime.nowMs = 5_000;
+    await runtime.collector.removeUnused(signal);
+    runtime.nowMs = 10_000;
+    await runtime.collector.removeUnused(signal);
+    t.same(
+      [...runtime.images.keys()],
+      [1, 2, 3, 4, 5].map((n) => `sha256:${n}`),
+    );
+    t.notOk(
+      runtime.asked.includes('NO IMAGE'),
+      'the runtime is not asked for what is no reference',
+    );
+  },
+);
+
+void t.test('an image that the runtime no longer knows by a short name is none', async (t) => {
+  const runtime = new Runtime();
+  runtime.needed = ['gone'];
+  runtime.missing = 'gone';
+  await runtime.collector.removeUnused(signal);
+  t.same(runtime.asked, ['gone', 'pause:1']);
+});
+
+void t.test('the one used last stays longest, and one that comes back is new', async (t) => {
+  const runtime = new Runtime();
+  for (const id of ['a', 'b', 'c']) runtime.images.set(id, `${id}:1`);
+  runtime.containers = [{ imageRef: 'a' }, { imageRef: 'b' }];
+  runtime.nowMs = 500;
+  await runtime.collector.collect(signal);
+  runtime.nowMs = 2_000;
+  runtime.containers = [{ imageRef: 'a' }];
+  await runtime.collector.collect(signal);
+  runtime.containers = [];
+  for (const id of ['d', 'e', 'f', 'g', 'h', 'i']) runtime.images.set(id, `${id}:1`);
+  runtime.nowMs = 2_500;
+  await runtime.collector.collect(signal);
+  t.notOk(runtime.images.has('c'), 'never used');
+  t.ok(runtime.images.has('b'));
+  runtime.images.set('c', 'c:1');
+  runtime.nowMs = 2_600;
+  await runtime.collector.collect(signal);
+  t.ok(runtime.images.has('c'), 'new again');
+  t.notOk(runtime.images.has('b'), 'used before the other');
+  t.ok(runtime.images.has('a'));
+});
+
+void t.test('an image that others took away is new when it comes back', async (t) => {
+  const runtime = new Runtime();
+  for (let n = 0; n < 8; n += 1) runtime.images.set(`id${n}`, `${n}:1`);
+  runtime.containers = Array.from(runtime.images.keys(), (imageRef) => ({ imageRef }));
+  const collectAt = async (nowMs: number): Promise<boolean> => {
+    runtime.nowMs = nowMs;
+    await runtime.collector.collect(signal);
+    return runtime.images.has('unused');
+  };
+  runtime.images.set('unused', 'unused:1');
+  t.ok(await collectAt(0), 'too young');
+  runtime.images.delete('unused');
+  await collectAt(5_000);
+  runtime.images.set('unused', 'unused:1');
+  t.ok(await collectAt(6_000), 'and again');
+  t.notOk(await collectAt(7_000));
+});
+
+void t.test('a disk that stays too full for want of unused images is warned of', async (t) => {
+  const runtime = new Runtime();
+  for (let n = 0; n < 9; n += 1) runtime.images.set(`id${n}`, `${n}:1`);
+  runtime.containers = Array.from(runtime.images.keys(), (imageRef) => ({ imageRef }));
+  await runtime.collector.collect(signal);
+  t.match(runtime.warned, [[{ wantedBytes: 100, freedBytes: 0 }, /nearly full/]]);
+  t.equal(runtime.images.size, 9);
 });
 
 void t.test('who may use an image is forgotten once the image is gone', async (t) => {

@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process';
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import t from 'tap';
 import { FileKey } from '../../../../src/edge-runner/join/device-key.ts';
 import { JoinError } from '../../../../src/edge-runner/join/errors.ts';
@@ -56,6 +58,7 @@ void t.test('what is no private key on P-256 is refused, and never repeated', as
     damaged: pkcs8.replace('MIGH', 'MIGI'),
     nothing: '',
     'too large': `${'x'.repeat(8 * 1024)}\n${pkcs8}`,
+    'too large behind the key': `${pkcs8}${'x'.repeat(8 * 1024)}`,
   };
   for (const [name, text] of Object.entries(others)) {
     const error = await readGivenKey(await given(text)).catch((error: unknown) => error);
@@ -83,9 +86,15 @@ void t.test('a key that is missing, no file or not to be read is said so', async
   const code = 'KEY_UNUSABLE';
   await t.rejects(readGivenKey(join(dir, 'absent')), { code, message: /there is no .*--key-file/ });
   await t.rejects(readGivenKey(dir), { code, message: /is no file/ });
+  const pipe = join(dir, 'pipe');
+  await promisify(execFile)('mkfifo', ['--mode=600', pipe]);
+  await t.rejects(readGivenKey(pipe), { code, message: /is no file/ }, 'that nobody writes to');
   const path = await given(pkcs8);
   const isRoot = process.geteuid?.() === 0;
   if (!isRoot) return;
+  await chown(path, 65_534, 65_534);
+  await t.rejects(readGivenKey(path), { code, message: /can be read by others/ }, 'its owner');
+  await chown(path, 0, 0);
   await chmod(dir, 0o711);
   process.seteuid?.(65_534);
   try {

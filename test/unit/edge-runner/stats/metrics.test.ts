@@ -114,9 +114,30 @@ void t.test('/metrics tells what the runner does', async (t) => {
     'kubelet_running_containers{container_state="running"} 2',
     'kubelet_evictions{eviction_signal="memory.available"} 3',
     'kubelet_terminated_containers_total{container_type="container",exit_code="139",reason="Error"} 4',
+    'kubelet_desired_pods 1',
+    'towline_runner_unsent_pod_reports 1',
     'towline_runner_unsent_events 2',
   ]) {
-    t.ok(text.includes(`${line}\n`), line);
+    t.ok(text.includes(`\n${line}\n`), line);
   }
+  t.same(
+    Array.from(text.matchAll(/^# TYPE (.*)$/gm), ([, type]) => type),
+    [
+      'kubelet_node_name gauge',
+      'kubelet_running_pods gauge',
+      'kubelet_running_containers gauge',
+      'kubelet_desired_pods gauge',
+      'kubelet_evictions counter',
+      'kubelet_terminated_containers_total counter',
+      'towline_runner_info gauge',
+      'towline_runner_unsent_pod_reports gauge',
+      'towline_runner_unsent_events gauge',
+      'process_cpu_seconds_total counter',
+      'process_resident_memory_bytes gauge',
+      'process_start_time_seconds gauge',
+      'process_open_fds gauge',
+      'towline_runner_heap_used_bytes gauge',
+    ],
+  );
   t.match(text, /^process_resident_memory_bytes \d{7,}$/m);
 });
