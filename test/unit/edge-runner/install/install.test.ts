@@ -9,6 +9,7 @@ import {
   readFile,
   readlink,
   realpath,
+  stat,
   writeFile,
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -106,7 +107,12 @@ void t.test(
     await run();
     services.take();
     said.length = 0;
+    const files = ['usr/local/bin/towline-runner', unit];
+    const inodes = (): Promise<number[]> =>
+      Promise.all(files.map(async (file) => (await stat(join(root, file))).ino));
+    const before = await inodes();
     await run();
+    t.same(await inodes(), before, 'not even written anew');
     t.same(services.take(), ['enable towline-runner.service']);
     t.equal(said.filter((line) => line.endsWith('is up to date')).length, 2);
 

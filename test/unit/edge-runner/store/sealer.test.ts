@@ -3,6 +3,8 @@ import { makeSealer } from './fixture.ts';
 
 void t.test('what is sealed opens at its place, by its key', (t) => {
   const sealed = makeSealer().seal('grün', 'token/a');
+  const [nonceBytes, tagBytes] = [12, 16];
+  t.equal(sealed.length, nonceBytes + tagBytes + Buffer.byteLength('grün'));
   t.equal(makeSealer().open(sealed, 'token/a'), 'grün');
   t.throws(() => makeSealer().open(sealed, 'token/b'));
   t.throws(() => makeSealer(2).open(sealed, 'token/a'));

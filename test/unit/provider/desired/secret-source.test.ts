@@ -11,13 +11,19 @@ import type { KubeClient } from '../../../../src/provider/kube-client/kube-clien
 function scene(refreshMs = 60_000): {
   source: SecretSource;
   reads: () => number;
+  /** What was read, as `namespace/name`. */
+  names: string[];
+  warnings: () => number;
   answer: (value: string) => void;
   stop: () => Promise<void>;
 } {
   let reads = 0;
+  let warnings = 0;
+  const names: string[] = [];
   let answer: string = 'NOT_FOUND';
-  const get = ((_type: unknown, ref: { name: string }) => {
+  const get = ((_type: unknown, ref: { namespace: string; name: string }) => {
     reads += 1;
+    names.push(`${ref.namespace}/${ref.name}`);
     if (/^[A-Z_]+$/.test(answer)) {
       return Promise.reject(new KubeApiError(answer as KubeApiErrorCode, 'no'));
     }
@@ -25,7 +31,7 @@ function scene(refreshMs = 60_000): {
     return Promise.resolve({ metadata, data: { k: answer } });
   }) as KubeClient['get'];
   const source = new SecretSource({
-    ...{ client: { get }, log: pino({ level: 'silent' }) },
+    ...{ client: { get }, log: pino({ level: 'warn' }, { write: () => (warnings += 1) }) },
     refreshMs: () => refreshMs,
   });
   const controller = new AbortController();
@@ -33,6 +39,7 @@ function scene(refreshMs = 60_000): {
   return {
     source,
     reads: () => reads,
+    ...{ names, warnings: () => warnings },
     answer: (value) => (answer = value),
     stop: () => {
       controller.abort();
@@ -54,6 +61,36 @@ void t.test('a Secret is read when it is asked for, and tells of a change', asyn
   answer('second');
   await hold.refresh();
   t.equal(changes, 2);
+  await stop();
+});
+
+void t.test('only what is named is read, and nothing is kept of what nobody holds', async (t) => {
+  const { source, names, answer, stop } = scene();
+  answer('value');
+  const hold = source.hold('n', 's', () => undefined);
+  const second = source.hold('n', 's', () => undefined);
+  await hold.refresh();
+  t.same(new Set(names), new Set(['n/s']));
+  hold.release();
+  t.equal(source.hold('n', 's', () => undefined).known.kind, 'present', 'another holds it');
+  await stop();
+  const other = scene();
+  other.answer('value');
+  const only = other.source.hold('n', 's', () => undefined);
+  await only.refresh();
+  only.release();
+  t.equal(other.source.hold('n', 's', () => undefined).known.kind, 'unknown');
+  t.equal(second.known.kind, 'present');
+  await other.stop();
+});
+
+void t.test('one that may not be read is told of once', async (t) => {
+  const { source, warnings, answer, stop } = scene();
+  const hold = source.hold('n', 's', () => undefined);
+  answer('FORBIDDEN');
+  await hold.refresh();
+  await hold.refresh();
+  t.equal(warnings(), 1);
   await stop();
 });
 

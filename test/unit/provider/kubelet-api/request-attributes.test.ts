@@ -1,5 +1,6 @@
 import t from 'tap';
 import { requestAttributes } from '../../../../src/provider/kubelet-api/request-attributes.ts';
+import { parseTarget } from '../../../../src/provider/kubelet-api/request-target.ts';
 
 void t.test('a path decides the subresources, a method the verb', (t) => {
   const cases: [string, string, string, string[]][] = [
@@ -47,5 +48,13 @@ void t.test('what acts in a container needs create, whatever the method', (t) =>
 void t.test('a method without a verb has no attributes', (t) => {
   t.equal(requestAttributes('HEAD', '/pods'), undefined);
   t.equal(requestAttributes('OPTIONS', '/pods'), undefined);
+  t.end();
+});
+
+void t.test('an escape that is none is refused, and a slash within a segment stays there', (t) => {
+  for (const url of ['/exec/%zz', '/exec/%', '/exec/%c3%28']) {
+    t.throws(() => parseTarget(url), { code: 'PARAMETER_INVALID' }, url);
+  }
+  t.same(parseTarget('/exec/a%2fb/c?x=1').segments, ['exec', 'a/b', 'c']);
   t.end();
 });

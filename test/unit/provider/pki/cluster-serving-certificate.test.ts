@@ -24,7 +24,7 @@ interface Spec {
 class Scene {
   readonly requests: Spec[] = [];
   stored: KeyPairPem | undefined;
-  verdict: 'approve' | 'deny' | 'wait' = 'approve';
+  verdict: 'approve' | 'deny' | 'fail' | 'wait' | 'another key' | 'another name' = 'approve';
   nowMs = Date.now();
   readonly certificate: ClusterServingCertificate;
 
@@ -74,10 +74,13 @@ class Scene {
     const spec = this.requests.at(-1);
     if (spec === undefined) return Promise.reject(new KubeApiError('NOT_FOUND', 'none'));
     if (this.verdict === 'wait') return Promise.resolve({});
-    if (this.verdict === 'deny') {
-      return Promise.resolve({ status: { conditions: [{ type: 'Denied', status: 'True' }] } });
+    if (this.verdict === 'deny' || this.verdict === 'fail') {
+      const type = this.verdict === 'deny' ? 'Denied' : 'Failed';
+      return Promise.resolve({ status: { conditions: [{ type, status: 'True' }] } });
     }
-    const certificate = Buffer.from(sign(publicKeyIn(spec.request), this.nowMs)).toString('base64');
+    const key = this.verdict === 'another key' ? newKey().publicKey : publicKeyIn(spec.request);
+    const names = [this.verdict === 'another name' ? '10.0.0.2' : address];
+    const certificate = Buffer.from(sign(key, this.nowMs, names)).toString('base64');
     return Promise.resolve({ status: { certificate } });
   }
 }
@@ -119,6 +122,12 @@ void t.test(
         usages: ['digital signature', 'key encipherment', 'server auth'],
       },
     ]);
+    const [, base64 = ''] =
+      /-----\n([^-]*)-----/.exec(
+        Buffer.from(scene.requests[0]?.request ?? '', 'base64').toString(),
+      ) ?? [];
+    const request = Buffer.from(base64, 'base64');
+    for (const part of ['system:nodes', 'system:node:']) t.ok(request.includes(part), part);
     await waitFor(() => scene.stored, { what: 'it to be kept', timeoutMs: 5_000 });
     t.equal(scene.requests.length, 1, 'one is enough');
   },
@@ -161,15 +170,17 @@ void t.test('one that was kept is taken up again, while it fits', async (t) => {
   );
 });
 
-void t.test('a refusal is not the end: it asks again', async (t) => {
-  const scene = new Scene();
-  scene.verdict = 'deny';
-  scene.run(t);
-  await waitFor(() => scene.requests.length > 2, { what: 'further requests', timeoutMs: 5_000 });
-  t.equal(scene.certificate.current, undefined);
-  scene.verdict = 'approve';
-  await scene.issued();
-});
+for (const verdict of ['deny', 'fail', 'another key', 'another name'] as const) {
+  void t.test(`a refusal (${verdict}) is not the end: it asks again`, async (t) => {
+    const scene = new Scene();
+    scene.verdict = verdict;
+    scene.run(t);
+    await waitFor(() => scene.requests.length > 2, { what: 'further requests', timeoutMs: 5_000 });
+    t.equal(scene.certificate.current, undefined);
+    scene.verdict = 'approve';
+    await scene.issued();
+  });
+}
 
 void t.test(
   'it is renewed at two thirds of its life, and serves until the new one is there',
