@@ -1,62 +1,33 @@
 import { join } from 'node:path';
-import type { Logger } from 'pino';
 import { nodeNameOf } from '../../kube/site.ts';
-import { ContainerdEvents } from '../containerd/containerd-events.ts';
 import { ContainerdTasks } from '../containerd/containerd-tasks.ts';
-import { CriClient } from '../cri/cri-client.ts';
-import { GrpcChannel } from '../cri/grpc-channel.ts';
-import { RunnerError } from '../errors.ts';
 import { listHostNetworks } from '../host/host-addresses.ts';
 import { readHostFacts } from '../host/host-facts.ts';
-import { spareMemory } from '../host/spare-memory.ts';
 import { runOnHost } from '../host/run-on-host.ts';
 import { neededAddresses } from '../network/needed-addresses.ts';
 import { PodNetwork } from '../network/pod-network.ts';
 import { NodeReporter } from '../node/node-reporter.ts';
 import { RuntimeHealth } from '../node/runtime-health.ts';
 import { systemClock } from '../pod/clock.ts';
+import type { PodContext } from '../pod/pod-context.ts';
 import { PodManager } from '../pod/pod-manager.ts';
-import { logChecks } from '../preflight/log-checks.ts';
-import { Outbox } from '../report/outbox.ts';
 import { ReportClient } from '../report/report-client.ts';
-import type { EdgeStore } from '../store/edge-store.ts';
-import { setAside } from '../store/open-store.ts';
 import { tellStaticPods } from '../static-pods/tell-static-pods.ts';
 import { StaticPods } from '../static-pods/static-pods.ts';
 import { checkpointsName, removeCheckpoints } from '../streams/checkpoint-files.ts';
 import { StreamServer } from '../streams/stream-server.ts';
-import { DesiredState } from '../sync/desired-state.ts';
 import { SyncClient } from '../sync/sync-client.ts';
 import { runnerVersion } from '../version.ts';
-import { LinuxMounter } from '../volumes/linux-mounter.ts';
-import { ensureMemoryDir } from '../volumes/memory-dir.ts';
-import { privateMode } from '../volumes/pod-layout.ts';
-import { checkRuntime } from './check-runtime.ts';
-import { CloudContact } from './cloud-contact.ts';
 import { createNodeEndpoints } from './create-node-endpoints.ts';
 import { createPodContext } from './create-pod-context.ts';
 import { createUpkeep } from './create-upkeep.ts';
 import { DesiredPods } from './desired-pods.ts';
-import { ensureFolder } from './ensure-folder.ts';
-import { keepInOrder } from './keep-in-order.ts';
-import { informSystemd } from './inform-systemd.ts';
+import { keepRunning, type Parts } from './keep-running.ts';
 import { Link } from './link.ts';
-import { openCredentials } from './open-credentials.ts';
-import { openSiteStore, storeName } from './open-site-store.ts';
 import { openControl } from './open-control.ts';
+import { openResources, type Resources, type RunnerDependencies } from './open-resources.ts';
 import type { RunOptions } from './run-options.ts';
 import { seeToLoss } from './see-to-loss.ts';
-import { shutDownWhenAsked } from './shut-down.ts';
-import { watchNode, watchRuntime } from './watch-runtime.ts';
-
-interface RunnerDependencies {
-  log: Logger;
-  environment: Record<string, string | undefined>;
-  signal: AbortSignal;
-}
-
-/** How often the runtime is asked for its conditions. */
-const nodeCheckIntervalMs = 30_000;
 
 /** Kubelet: what `/logs/` shows. */
 const hostLogRoot = '/var/log';
@@ -84,43 +55,32 @@ export async function runRunner(
 /** Tells `closers` how to close what it opens. */
 async function serve(
   options: RunOptions,
-  { log, environment, signal: asked }: RunnerDependencies,
+  dependencies: RunnerDependencies,
   damage: AbortController,
   closers: (() => unknown)[],
 ): Promise<void> {
-  const stop = new AbortController();
-  const signal = AbortSignal.any([stop.signal, damage.signal]);
-  const credentials = await openCredentials(options, environment, log);
-  const { identity } = credentials;
-  const channel = new GrpcChannel({ socketPath: options.containerdSocket });
-  closers.push(() => channel.close());
-  const cri = new CriClient(channel);
-  await checkRuntime(cri, log);
-  await ensureFolder('--log-dir', options.logRoot);
-  await ensureFolder('--memory-dir', options.memoryDir, privateMode);
-  const storeFile = join(options.stateDir, storeName);
-  await ensureMemoryDir(options.memoryDir, new LinuxMounter());
-  const end = (error: RunnerError): void => {
-    damage.abort(error);
+  const ended = new AbortController();
+  const signal = AbortSignal.any([ended.signal, damage.signal]);
+  const stop = (): void => {
+    ended.abort();
   };
-  const opening = { ...options, storeFile, log, onEnd: end };
-  const { store, pulls } = await openSiteStore(credentials, opening);
-  closers.push(() => {
-    closeStore(store, storeFile, isDamage(damage.signal.reason), log);
+  const resources = await openResources(options, dependencies, { damage, closers });
+  const parts = await wire(options, dependencies, resources, signal);
+  const control = await openControl(options.memoryDir, {
+    ...{ ...parts, ...resources, identity: resources.credentials.identity, log: dependencies.log },
   });
-  const outbox = new Outbox(store, log);
-  closers.push(() => {
-    outbox.close();
-  });
-  const state = new DesiredState(store);
+  closers.push(() => control?.close());
+  await keepRunning(options, dependencies, resources, parts, { stop, signal });
+}
 
-  const cloud = new CloudContact({
-    ...{ file: join(options.stateDir, 'cloud-seen'), log },
-    nowMs: () => systemClock.wallMs(),
-  });
-  closers.push(() => {
-    cloud.close();
-  });
+/** Constructs all that works with these resources, and lets each know the others that it needs. */
+async function wire(
+  options: RunOptions,
+  { log, environment }: RunnerDependencies,
+  { credentials, channel, cri, storeFile, store, pulls, outbox, state, cloud }: Resources,
+  signal: AbortSignal,
+): Promise<Parts & { context: PodContext }> {
+  const { identity } = credentials;
   const facts = await readHostFacts();
   const network = await PodNetwork.ensure(
     {
@@ -240,49 +200,5 @@ async function serve(
       cloud.tell(state);
     },
   });
-  const control = await openControl(options.memoryDir, {
-    ...{ identity, pods, node, network, outbox, cloud, context, log },
-  });
-  closers.push(() => control?.close());
-
-  const site = `${identity.tenant}/${identity.site}`;
-  log.info({ site, version: runnerVersion, pods: state.pods().length }, 'the runner is up');
-  await upkeep.eviction.look();
-  await statics.load();
-  await desired.start();
-  await Promise.all([
-    link.run(signal),
-    watchRuntime({ events: new ContainerdEvents(channel), pods, node, log }, signal),
-    watchNode({ node, network }, nodeCheckIntervalMs, signal),
-    statics.run(signal),
-    keepInOrder({ ...upkeep, cri, pods, desired, logRoot: options.logRoot, log }, signal),
-    spareMemory(signal),
-    informSystemd(environment, () => `site ${site}, ${linkText(cloud)}`, signal),
-    logChecks(options, log),
-    shutDownWhenAsked(
-      {
-        ...{ asked, drain: options.drain, grace: options.shutdownGrace, pods, node, log },
-        stop: () => {
-          stop.abort();
-        },
-      },
-      signal,
-    ),
-  ]);
-  await desired.stopped();
-  await pods.stopped();
-}
-
-function isDamage(reason: unknown): boolean {
-  return reason instanceof RunnerError && reason.code === 'STORE_DAMAGED';
-}
-
-function closeStore(store: EdgeStore, file: string, isDamaged: boolean, log: Logger): void {
-  store.close();
-  if (isDamaged) setAside(file);
-  log.info({ storeTransactions: store.transactions }, 'the store is closed');
-}
-
-function linkText({ view }: CloudContact): string {
-  return view.connected ? 'connected' : `not connected: ${view.error ?? 'not tried yet'}`;
+  return { context, network, node, pods, statics, desired, upkeep, link };
 }
