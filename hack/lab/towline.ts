@@ -143,6 +143,8 @@ class LabTowline implements Towline {
       name: 'provider',
       command: process.execPath,
       args: [
+        // As in manifests/provider.yaml.
+        '--max-semi-space-size=8',
         ...[join(root, 'src/provider/main.ts'), '--kubeconfig', this.#providerKubeconfig],
         ...['--listen', `${lab.hostAddress}:${tunnelPort}`],
         ...['--public-address', `wss://${lab.hostAddress}:${tunnelPort}`],
