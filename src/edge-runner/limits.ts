@@ -47,3 +47,6 @@ export const hostProgramLimitMs = 30_000;
  * that a container has at least, and the kill itself.
  */
 export const killMarginMs = 3_000;
+
+/** How many user and group ids a pod with users of its own has (kubelet's default). */
+export const idsPerPod = 65_536;

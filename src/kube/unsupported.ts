@@ -80,7 +80,7 @@ export const podSpecRule: FieldRule = fields(
     hostIPC: flag,
     hostNetwork: flag,
     hostPID: flag,
-    hostUsers: oneOf(true),
+    hostUsers: flag,
     hostname: text,
     hostnameOverride: text,
     imagePullSecrets: listOf(fields({ name: text })),

@@ -40,7 +40,7 @@ export function containerConfig(
     args: context.args,
     workingDir: container.workingDir,
     envs: context.env.map(({ name, value }) => ({ key: name, value })),
-    mounts: context.mounts,
+    mounts: context.mounts.map((mount) => asInside(mount, context)),
     labels: { ...podLabels(pod, context.site), [labels.containerName]: container.name },
     annotations: {
       [annotations.hash]: containerHash(container),
@@ -59,6 +59,16 @@ export function containerConfig(
     ...stopSignalOf(container),
     linux: linuxConfig(pod, container, context),
   };
+}
+
+/** What a mount shows belongs inside to the ids that it has outside, so that nothing is given away. */
+function asInside(
+  mount: InputOf<typeof Mount>,
+  { userNamespace }: ContainerContext,
+): InputOf<typeof Mount> {
+  if (userNamespace === undefined) return mount;
+  const { uids: uidMappings, gids: gidMappings } = userNamespace;
+  return { ...mount, uidMappings, gidMappings };
 }
 
 /** CRI writes `SIGRTMIN+3` as `SIGRTMINPLUS3`. */

@@ -9,6 +9,7 @@ import type { Mount } from '../cri/container-messages.ts';
 import { CriError, isRuntimeGone } from '../cri/cri-error.ts';
 import { HostError } from '../host/host-error.ts';
 import type { InputOf } from '../cri/proto-message.ts';
+import type { UserNamespace } from '../cri/security-messages.ts';
 import { containerConfig } from './container-config.ts';
 import { readEnvFiles } from './env-files.ts';
 import type { PodEvents } from './event-recorder.ts';
@@ -17,7 +18,7 @@ import { fieldContext, type PodContext } from './pod-context.ts';
 import type { PodHealth } from './pod-health.ts';
 import { PodProblem, type PodProblemReason } from './pod-problem.ts';
 import { stopContainer } from './pod-stopper.ts';
-import { sandboxConfigOf } from './sandbox-starter.ts';
+import { sandboxConfigOf, userNamespaceOf } from './sandbox-starter.ts';
 import { volumeMounts } from './volume-mounts.ts';
 
 export interface StartRequest {
@@ -45,6 +46,7 @@ export async function startContainer(context: PodContext, request: StartRequest)
   const image = await context.images.ensure({ ...request, secrets });
   signal.throwIfAborted();
   const { env, command, args } = await environment(context, request);
+  const userNamespace = await usersOf(context, pod);
   const terminationMessageFile = await context.files.createTerminationLog(pod, container.name);
   const mounts = [
     ...(await volumeMounts(context, { ...request, secrets }, env)),
@@ -56,7 +58,8 @@ export async function startContainer(context: PodContext, request: StartRequest)
       terminationMessageFile,
       nodeMemoryBytes: context.node.memoryBytes,
       hugePageSizes: context.hugePageSizes,
-      ...{ targetId, seccompRoot: context.seccompRoot, hotPaths: context.hotPaths },
+      ...{ targetId, userNamespace },
+      ...{ seccompRoot: context.seccompRoot, hotPaths: context.hotPaths },
     }),
   );
   signal.throwIfAborted();
@@ -64,7 +67,7 @@ export async function startContainer(context: PodContext, request: StartRequest)
     context.cri.createContainer({
       podSandboxId: sandbox.id,
       config,
-      sandboxConfig: sandboxConfigOf(context, pod, sandbox.attempt),
+      sandboxConfig: sandboxConfigOf(context, pod, { attempt: sandbox.attempt, userNamespace }),
     }),
   );
   events.record('Normal', 'Created', 'Container created', container.name);
@@ -83,6 +86,19 @@ async function holdToBandwidth(
   } catch (error) {
     if (!(error instanceof HostError) && !(error instanceof KubeRuleError)) throw error;
     throw new PodProblem('CreateContainerError', error.message, { cause: error });
+  }
+}
+
+/** The namespace that the sandbox has. @throws PodProblem `CreateContainerConfigError` */
+async function usersOf(
+  context: PodContext,
+  pod: Pod,
+): Promise<InputOf<typeof UserNamespace> | undefined> {
+  try {
+    return await userNamespaceOf(context, pod);
+  } catch (error) {
+    if (!(error instanceof HostError) && !(error instanceof KubeRuleError)) throw error;
+    throw new PodProblem('CreateContainerConfigError', error.message, { cause: error });
   }
 }
 

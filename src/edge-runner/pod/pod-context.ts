@@ -18,6 +18,7 @@ import type { PlacedPods } from './placed-pods.ts';
 import type { StartTurns } from './start-turns.ts';
 import type { PulledImages } from './pulled-images.ts';
 import type { TerminationCounts } from './termination-counts.ts';
+import type { UserNamespaces } from './user-namespaces.ts';
 
 /** What the device is to its pods. */
 export interface NodeFacts {
@@ -89,6 +90,7 @@ export interface PodContext {
   forgetNeighbours: (addresses: readonly string[]) => Promise<void>;
   volumes: PodVolumes;
   files: PodFiles;
+  userNamespaces: Pick<UserNamespaces, 'of'>;
   objects: ObjectSource;
   tokens: TokenSource;
   events: EventRecorder;

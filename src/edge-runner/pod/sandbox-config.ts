@@ -3,7 +3,7 @@ import { bandwidthAnnotations } from '../../kube/bandwidth.ts';
 import { sysctlsOf } from '../../kube/sysctls.ts';
 import type { InputOf } from '../cri/proto-message.ts';
 import type { PodSandboxConfig, PortMapping } from '../cri/sandbox-messages.ts';
-import type { NamespaceOption } from '../cri/security-messages.ts';
+import type { NamespaceOption, UserNamespace } from '../cri/security-messages.ts';
 import { containersOf } from './pod-containers.ts';
 import { podLogDirectory } from './pod-paths.ts';
 import { annotations, labels } from './runtime.ts';
@@ -16,6 +16,12 @@ export interface SandboxContext {
   logRoot: string;
   /** Undefined leaves it to the runtime. */
   cgroupParent: string | undefined;
+  /** Undefined leaves the pod the device's users. */
+  userNamespace: InputOf<typeof UserNamespace> | undefined;
+}
+
+export interface NamespaceContext extends Pick<SandboxContext, 'userNamespace'> {
+  targetId?: string | undefined;
 }
 
 /** The CRI sandbox of a pod, with a kubelet's labels, annotations and log folder. */
@@ -36,7 +42,7 @@ export function sandboxConfig(pod: Pod, context: SandboxContext): InputOf<typeof
       cgroupParent: context.cgroupParent,
       sysctls: sysctlsOf(pod.spec),
       securityContext: {
-        namespaceOptions: namespaceOptions(pod),
+        namespaceOptions: namespaceOptions(pod, context),
         privileged: containersOf(pod).some((c) => c.securityContext?.privileged === true),
         supplementalGroups: supplementalGroups(pod),
         supplementalGroupsPolicy: pod.spec.securityContext?.supplementalGroupsPolicy,
@@ -69,7 +75,10 @@ export function podLabels(pod: Pod, site: string): Record<string, string> {
  * Which namespaces the pod's containers share, and with whom. `targetId`: the container whose
  * processes an ephemeral one is to see, where the pod's containers don't see each other's anyway.
  */
-export function namespaceOptions(pod: Pod, targetId?: string): InputOf<typeof NamespaceOption> {
+export function namespaceOptions(
+  pod: Pod,
+  { userNamespace, targetId }: NamespaceContext,
+): InputOf<typeof NamespaceOption> {
   const { hostNetwork, hostPID, hostIPC, shareProcessNamespace } = pod.spec;
   const pid = hostPID === true ? 'NODE' : shareProcessNamespace === true ? 'POD' : 'CONTAINER';
   const targeted = pid === 'CONTAINER' && targetId !== undefined;
@@ -77,6 +86,7 @@ export function namespaceOptions(pod: Pod, targetId?: string): InputOf<typeof Na
     network: hostNetwork === true ? 'NODE' : 'POD',
     ipc: hostIPC === true ? 'NODE' : 'POD',
     ...(targeted ? { pid: 'TARGET', targetId } : { pid }),
+    ...(userNamespace === undefined ? {} : { usernsOptions: userNamespace }),
   };
 }
 

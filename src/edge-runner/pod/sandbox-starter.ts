@@ -5,10 +5,24 @@ import { KubeRuleError } from '../../kube/kube-rule-error.ts';
 import { HostError } from '../host/host-error.ts';
 import type { InputOf } from '../cri/proto-message.ts';
 import type { PodSandboxConfig } from '../cri/sandbox-messages.ts';
+import type { UserNamespace } from '../cri/security-messages.ts';
 import type { PodEvents } from './event-recorder.ts';
 import type { PodContext } from './pod-context.ts';
 import { PodProblem } from './pod-problem.ts';
-import { sandboxConfig } from './sandbox-config.ts';
+import { sandboxConfig, type SandboxContext } from './sandbox-config.ts';
+
+/**
+ * The user namespace of a pod that has one of its own.
+ * @throws HostError `USER_NAMESPACE_UNAVAILABLE`; KubeRuleError `CONFIG_ERROR` when the device doesn't
+ *   know the pod's RuntimeClass (yet).
+ */
+export async function userNamespaceOf(
+  context: PodContext,
+  pod: Pod,
+): Promise<InputOf<typeof UserNamespace> | undefined> {
+  if (pod.spec.hostUsers !== false) return undefined;
+  return context.userNamespaces.of(pod, handlerOf(context, pod));
+}
 
 /**
  * The sandbox configuration of one attempt; the same whenever it is asked for again.
@@ -17,11 +31,11 @@ import { sandboxConfig } from './sandbox-config.ts';
 export function sandboxConfigOf(
   context: PodContext,
   pod: Pod,
-  attempt: number,
+  { attempt, userNamespace }: Pick<SandboxContext, 'attempt' | 'userNamespace'>,
 ): InputOf<typeof PodSandboxConfig> {
   return sandboxConfig(pod, {
     site: context.site,
-    attempt,
+    ...{ attempt, userNamespace },
     hostname: kernelHostname(pod, context.clusterDns.domain),
     dns: dnsOf(context, pod).config,
     logRoot: context.logRoot,
@@ -46,7 +60,8 @@ export async function startSandbox(
   for (const warning of dnsOf(context, pod).warnings) {
     events.record('Warning', 'DNSConfigForming', warning);
   }
-  const config = sandboxConfigOf(context, pod, attempt);
+  const userNamespace = await userNamespaceOf(context, pod);
+  const config = sandboxConfigOf(context, pod, { attempt, userNamespace });
   await inPodCgroup(cgroups.limit(pod, placed.pods(), pod, signal));
   const runtimeHandler = handlerOf(context, pod);
   const { podSandboxId } = await cri.runPodSandbox({ config, runtimeHandler });

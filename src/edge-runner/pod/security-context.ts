@@ -7,17 +7,16 @@ import type {
   SecurityProfile as CriProfile,
 } from '../cri/security-messages.ts';
 import { PodProblem } from './pod-problem.ts';
-import { namespaceOptions, supplementalGroups } from './sandbox-config.ts';
+import { namespaceOptions, supplementalGroups, type NamespaceContext } from './sandbox-config.ts';
 import { seccompPath } from './seccomp-path.ts';
 
-export interface SecurityOptions {
+/** `targetId`: of the container whose processes an ephemeral container sees. */
+export interface SecurityOptions extends NamespaceContext {
   image: Image;
   /** Folder of the device's own seccomp profiles. */
   seccompRoot: string;
   /** Masked besides a kubelet's constant paths: those of `thermalThrottlePaths`. */
   hotPaths: readonly string[];
-  /** Id of the container whose processes an ephemeral container sees. */
-  targetId?: string | undefined;
 }
 
 type ContainerSecurity = InputOf<typeof LinuxContainerSecurityContext>;
@@ -30,7 +29,7 @@ type ContainerSecurity = InputOf<typeof LinuxContainerSecurityContext>;
 export function securityContext(
   pod: Pod,
   container: Container,
-  { image, seccompRoot, hotPaths, targetId }: SecurityOptions,
+  { image, seccompRoot, hotPaths, ...namespaces }: SecurityOptions,
 ): ContainerSecurity {
   const own = container.securityContext ?? {};
   const whole = pod.spec.securityContext ?? {};
@@ -49,7 +48,7 @@ export function securityContext(
     },
     supplementalGroups: supplementalGroups(pod),
     supplementalGroupsPolicy: whole.supplementalGroupsPolicy,
-    namespaceOptions: namespaceOptions(pod, targetId),
+    namespaceOptions: namespaceOptions(pod, namespaces),
     selinuxOptions: own.seLinuxOptions ?? whole.seLinuxOptions,
     seccomp: privileged
       ? { profileType: 'Unconfined' }

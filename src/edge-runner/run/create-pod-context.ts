@@ -7,6 +7,7 @@ import { quantityToMilliCpu } from '../../kube/quantity.ts';
 import type { CriClient } from '../cri/cri-client.ts';
 import { hasAppArmor } from '../host/app-armor.ts';
 import { readHugePages } from '../host/huge-pages.ts';
+import { readIdPool } from '../host/subordinate-ids.ts';
 import { thermalThrottlePaths } from '../host/thermal-throttle.ts';
 import { readCgroupFacts } from '../host/cgroups.ts';
 import { minParallelStarts, startGatherMs, startsPerCpu, startTurnMs } from '../limits.ts';
@@ -24,11 +25,13 @@ import { StartTurns } from '../pod/start-turns.ts';
 import type { NodeFacts, ObjectSource, PodContext, TaskSignals } from '../pod/pod-context.ts';
 import { PulledImages } from '../pod/pulled-images.ts';
 import { PlacedPods, type NodeRules } from '../pod/placed-pods.ts';
+import { UserNamespaces } from '../pod/user-namespaces.ts';
 import { ServiceAccountTokens, type RequestToken } from '../pod/service-account-tokens.ts';
 import { TerminationCounts } from '../pod/termination-counts.ts';
 import type { Outbox } from '../report/outbox.ts';
 import type { PullStore } from '../store/copied-pulls.ts';
 import type { EdgeStore } from '../store/edge-store.ts';
+import { IdRangeFiles } from '../volumes/id-range-files.ts';
 import { LinuxMounter } from '../volumes/linux-mounter.ts';
 import { PodFiles } from '../volumes/pod-files.ts';
 import { PodVolumes } from '../volumes/pod-volumes.ts';
@@ -120,6 +123,11 @@ export async function createPodContext(options: PodContextOptions): Promise<PodC
     }),
     volumes,
     files: new PodFiles({ rootDir: options.stateDir }),
+    userNamespaces: new UserNamespaces({
+      files: new IdRangeFiles({ rootDir: options.stateDir }),
+      pool: () => readIdPool(Number(node.allocatable['pods'])),
+      handlers: () => options.abilities().handlers,
+    }),
     tokens,
     events: new EventRecorder({
       clock,

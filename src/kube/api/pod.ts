@@ -30,6 +30,7 @@ export interface PodSpec {
   overhead?: Record<string, string>;
   hostNetwork?: boolean;
   hostPID?: boolean;
+  hostUsers?: boolean;
   hostIPC?: boolean;
   shareProcessNamespace?: boolean;
   serviceAccountName?: string;

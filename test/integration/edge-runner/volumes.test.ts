@@ -6,6 +6,7 @@ import { claims } from './claims.ts';
 import { hostPaths } from './host-paths.ts';
 import { mountSharing } from './mount-sharing.ts';
 import { plantedLinks } from './planted-links.ts';
+import { userNamespaces } from './user-namespaces.ts';
 import { volumeContents } from './volume-contents.ts';
 import { VolumeScene } from './volume-scene.ts';
 
@@ -28,3 +29,4 @@ await t.test('folders and files of the device', (t) => hostPaths(t, scene));
 await t.test('links', (t) => plantedLinks(t, scene));
 await t.test('sharing', (t) => mountSharing(t, scene));
 await t.test('claims', (t) => claims(t, scene));
+await t.test('users', (t) => userNamespaces(t, scene));

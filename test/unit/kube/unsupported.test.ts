@@ -216,7 +216,7 @@ const honoured: Record<string, Parameters<typeof storedPod>[0]> = {
       hostNetwork: true,
       hostPID: true,
       hostIPC: true,
-      hostUsers: true,
+      hostUsers: false,
       shareProcessNamespace: true,
       setHostnameAsFQDN: true,
       imagePullSecrets: [{ name: 'x' }],
@@ -283,7 +283,7 @@ const neglected: [parts: Parameters<typeof storedPod>[0], path: string][] = [
     },
     'spec.containers[0].volumeMounts[0].mountPropagation',
   ],
-  [{ spec: { hostUsers: false } }, 'spec.hostUsers'],
+  [{ spec: { hostUsers: 'no' } }, 'spec.hostUsers'],
   [{ spec: { volumes: [{ name: 'a', iscsi: { lun: 1 } }] } }, 'spec.volumes[0].iscsi'],
   [
     { spec: { volumes: [{ name: 'a', emptyDir: { medium: 'HugePages' } }] } },

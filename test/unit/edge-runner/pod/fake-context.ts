@@ -7,6 +7,9 @@ import { StartTurns } from '../../../../src/edge-runner/pod/start-turns.ts';
 import { PlacedPods } from '../../../../src/edge-runner/pod/placed-pods.ts';
 import type { PodContext } from '../../../../src/edge-runner/pod/pod-context.ts';
 import { TerminationCounts } from '../../../../src/edge-runner/pod/termination-counts.ts';
+import type { RuntimeHandler } from '../../../../src/edge-runner/cri/runtime-messages.ts';
+import { UserNamespaces } from '../../../../src/edge-runner/pod/user-namespaces.ts';
+import type { IdRangeFiles } from '../../../../src/edge-runner/volumes/id-range-files.ts';
 import type { Urgency } from '../../../../src/edge-runner/report/outbox.ts';
 import type { EventReport, PodReport } from '../../../../src/protocol/report.ts';
 import { FakeStore } from '../report/fake-store.ts';
@@ -23,6 +26,24 @@ export class JumpingClock implements Clock {
 
   monotonicMs(): number {
     return performance.now() + this.monotonicOffsetMs;
+  }
+}
+
+/** The ids of pods, in memory. */
+export class FakeIdRanges implements Pick<IdRangeFiles, 'firstIdOf' | 'all' | 'write'> {
+  readonly given = new Map<string, number>();
+
+  firstIdOf(podUid: string): Promise<number | undefined> {
+    return Promise.resolve(this.given.get(podUid));
+  }
+
+  all(): Promise<Set<number>> {
+    return Promise.resolve(new Set(this.given.values()));
+  }
+
+  write(podUid: string, firstId: number): Promise<void> {
+    this.given.set(podUid, firstId);
+    return Promise.resolve();
   }
 }
 
@@ -44,6 +65,8 @@ export class FakeContext {
   bandwidthFailure: Error | undefined;
   cgroupFailure: Error | undefined;
   networkProblem: string | undefined;
+  handlers: RuntimeHandler[] = [];
+  readonly idRanges = new FakeIdRanges();
   forgetFailure: Error | undefined;
   readonly forgottenNeighbours: string[] = [];
   readonly complaints: string[] = [];
@@ -101,6 +124,11 @@ export class FakeContext {
         readTerminationLog: () => Promise.resolve(''),
         writeHosts: () => Promise.resolve('/nowhere/hosts'),
       },
+      userNamespaces: new UserNamespaces({
+        files: this.idRanges,
+        pool: () => Promise.resolve({ firstId: 65_536, count: 65_536 }),
+        handlers: () => this.handlers,
+      }),
       objects: {
         ...{ configMap: () => undefined, secret: () => undefined },
         ...{ serviceLinks: () => [], runtimeClass: () => undefined },

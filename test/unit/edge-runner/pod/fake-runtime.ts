@@ -47,6 +47,8 @@ export class FakeRuntime {
   readonly containers = new Map<string, FakeContainer>();
   /** Every call that changes something, in order. */
   readonly calls: string[] = [];
+  /** What sandboxes and containers were to be made, in order. */
+  readonly configs: object[] = [];
   /** Timeouts of all calls to stop a container. */
   readonly graces: number[] = [];
   /** While set, the calls wait for it. */
@@ -83,6 +85,7 @@ export class FakeRuntime {
       }) =>
         this.#call('run-sandbox', () => {
           const { metadata, labels } = request.config;
+          this.configs.push(request.config);
           const id = `s${this.#next++}`;
           this.sandboxes.set(id, { id, ready: true, attempt: metadata.attempt, labels });
           return { podSandboxId: id };
@@ -186,6 +189,7 @@ export class FakeRuntime {
 
   #create({ podSandboxId, config }: ContainerRequest): string {
     const name = config.labels['io.kubernetes.container.name'] ?? '';
+    this.configs.push(config);
     const { attempt } = config.metadata;
     const id = `${name}-${attempt}-${this.#next++}`;
     this.containers.set(id, {

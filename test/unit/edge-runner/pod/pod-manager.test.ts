@@ -102,6 +102,54 @@ void t.test('a pod whose bandwidth cannot be bounded is not left with a sandbox'
   t.equal(fake.runtime.sandboxes.size, 0);
 });
 
+void t.test('a pod that wants users of its own waits for a runtime that can', async (t) => {
+  const { fake, pods } = bench(t);
+  pods.setDesired([named('a', { hostUsers: false })]);
+  const event = { type: 'Warning', reason: 'FailedCreatePodSandBox' };
+  await until('the event', () => fake.events.some(({ reason }) => reason === event.reason));
+  const message =
+    "Failed to create pod sandbox: can't set `spec.hostUsers: false`, runtime does not support user namespaces";
+  t.match(fake.events, [{ ...event, message }]);
+  t.match(fake.reports.at(-1)?.status, {
+    phase: 'Pending',
+    containerStatuses: [{ state: { waiting: { reason: 'ContainerCreating' } } }],
+  });
+  t.same(fake.runtime.calls, []);
+  t.equal(fake.idRanges.given.size, 0);
+});
+
+void t.test('sandbox, containers and mounts of a pod have the same users', async (t) => {
+  const made = bench(t);
+  const features = { recursiveReadOnlyMounts: false, userNamespaces: true };
+  made.fake.handlers = [{ name: '', features }];
+  await running(made, named('a', { hostUsers: false }));
+  const mapping = [{ hostId: 65_536, containerId: 0, length: 65_536 }];
+  const linux = {
+    securityContext: {
+      namespaceOptions: { usernsOptions: { mode: 'POD', uids: mapping, gids: mapping } },
+    },
+  };
+  const [sandbox, container] = made.fake.runtime.configs;
+  t.match(sandbox, { linux });
+  t.match(container, { linux });
+  const { mounts } = container as { mounts: object[] };
+  t.match(
+    mounts.map((mount) => ({ uidMappings: undefined, ...mount })),
+    [
+      { containerPath: '/etc/hosts', uidMappings: mapping, gidMappings: mapping },
+      { containerPath: '/dev/termination-log', uidMappings: mapping, gidMappings: mapping },
+    ],
+  );
+  made.fake.handlers = [];
+  made.fake.runtime.exit('web', 1);
+  made.pods.wakeAll();
+  const failure = (): string | undefined =>
+    made.fake.events.find(({ reason }) => reason === 'Failed')?.message;
+  await until('the problem', () => failure() !== undefined);
+  const why = "Error: can't set `spec.hostUsers: false`, runtime does not support user namespaces";
+  t.equal(failure(), why, 'a container that starts again needs the runtime to be able still');
+});
+
 void t.test('a pod whose cgroup cannot be made says so, and waits', async (t) => {
   const { fake, pods } = bench(t);
   fake.cgroupFailure = new HostError('CGROUP_UNWRITABLE', 'no room');
