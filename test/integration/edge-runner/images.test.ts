@@ -168,6 +168,29 @@ void t.test('a wrong password, until the Secret is corrected', async (t) => {
   await engine.until(pod, 'Running at once', isRunning, 8_000);
 });
 
+/** Of a duration as an event tells it. */
+function msOf(duration: string): number {
+  const [, minutes = '0', amount = '0', unit] = /^(?:(\d+)m)?([\d.]+)(m?s)$/.exec(duration) ?? [];
+  return Number(minutes) * 60_000 + Number(amount) * (unit === 's' ? 1000 : 1);
+}
+
+void t.test('two pulls at a time, and the third waits', async (t) => {
+  const pods: Pod[] = [];
+  for (const path of ['e', 'f', 'g']) {
+    pods.push(podOf(`queued-${path}`, await publish(open, `${path}/app:1`, 1_000_000)));
+  }
+  await device.limitUplink(8_000);
+  engine.put(...pods.map((pod) => asDesired('Pod', pod)));
+  for (const pod of pods) await engine.until(pod, 'Running', isRunning, 60_000);
+  await device.limitUplink(undefined);
+  const waitedMs = pods.map((pod) => {
+    const told = eventsOf(pod).join('\n');
+    const [, took = '', inAll = ''] = / in (\S+) \((\S+) including waiting\)/.exec(told) ?? [];
+    return msOf(inAll) - msOf(took);
+  });
+  t.equal(waitedMs.filter((ms) => ms > 500).length, 1, waitedMs.join());
+});
+
 const fillingBytes = 6_000_000;
 
 /** Starts a pod whose image takes some eight seconds, and waits until half of it has come. */
