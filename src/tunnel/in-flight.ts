@@ -134,6 +134,8 @@ export class InFlight {
     this.#rttMs = rttMs;
     this.#arrivals.add(probe.position - this.#arrivedBytes, nowMs);
     this.#arrivedBytes = probe.position;
+    // More may go now, and the next ping follows it: before it, half of the bound would look unused for ever.
+    this.#limited = false;
     const minRttMs = this.#updateMinRtt(rttMs, probe);
     this.#adjust(rttMs, minRttMs, probe);
     return rttMs;

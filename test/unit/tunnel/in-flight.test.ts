@@ -1,4 +1,5 @@
 import t from 'tap';
+import { headerBytes } from '../../../src/tunnel/frame.ts';
 import { InFlight } from '../../../src/tunnel/in-flight.ts';
 import { defaultLimits } from '../../../src/tunnel/limits.ts';
 import { ManualClock } from './manual-clock.ts';
@@ -30,6 +31,8 @@ class Link {
     for (let i = 0; i < ms * 10; i++) {
       this.clock.jump(0.1);
       this.#deliver();
+      // As the sender does: before what it sends, and after it.
+      if (this.inFlight.probeDue) this.#ping();
       if (load === 'bulk') while (this.inFlight.allows('bulk')) this.#send();
       if (this.inFlight.probeDue) this.#ping();
       this.maxQueueMs = Math.max(this.maxQueueMs, this.#busyUntilMs - this.clock.now());
@@ -37,7 +40,7 @@ class Link {
   }
 
   #send(): void {
-    const bytes = this.inFlight.chunkBytes;
+    const bytes = headerBytes + this.inFlight.chunkBytes;
     this.inFlight.sent(bytes);
     this.carriedBytes += bytes;
     this.#busyUntilMs = Math.max(this.#busyUntilMs, this.clock.now()) + bytes / this.bytesPerMs;
