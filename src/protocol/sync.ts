@@ -9,7 +9,8 @@ import * as v from 'valibot';
  *                     list                           when they don't
  * runner → provider   held {objects}
  * provider → runner   delta {put, remove, digest}    first, and on every later change
- * runner → provider   ack {digest}                   after the delta is on disk
+ * runner → provider   ack {digest, ending}           after the delta is on disk
+ * runner → provider   ending {pods}                  whenever one of them has ended
  * ```
  */
 
@@ -66,16 +67,25 @@ export type PatchedObject = v.InferOutput<typeof patchedObject>;
 export const removedObject = v.object(identity);
 export type RemovedObject = v.InferOutput<typeof removedObject>;
 
+/**
+ * Uids of pods that the site doesn't hold and of which something is left on its device. Absent while it can't
+ * tell, and of runners from before they told.
+ */
+const ending = v.optional(v.array(v.string()));
+
 export const syncFromRunner = v.variant('type', [
-  v.object({ type: v.literal('state'), digest: v.string() }),
+  v.object({ type: v.literal('state'), digest: v.string(), ending }),
   v.object({ type: v.literal('held'), objects: v.array(heldObject) }),
-  v.object({ type: v.literal('ack'), digest: v.string() }),
+  v.object({ type: v.literal('ack'), digest: v.string(), ending }),
+  /** Only to a provider that said that it takes it, and not before the first delta or `in-sync`. */
+  v.object({ type: v.literal('ending'), pods: v.array(v.string()) }),
 ]);
 export type SyncFromRunner = v.InferOutput<typeof syncFromRunner>;
 
 export const syncFromProvider = v.variant('type', [
-  v.object({ type: v.literal('in-sync') }),
-  v.object({ type: v.literal('list') }),
+  /** `ending`: it takes messages of this type. */
+  v.object({ type: v.literal('in-sync'), ending: v.optional(v.boolean()) }),
+  v.object({ type: v.literal('list'), ending: v.optional(v.boolean()) }),
   v.object({
     type: v.literal('delta'),
     put: v.array(desiredObject),

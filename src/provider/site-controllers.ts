@@ -147,8 +147,8 @@ export class SiteControllers implements Runnable {
             siteStatus.changed(nodeName);
           },
         }),
-      onHeld: (nodeName, held) => {
-        statuses.held(nodeName, held);
+      onHeld: (nodeName, held, ending) => {
+        statuses.held(nodeName, held, ending);
       },
       onOversized: (object) => {
         const { namespace, name, uid } = object;

@@ -24,6 +24,7 @@ import {
   storyVolume,
   told,
 } from './conflicts/story.ts';
+import { withdrawn } from './conflicts/withdrawn.ts';
 
 const otherImage = 'docker.io/library/busybox:other';
 
@@ -184,6 +185,7 @@ await onEveryControlPlane(async (t, cluster) => {
   await t.test('the Node is deleted while its site is there', (t) => nodeDeleted(t, cluster));
   await t.test('etcd is restored from an older backup', (t) => restoredStore(t, cluster));
   await t.test('a device loses its store', (t) => lostStore(t, cluster));
+  await t.test('a namespace is taken from a site', (t) => withdrawn(t, cluster));
   await t.test('a site whose pods shall be evicted', (t) => evicted(t, cluster));
   await t.test('a device moves to another tenant', (t) => moved(t, cluster));
 });

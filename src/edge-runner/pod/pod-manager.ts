@@ -174,6 +174,13 @@ export class PodManager {
     return Array.from(this.#entries.values(), ({ worker }) => worker);
   }
 
+  /** Uids of pods that aren't among these and of which something is left, or may be. */
+  endingBesides(desired: readonly Pod[]): string[] {
+    const uids = new Set(desired.map(({ metadata }) => metadata.uid));
+    const others = Array.from(this.#entries).filter(([uid]) => !uids.has(uid));
+    return others.filter(([, { worker }]) => !worker.isGone).map(([uid]) => uid);
+  }
+
   /** Whether a pod has an address of the pod network, or may still get one. */
   get usesPodNetwork(): boolean {
     if (Array.from(this.#desired.keys()).some((uid) => !this.#entries.has(uid))) return true;

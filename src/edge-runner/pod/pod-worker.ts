@@ -98,6 +98,11 @@ export class PodWorker {
     return this.#life.kind === 'running' && !isUnwanted && eviction === undefined;
   }
 
+  /** Whether nothing of the pod is left on the device. */
+  get isGone(): boolean {
+    return this.#life.kind === 'gone';
+  }
+
   /** Whether a round is under way, in which more may be made of the pod than was seen of it. */
   get isAtWork(): boolean {
     return this.#isAtWork;

@@ -10,7 +10,7 @@ interface DesiredPodsOptions {
   outbox: Pick<Outbox, 'podUids'>;
   /** Pods of the device itself. */
   staticPods?: () => readonly Pod[];
-  pods: Pick<PodManager, 'removeOrphans' | 'removeReplaced' | 'setDesired'>;
+  pods: Pick<PodManager, 'removeOrphans' | 'removeReplaced' | 'setDesired' | 'endingBesides'>;
   /** Brings the pod network to what the state says, before pods do; undefined: there is nothing to wait for. */
   followNetwork?: () => Promise<void> | undefined;
   log: Pick<Logger, 'info' | 'warn'>;
@@ -60,6 +60,11 @@ export class DesiredPods {
   async removeLeftovers(): Promise<boolean> {
     if (this.#orphansAreGone) await this.#options.pods.removeOrphans();
     return this.#orphansAreGone;
+  }
+
+  /** Uids of pods that aren't desired and aren't gone; `undefined` while it isn't known which are desired. */
+  ending(): string[] | undefined {
+    return this.#orphansAreGone ? this.#options.pods.endingBesides(this.#desired) : undefined;
   }
 
   /** Resolves when nothing is under way; abort the signal first. */

@@ -148,6 +148,7 @@ async function wire(
       ...{ context, lastStatus: (uid) => outbox.lastStatus(uid) },
       onPods: () => {
         report.staticPodsChanged();
+        sync.endingChanged();
         void network.follow(signal);
       },
     },
@@ -165,6 +166,7 @@ async function wire(
   });
   const sync = new SyncClient({
     state,
+    ending: () => desired.ending(),
     runnerVersion,
     onChange: (touched) => {
       desired.changed(touched, signal);

@@ -16,12 +16,18 @@ import { FrameReader, writeFrame } from '../../tunnel/json-frame.ts';
 import type { Session } from '../../tunnel/session.ts';
 import type { TunnelStream } from '../../tunnel/stream.ts';
 import type { DesiredState } from './desired-state.ts';
+import { ToldEnding } from './told-ending.ts';
 
 export interface SyncClientOptions {
   state: DesiredState;
   runnerVersion: string;
   /** Called after a change of the state is on disk, with the objects it touched; must not throw. */
   onChange: (touched: readonly RemovedObject[]) => void;
+  /**
+   * Uids of pods that aren't desired and of which something is left on the device; `undefined` while nobody
+   * knows. It is asked right after a change of the state, before `onChange`.
+   */
+  ending: () => readonly string[] | undefined;
   /** Called when site and cloud agree for the first time on a connection. */
   onInSync: () => void;
 }
@@ -32,9 +38,16 @@ type Delta = Extract<SyncFromProvider, { type: 'delta' }>;
 export class SyncClient {
   readonly #options: SyncClientOptions;
   #takesPatches = true;
+  /** Of the newest exchange, where its provider takes messages about it. */
+  #told: ToldEnding | undefined;
 
   constructor(options: SyncClientOptions) {
     this.#options = options;
+  }
+
+  /** What `ending` says may have changed. */
+  endingChanged(): void {
+    this.#told?.tellChange();
   }
 
   /**
@@ -45,31 +58,47 @@ export class SyncClient {
     const stream = session.open('control');
     const abort = (): void => void stream.destroy();
     signal.addEventListener('abort', abort, { once: true });
+    const told = new ToldEnding({
+      ending: this.#options.ending,
+      tell: (pods) => {
+        // A stream that breaks is followed by another, which begins with it.
+        send(stream, { type: 'ending', pods }).catch(() => undefined);
+      },
+    });
     try {
-      await this.#converse(stream, signal);
+      await this.#converse(stream, signal, told);
     } finally {
       signal.removeEventListener('abort', abort);
+      if (this.#told === told) this.#told = undefined;
       stream.destroy();
       if (!stream.closed) await once(stream, 'close');
     }
   }
 
-  async #converse(stream: TunnelStream, signal: AbortSignal): Promise<void> {
+  async #converse(stream: TunnelStream, signal: AbortSignal, told: ToldEnding): Promise<void> {
     const { state, runnerVersion } = this.#options;
+    let isTaken = false;
     const patches = this.#takesPatches;
     const kinds = [...desiredKinds];
     const head: RunnerStreamHead = { type: 'sync', protocolVersion, runnerVersion, kinds, patches };
     await writeFrame(stream, head);
-    await send(stream, { type: 'state', digest: state.digest() });
+    await send(stream, { type: 'state', digest: state.digest(), ...told.next() });
     const reader = new FrameReader(stream, maxMessageBytes);
     const collected = new CollectedDelta();
     for (;;) {
       const frame = await reader.read(signal);
       if (frame === undefined) return;
       const message = parseMessage(syncFromProvider, frame);
+      if (message.type !== 'delta') isTaken = message.ending === true;
       if (message.type === 'in-sync') this.#confirm();
-      else if (message.type === 'list') await send(stream, { type: 'held', objects: state.held() });
-      else if (collected.add(message)) await this.#commit(stream, collected);
+      else if (message.type === 'list') {
+        await send(stream, { type: 'held', objects: state.held() });
+        continue;
+      } else if (!collected.add(message)) continue;
+      else await this.#commit(stream, collected, told);
+      if (!isTaken) continue;
+      this.#told = told;
+      told.tellChange();
     }
   }
 
@@ -81,14 +110,14 @@ export class SyncClient {
     onInSync();
   }
 
-  async #commit(stream: TunnelStream, delta: CollectedDelta): Promise<void> {
+  async #commit(stream: TunnelStream, delta: CollectedDelta, told: ToldEnding): Promise<void> {
     const { put, patch, remove, digest, partial } = delta;
     // If it fails, the next exchange brings everything whole.
     this.#takesPatches = false;
     this.#options.state.apply({ put, patch, remove, digest, partial });
     this.#takesPatches = true;
     delta.clear();
-    const acknowledged = send(stream, { type: 'ack', digest });
+    const acknowledged = send(stream, { type: 'ack', digest, ...told.next() });
     // It is on disk: it holds even when the link breaks before the acknowledgement is out.
     this.#options.onChange([...put, ...patch, ...remove]);
     await acknowledged;

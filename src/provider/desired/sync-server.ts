@@ -33,8 +33,11 @@ export interface SyncServerOptions {
   wanted: Wanted;
   /** Told, once per version, of an object that is too large to be sent. */
   onOversized: (object: DesiredObject) => void;
-  /** Told what the site has acknowledged to hold. */
-  onHeld?: ((held: HeldObjects) => void) | undefined;
+  /**
+   * Told what the site has acknowledged to hold, and the uids of pods that it doesn't and that still end there,
+   * where it says so.
+   */
+  onHeld?: ((held: HeldObjects, ending: readonly string[] | undefined) => void) | undefined;
   log: Logger;
   limits?: DeltaLimits;
   /** Where changes come from, for a runner that takes them. */
@@ -73,13 +76,13 @@ export class SyncServer {
     await this.#options.wanted.ready;
     const wanted = this.#options.wanted.wanted();
     if (state.digest === wantedDigest(wanted)) {
-      await this.#options.stream.send({ type: 'in-sync' });
+      await this.#options.stream.send({ type: 'in-sync', ending: true });
       const held = heldAll(wanted);
-      this.#options.onHeld?.(held);
+      this.#options.onHeld?.(held, state.ending);
       await this.#follow(held);
       return;
     }
-    await this.#options.stream.send({ type: 'list' });
+    await this.#options.stream.send({ type: 'list', ending: true });
     const list = await this.#read();
     if (list === undefined) return;
     if (list.type !== 'held') throw unexpected(list);
@@ -100,18 +103,25 @@ export class SyncServer {
       if (plan.empty && !mustSend) {
         const event = await Promise.race([next, this.#change.promise]);
         if (event === undefined) return;
-        if (event !== 'changed') throw unexpected(event);
+        if (event === 'changed') continue;
+        if (event.type !== 'ending') throw unexpected(event);
+        this.#options.onHeld?.(held, event.pods);
+        next = this.#reading();
         continue;
       }
       for (const message of plan.messages) await this.#options.stream.send(message);
-      const answer = await next;
+      let answer = await next;
+      while (answer?.type === 'ending') {
+        this.#options.onHeld?.(held, answer.pods);
+        answer = await this.#reading();
+      }
       if (answer === undefined) return;
       if (answer.type !== 'ack') throw unexpected(answer);
       if (answer.digest !== plan.digest) {
         throw new ProtocolError('INVALID_MESSAGE', 'the site holds something else than was sent');
       }
       held = plan.after;
-      this.#options.onHeld?.(held);
+      this.#options.onHeld?.(held, answer.ending);
       mustSend = false;
       next = this.#reading();
     }

@@ -9,15 +9,22 @@ interface Leaving {
   sinceMs: number | undefined;
 }
 
+interface Acknowledged {
+  held: HeldObjects;
+  /** Uids of pods that it doesn't hold and that still end there; `undefined` of a site that doesn't say. */
+  ending: ReadonlySet<string> | undefined;
+}
+
 /**
- * When pods that sites must not have any more are over there. A site says nothing of the end of a pod that
- * is taken from it: it has stopped the pod when it has acknowledged that it doesn't hold it, and the pod's
- * grace is past since. A link that breaks leaves that open, until the site says again what it holds.
+ * When pods that sites must not have any more are over there: when the site doesn't hold the pod and doesn't
+ * say that it still ends. Of one that says nothing it is inferred: it has stopped the pod when it has
+ * acknowledged that it doesn't hold it, and the pod's grace is past since. A link that breaks leaves that
+ * open, until the site says again what it holds.
  */
 export class LeavingPods {
   readonly #nowMs: () => number;
   /** What connected sites have acknowledged, by node name. */
-  readonly #held = new Map<string, HeldObjects>();
+  readonly #held = new Map<string, Acknowledged>();
   /** By node name, and then as `namespace/name`. */
   readonly #leaving = new Map<string, Map<string, Leaving>>();
 
@@ -26,8 +33,8 @@ export class LeavingPods {
   }
 
   /** A site has acknowledged what it holds. @returns the pods of it, as `namespace/name`, that were asked for. */
-  held(nodeName: string, held: HeldObjects): string[] {
-    this.#held.set(nodeName, held);
+  held(nodeName: string, held: HeldObjects, ending?: readonly string[]): string[] {
+    this.#held.set(nodeName, { held, ending: ending && new Set(ending) });
     return [...(this.#leaving.get(nodeName)?.keys() ?? [])];
   }
 
@@ -41,12 +48,13 @@ export class LeavingPods {
   remainingMs(pod: Pod): number | undefined {
     const leaving = this.#leavingOf(pod);
     const { namespace = '', name, uid } = pod.metadata;
-    const held = this.#held.get(pod.spec.nodeName ?? '');
+    const { held, ending } = this.#held.get(pod.spec.nodeName ?? '') ?? {};
     const isHeld = held?.get(objectKey({ kind: 'Pod', namespace, name }))?.uid === uid;
-    if (held === undefined || isHeld) {
+    if (held === undefined || isHeld || ending?.has(uid ?? '') === true) {
       leaving.sinceMs = undefined;
       return undefined;
     }
+    if (ending !== undefined) return 0;
     leaving.sinceMs ??= this.#nowMs();
     return Math.max(0, leaving.sinceMs + graceMs(pod) + leaveMarginMs - this.#nowMs());
   }

@@ -108,9 +108,9 @@ export class PodStatusController {
     for (const pod of this.#options.pods.ofNode(nodeName)) this.#queue.add(podKeyOf(pod));
   }
 
-  /** Takes what a site has acknowledged to hold. */
-  held(nodeName: string, held: HeldObjects): void {
-    for (const key of this.#leaving.held(nodeName, held)) this.#queue.add(key);
+  /** Takes what a site has acknowledged to hold, and which pods still end there, where it says so. */
+  held(nodeName: string, held: HeldObjects, ending?: readonly string[]): void {
+    for (const key of this.#leaving.held(nodeName, held, ending)) this.#queue.add(key);
   }
 
   /** The Site is gone. */

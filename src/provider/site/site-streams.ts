@@ -24,8 +24,8 @@ export interface SiteStreamsOptions {
   nodeExists: (nodeName: string, signal: AbortSignal) => Promise<boolean>;
   reports: (nodeName: string) => ReportSink;
   onOversized: (object: DesiredObject) => void;
-  /** Told what a site has acknowledged to hold. */
-  onHeld?: (nodeName: string, held: HeldObjects) => void;
+  /** Told what a site has acknowledged to hold, and which pods still end there (see SyncServerOptions). */
+  onHeld?: (nodeName: string, held: HeldObjects, ending: readonly string[] | undefined) => void;
   log: Logger;
 }
 
@@ -86,7 +86,7 @@ export class SiteStreams {
       wanted: desired,
       past: head.patches === true ? this.#past : undefined,
       onOversized,
-      onHeld: (held) => onHeld?.(nodeName, held),
+      onHeld: (held, ending) => onHeld?.(nodeName, held, ending),
       log,
     });
     try {

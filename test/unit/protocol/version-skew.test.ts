@@ -166,7 +166,7 @@ void t.test('today’s runner and provider agree on all kinds', async (t) => {
   const stop = new AbortController();
   let isInSync = false;
   const client = new SyncClient({
-    ...{ state, runnerVersion: 'test', onChange: () => undefined },
+    ...{ state, runnerVersion: 'test', onChange: () => undefined, ending: () => [] },
     onInSync: () => (isInSync = true),
   });
   const running = client.run(provider(t, [pod]), stop.signal).catch(() => undefined);
@@ -182,6 +182,7 @@ void t.test('a provider from before a kind was known serves a runner that takes 
   const state = new DesiredState(new FakeStore());
   const client = new SyncClient({
     ...{ state, runnerVersion: 'test', onChange: () => undefined, onInSync: () => undefined },
+    ending: () => [],
   });
   const running = client.run(end.session, stop.signal).catch(() => undefined);
   const stream: ProviderStream = await end.accept();

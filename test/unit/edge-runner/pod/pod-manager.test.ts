@@ -84,6 +84,7 @@ void t.test('a pod is brought up, and reported gone once nothing is left of it',
   });
   t.equal(fake.runtime.containers.size + fake.runtime.sandboxes.size, 0);
   t.same(fake.tornDown, ['a']);
+  t.same(pods.endingBesides([]), [], 'it is no pod that still ends, though its worker is there');
   pods.setDesired([]);
   await until('the pod to be forgotten', () => fake.forgotten.includes('a'));
 });

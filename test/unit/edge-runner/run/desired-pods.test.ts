@@ -110,6 +110,26 @@ void t.test('a store that is complete says what is to end, without the cloud', a
   t.equal(fake.runtime.running().length, 1);
 });
 
+void t.test(
+  'which pods still end is known once the cloud has spoken, until they are gone',
+  async (t) => {
+    const fake = await forgetful(t);
+    fake.runtime.obedient = false;
+    const { state, desired, take } = await start(t, fake, new FakeStore());
+    take([pod('c')], { partial: true });
+    await until('the new pod to run', () => fake.runtime.running().length === 3);
+    t.equal(desired.ending(), undefined, 'what else runs may be desired or not');
+    take([pod('a')]);
+    await until('what is not desired to be stopped', () => fake.runtime.graces.length === 1);
+    t.same(desired.ending(), ['uid-b']);
+    state.apply({ put: [], remove: [{ kind: 'Pod', namespace: 'berlin', name: 'a' }] });
+    t.same(desired.ending()?.sort(), ['uid-a', 'uid-b'], 'also what nobody has begun to stop');
+    fake.runtime.exit('web', 0);
+    await until('one to be gone', () => fake.tornDown.includes('uid-b'));
+    await until('it to be left out', () => desired.ending()?.length === 1);
+  },
+);
+
 void t.test('pods wait for the pod network, and only while it changes', async (t) => {
   const fake = new FakeContext();
   let network: Promise<void> | undefined;

@@ -17,9 +17,13 @@ interface Bench {
   told: Record<string, unknown>;
   ended: Promise<unknown>;
   stop: AbortController;
+  client: SyncClient;
 }
 
-async function bench(t: Test): Promise<Bench> {
+async function bench(
+  t: Test,
+  ending: () => readonly string[] | undefined = () => undefined,
+): Promise<Bench> {
   const store = new FakeStore();
   const state = new DesiredState(store);
   const changes: string[][] = [];
@@ -30,12 +34,12 @@ async function bench(t: Test): Promise<Bench> {
     provider.close();
   });
   const client = new SyncClient({
-    ...{ state, runnerVersion: 'test', onInSync: () => changes.push(['in sync']) },
+    ...{ state, runnerVersion: 'test', ending, onInSync: () => changes.push(['in sync']) },
     onChange: (touched) => changes.push(touched.map(({ name }) => name)),
   });
   const ended = client.run(provider.session, stop.signal).catch((error: unknown) => error);
   const stream = await provider.accept();
-  return { store, state, changes, stream, told: await stream.read(), ended, stop };
+  return { store, state, changes, stream, told: await stream.read(), ended, stop, client };
 }
 
 function pod(name: string): DesiredObject {
@@ -144,6 +148,40 @@ void t.test('a delta that leads elsewhere ends the exchange', async (t) => {
 
 const canary = 'correct-horse-battery-staple';
 
+void t.test('which pods still end is told with the state, and when it changes', async (t) => {
+  let ending = ['b', 'a'];
+  const { stream, told, client } = await bench(t, () => ending);
+  t.same(told, { type: 'state', digest: digestOf([]), ending: ['a', 'b'] });
+  ending = ['b'];
+  client.endingChanged();
+  await stream.send({ type: 'list', ending: true });
+  t.match(await stream.read(), { type: 'held' }, 'but not before the first delta');
+  ending = [];
+  await stream.send(delta([pod('a')], [pod('a')]));
+  t.same(await stream.read(), { type: 'ack', digest: digestOf([pod('a')]), ending: [] });
+  client.endingChanged();
+  ending = ['c'];
+  client.endingChanged();
+  t.same(await stream.read(), { type: 'ending', pods: ['c'] }, 'only what has changed');
+  ending = [];
+  client.endingChanged();
+  t.same(await stream.read(), { type: 'ending', pods: [] });
+});
+
+void t.test('a provider that does not take it hears of it with the state alone', async (t) => {
+  let ending: string[] | undefined;
+  const { stream, told, client } = await bench(t, () => ending);
+  t.same(told, { type: 'state', digest: digestOf([]) }, 'where the runner knows it');
+  await stream.send({ type: 'in-sync' });
+  ending = ['x'];
+  await stream.send(delta([pod('a')], [pod('a')]));
+  t.same(await stream.read(), { type: 'ack', digest: digestOf([pod('a')]), ending: ['x'] });
+  ending = [];
+  client.endingChanged();
+  await stream.send(delta([pod('b')], [pod('a'), pod('b')]));
+  t.match(await stream.read(), { type: 'ack', ending: [] });
+});
+
 const failures: Record<string, (bench: Bench, secret: DesiredObject) => Promise<void>> = {
   'a full disk': async ({ store, stream }, secret) => {
     store.isFull = true;
@@ -178,7 +216,7 @@ void t.test(
     });
     const client = new SyncClient({
       ...{ state: new DesiredState(new FakeStore()), runnerVersion: 'test' },
-      ...{ onInSync: () => undefined, onChange: () => undefined },
+      ...{ onInSync: () => undefined, onChange: () => undefined, ending: () => undefined },
     });
     const heads: unknown[] = [];
     const exchange = async (message: object): Promise<unknown> => {

@@ -22,6 +22,8 @@ class Scene {
   readonly oversized: string[] = [];
   /** What the site was understood to hold, each time. */
   readonly held: string[][] = [];
+  /** Which pods it was understood to end, each time. */
+  readonly ending: (readonly string[] | undefined)[] = [];
   readonly ready = Promise.withResolvers<undefined>();
   readonly server: SyncServer;
   readonly running: Promise<void>;
@@ -55,7 +57,10 @@ class Scene {
         }),
       },
       onOversized: ({ name }) => this.oversized.push(name),
-      onHeld: (held) => this.held.push([...held.keys()]),
+      onHeld: (held, ending) => {
+        this.held.push([...held.keys()]);
+        this.ending.push(ending);
+      },
       ...{ log, past: options.past },
       limits: { maxMessageBytes: 2048, maxDeltaBytes: 65_536 },
     });
@@ -98,7 +103,7 @@ void t.test('a site that has everything is told so, and hears of the next change
   const scene = new Scene();
   scene.want(object('a'));
   await scene.say({ type: 'state', digest: digestOf([object('a')]) });
-  t.same(scene.sent, [{ type: 'in-sync' }]);
+  t.same(scene.sent, [{ type: 'in-sync', ending: true }]);
   scene.want(object('a'), object('b'));
   await turns();
   t.same(scene.puts(), [['b']]);
@@ -108,7 +113,7 @@ void t.test('a site that differs is asked for its list and gets the difference',
   const scene = new Scene();
   scene.want(object('a'), object('b', '2'));
   await scene.say({ type: 'state', digest: 'other' });
-  t.same(scene.sent, [{ type: 'list' }]);
+  t.same(scene.sent, [{ type: 'list', ending: true }]);
   const held = omit(object('b'), 'object');
   await scene.say({ type: 'held', objects: [held] });
   t.same(scene.puts(), [['a', 'b']]);
@@ -125,6 +130,25 @@ void t.test('what the site holds is known once it has said so', async (t) => {
   t.same(scene.held, [['Pod/n/a']], 'not when it is sent');
   await scene.say({ type: 'ack', digest: scene.digest });
   t.same(scene.held, [['Pod/n/a'], []]);
+});
+
+void t.test('which pods still end there is known whenever the site says so', async (t) => {
+  const scene = new Scene();
+  scene.want(object('a'));
+  await scene.say({ type: 'state', digest: digestOf([object('a')]), ending: ['x'] });
+  await scene.say({ type: 'ending', pods: [] });
+  scene.want();
+  await turns();
+  await scene.say({ type: 'ending', pods: ['y'] });
+  t.same(scene.held, [['Pod/n/a'], ['Pod/n/a'], ['Pod/n/a']], 'it holds what it has acknowledged');
+  await scene.say({ type: 'ack', digest: scene.digest, ending: ['a', 'y'] });
+  await scene.say({ type: 'ending', pods: [] });
+  t.same(scene.ending, [['x'], [], ['y'], ['a', 'y'], []]);
+  t.same(scene.held.slice(3), [[], []]);
+  scene.want(object('b'));
+  await turns();
+  await scene.say({ type: 'ack', digest: scene.digest });
+  t.equal(scene.ending.at(-1), undefined, 'a runner may not say it');
 });
 
 void t.test('of a large ConfigMap that changes the change goes out, not the whole', async (t) => {
@@ -157,7 +181,7 @@ void t.test('nothing is said before everything was looked up', async (t) => {
   scene.want(object('a'));
   scene.ready.resolve(undefined);
   await turns();
-  t.same(scene.sent, [{ type: 'list' }]);
+  t.same(scene.sent, [{ type: 'list', ending: true }]);
 });
 
 void t.test('changes gather while a delta is on its way, and then go together', async (t) => {
@@ -178,7 +202,7 @@ void t.test('a change that comes to nothing sends nothing', async (t) => {
   await scene.say({ type: 'state', digest: digestOf([]) });
   scene.want();
   await turns();
-  t.same(scene.sent, [{ type: 'in-sync' }]);
+  t.same(scene.sent, [{ type: 'in-sync', ending: true }]);
 });
 
 void t.test('an object too large is told of once', async (t) => {
@@ -203,6 +227,7 @@ void t.test('the end of the stream ends the exchange', async (t) => {
 void t.test('what breaks the protocol ends the stream', async (t) => {
   const cases: Record<string, unknown[]> = {
     'an acknowledgement first': [{ type: 'ack', digest: '' }],
+    'what still ends first': [{ type: 'ending', pods: [] }],
     'no message at all': [{ type: 'hello' }],
     'an acknowledgement of nothing': [
       { type: 'state', digest: digestOf([]) },

@@ -383,6 +383,43 @@ void t.test('but for one that has run there, until its site must have stopped it
   await scene.stop();
 });
 
+void t.test('a site that says which pods still end there is taken at its word', async (t) => {
+  const scene = new Scene();
+  scene.foreign.add('a');
+  const { metadata, ...rest } = podOf('a');
+  const deletionTimestamp = '2026-01-01T00:00:00Z';
+  const status = { ...running, startTime: deletionTimestamp };
+  scene.cache.set({ ...rest, metadata: { ...metadata, deletionTimestamp }, status });
+  await rounds();
+  scene.controller.held('site.tenant', new Map(), ['other', 'a-uid']);
+  await rounds();
+  scene.nowMs += 3_600_000;
+  scene.controller.review('site.tenant');
+  await rounds();
+  t.equal(
+    scene.statusOf('a')?.phase,
+    'Running',
+    'also where that takes much longer than its grace',
+  );
+  scene.setLink('away');
+  scene.setLink('connected');
+  await rounds();
+  t.equal(scene.statusOf('a')?.phase, 'Running', 'the link has been away');
+  const held = new Map([['Pod/n/a', { ...podIdentity, version: '1' }]]);
+  scene.controller.held('site.tenant', held, []);
+  await rounds();
+  t.equal(
+    scene.statusOf('a')?.phase,
+    'Running',
+    'the site holds it, so nothing is said of its end',
+  );
+  scene.controller.held('site.tenant', new Map(), ['other']);
+  await rounds();
+  t.match(scene.calls.at(-2), 'patch a', 'then it has failed at once');
+  t.same(scene.deletedUids, ['a-uid']);
+  await scene.stop();
+});
+
 void t.test('what was forbidden before the start is written then', async (t) => {
   const cache = new CacheFake<Pod>();
   cache.set(podOf('a'));
