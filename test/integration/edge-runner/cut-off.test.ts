@@ -82,20 +82,18 @@ const ids = (pods: readonly Pod[]): string[] =>
   pods.map(({ status }) => status?.containerStatuses?.[0]?.containerID ?? '').sort();
 const allReady = (pods: readonly Pod[]): boolean => pods.length === 10 && pods.every(isReady);
 
+/** Token and ConfigMap as a container sees them, one after the other. */
+const mounted = async (): Promise<string> => {
+  const files = ['/mnt/token/token', '/mnt/conf/color'];
+  return (await site.cli(['exec', 'rich', '--', 'cat', ...files])).stdout;
+};
+
 void t.test('a device whose cloud was never seen starts all pods of its store', async (t) => {
   await site.start();
   const pods = await site.until('ten pods to be ready', allReady);
   t.equal(new Set(ids(pods)).size, 10, 'ten pods are ready');
-  const { stdout } = await site.cli([
-    'exec',
-    'rich',
-    '--',
-    'cat',
-    '/mnt/token/token',
-    '/mnt/conf/color',
-  ]);
   t.equal(
-    stdout,
+    await mounted(),
     'old-tokengreen',
     'with their ConfigMap and the last token, though it has expired',
   );
@@ -149,15 +147,7 @@ void t.test('after a reboot all start again, init containers and volumes too', a
     ...[rich, critical, ...others].map(({ metadata }) => `main ${metadata.name}`),
   ];
   t.same(lines, due.sort(), 'each began once, the init container too');
-  const { stdout } = await site.cli([
-    'exec',
-    'rich',
-    '--',
-    'cat',
-    '/mnt/token/token',
-    '/mnt/conf/color',
-  ]);
-  t.equal(stdout, 'old-tokengreen', 'the ConfigMap and the last token are mounted');
+  t.equal(await mounted(), 'old-tokengreen', 'the ConfigMap and the last token are mounted');
   t.match(
     (await site.cli(['exec', 'rich', '--', 'mount'])).stdout,
     /tmpfs on \/mnt\/memory type tmpfs/,
