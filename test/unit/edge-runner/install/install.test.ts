@@ -235,7 +235,9 @@ void t.test('flags that cannot be are named in one line', async (t) => {
 });
 
 void t.test('nobody but root can uninstall from the system that runs', async (t) => {
-  t.intercept(process, 'getuid', { value: () => 1000 });
+  const uid = process.getuid?.() ?? 0;
+  Object.assign(process, { getuid: () => 1000 });
+  t.teardown(() => Object.assign(process, { getuid: () => uid }));
   const said: string[] = [];
   t.equal(await uninstallCommand(['--', '--containerd', '/nowhere.sock'], recordedIo(said)), 1);
   t.same(said, ['towline-runner uninstall: run this as root: sudo towline-runner uninstall\n']);

@@ -813,10 +813,13 @@ void t.test('critical pods begin first, then by priority, then the oldest', (t) 
 
 void t.test('pods that come together wait for each other before the first begins', (t) => {
   const { fake, pods } = bench(t);
-  const gathered = t.capture(fake.context.starts, 'gather');
+  const gathered = mock.method(fake.context.starts, 'gather');
   pods.setDesired(['a', 'b', 'c'].map((uid) => named(uid)));
   pods.setDesired(['a', 'b', 'c', 'd'].map((uid) => named(uid)));
-  t.match(gathered.args(), [[3], [1]]);
+  t.match(
+    gathered.mock.calls.map((call) => call.arguments),
+    [[3], [1]],
+  );
   t.end();
 });
 
