@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { waitFor } from '../../hack/lab/wait.ts';
 import { isRunning, onEveryControlPlane, shellPod } from './cluster.ts';
 import { metricsServer } from './metrics-server.ts';
@@ -95,7 +96,11 @@ await onEveryControlPlane(async (t, cluster) => {
         kubeletconfig: { kind: 'KubeletConfiguration' },
       });
       t.equal(await ask('/healthz'), 'ok');
-      t.match(await ask('/logs/'), /^<pre>\n/);
+      const file = `towline-test-${process.pid}.log`;
+      await writeFile(join('/var/log', file), 'one line\n');
+      t.teardown(() => rm(join('/var/log', file)));
+      t.match(await ask('/logs/'), new RegExp(`^<pre>\n(.*\n)*<a href="${file}">${file}</a>\n`));
+      t.equal(await ask(`/logs/${file}`), 'one line\n');
       const missing = await cluster.tryKubectl([
         ...['get', '--raw', `/api/v1/nodes/${site.nodeName}/proxy/logs/nope`],
       ]);

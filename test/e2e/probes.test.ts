@@ -196,7 +196,8 @@ await onEveryControlPlane(async (t, cluster) => {
     );
     t.equal(answer, 'back\n');
     const after = await cluster.pod('calm');
-    t.same(readyOf(after), readyOf(before));
+    const { lastTransitionTime } = readyOf(before) ?? {};
+    t.match(readyOf(after), { status: 'True', lastTransitionTime });
     t.same(mainOf(after), mainOf(before));
     await cluster.kubectl('delete', 'pod', 'calm', '--timeout=30s');
   });
@@ -228,7 +229,9 @@ await onEveryControlPlane(async (t, cluster) => {
     const folder = join(site.device.dir, 'asking');
     await mkdir(folder, { recursive: true });
     const answer = 'read line; echo "$line" >>/hooks/log; printf "HTTP/1.0 404 None\\r\\n\\r\\n"';
-    const serve = `trap "exit 0" TERM; while :; do nc -l -p 8080 -e sh -c '${answer}'; echo asked >>/hooks/log; done & wait`;
+    // The hook is over as soon as there is a connection, and the container's end comes at once.
+    const untilAsked = 'while ! [ -e /tmp/asked ]; do sleep 0.1; done';
+    const serve = `trap "${untilAsked}; exit 0" TERM; while :; do nc -l -p 8080 -e sh -c '${answer}'; echo asked >>/hooks/log; touch /tmp/asked; done & wait`;
     const isServing = { exec: { command: ['sh', '-c', 'netstat -lnt | grep -q 8080'] } };
     const spec = {
       terminationGracePeriodSeconds: 20,
