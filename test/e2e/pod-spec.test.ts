@@ -2,6 +2,7 @@ import type { Condition, Container, ContainerStatus, Pod } from '../../src/kube/
 import { isRunning, onEveryControlPlane, shellPod } from './cluster.ts';
 import { persistentVolumes } from './persistent-volumes.ts';
 import { trustBundles } from './trust-bundles.ts';
+import { userNamespaces } from './user-namespaces.ts';
 
 const image = 'docker.io/library/busybox:1.36';
 
@@ -56,6 +57,8 @@ await onEveryControlPlane(async (t, cluster) => {
   await t.test('persistent volumes', (t) => persistentVolumes(t, cluster));
 
   await t.test('trust bundles', { skip }, (t) => trustBundles(t, cluster));
+
+  await t.test('users of a pod’s own', { skip }, (t) => userNamespaces(t, cluster));
 
   await t.test('a pod that the device has no room for is rejected', async (t) => {
     const resources = { requests: { cpu: '1000' } };
