@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Pod, PodStatus } from '../../kube/api.ts';
 import { isMirrorPod } from '../../kube/mirror-pod.ts';
 import type { DesiredObject } from '../../protocol/sync.ts';
@@ -105,10 +106,11 @@ export class DesiredSite {
     return pods.malformedOf(nodeName).map((key) => `Pod/${key}`);
   }
 
-  /** Whether a pod changed in nothing that its site gets, as with every status. */
+  /** Whether a pod changed in nothing that its site gets, as with every status but that of its end. */
   #isSentAs(pod: Pod): boolean {
-    const version = this.#pods.get(podKeyOf(pod))?.sent.version;
-    return version !== undefined && sentPod(pod).version === version;
+    const known = this.#pods.get(podKeyOf(pod));
+    if (known === undefined || sentPod(pod).version !== known.sent.version) return false;
+    return isDeepStrictEqual(sentEnd(pod), known.end);
   }
 
   async #set(pod: Pod): Promise<void> {
