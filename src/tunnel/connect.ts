@@ -5,6 +5,7 @@ import { dialError } from './dial-error.ts';
 import { TunnelError, type TunnelErrorCode } from './errors.ts';
 import {
   maxDrainMs,
+  maxPromptMends,
   minReconnectDelayMs,
   maxReconnectDelayMs,
   maxRejectedDelayMs,
@@ -23,9 +24,10 @@ export interface ConnectOptions extends DialOptions {
   readonly onState?: (state: LinkState) => void;
   /**
    * Called after a failure that may be mended at this end; the next dial waits for it as well as for
-   * the delay. It must never reject, and end soon when `signal` aborts.
+   * the delay. Gives whether it mended something: then the rest of the delay is skipped, at most
+   * `maxPromptMends` times until a dial succeeds. It must never reject, and end soon when `signal` aborts.
    */
-  readonly mend?: (error: TunnelError) => Promise<void>;
+  readonly mend?: (error: TunnelError) => Promise<boolean>;
   /** A number in [0, 1), for the jitter. */
   readonly random?: () => number;
 }
@@ -55,6 +57,7 @@ class Link {
   readonly #backOff: BackOff;
   readonly #sessions = new Set<Session>();
   #preferred: readonly string[];
+  #promptMends = 0;
 
   constructor(options: ConnectOptions) {
     this.#options = options;
@@ -73,7 +76,7 @@ class Link {
       const maxMs = rejections.has(error.code) ? maxRejectedDelayMs : maxReconnectDelayMs;
       const retryInMs = Math.round(this.#backOff.next(maxMs));
       this.#options.onState?.({ kind: 'disconnected', error, retryInMs });
-      await Promise.all([this.#options.mend?.(error), this.#sleep(retryInMs)]);
+      await this.#pause(error, retryInMs);
     }
     await Promise.all([...this.#sessions].map((session) => session.closed));
   }
@@ -89,6 +92,7 @@ class Link {
     const dialled = await this.#dial();
     if (dialled instanceof TunnelError) return dialled;
     const { session, address } = dialled;
+    this.#promptMends = 0;
     this.#keep(session, signal);
     this.#prefer(address);
     onState?.({ kind: 'connected', address });
@@ -128,17 +132,32 @@ class Link {
     this.#preferred = [address, ...others];
   }
 
-  #sleep(delayMs: number): Promise<void> {
-    const { signal } = this.#options;
-    const { promise, resolve } = Promise.withResolvers<undefined>();
-    const done = (): void => {
-      resolve(undefined);
-    };
+  async #pause(error: TunnelError, delayMs: number): Promise<void> {
+    const { mend, signal } = this.#options;
+    const prompt = new AbortController();
+    const mending = mend?.(error).then((mended) => {
+      if (!mended || this.#promptMends >= maxPromptMends) return;
+      this.#promptMends += 1;
+      this.#backOff.reset();
+      prompt.abort();
+    });
+    await Promise.all([mending, sleep(delayMs, AbortSignal.any([signal, prompt.signal]))]);
+  }
+}
+
+/** Resolves after the delay, or when `signal` aborts. */
+function sleep(delayMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) {
+      resolve();
+      return;
+    }
     const timer = setTimeout(done, delayMs);
-    signal.addEventListener('abort', done);
-    return promise.finally(() => {
+    function done(): void {
       clearTimeout(timer);
       signal.removeEventListener('abort', done);
-    });
-  }
+      resolve();
+    }
+    signal.addEventListener('abort', done);
+  });
 }

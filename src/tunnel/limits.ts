@@ -102,6 +102,8 @@ export const minReconnectDelayMs = 500;
 export const maxReconnectDelayMs = 4_000;
 /** Ceiling of the delay when somebody answers and says no, which time alone seldom changes. */
 export const maxRejectedDelayMs = 30_000;
+/** A new identity or certificate is tried at once, so many times until a dial succeeds. */
+export const maxPromptMends = 3;
 /** A session that lasted so long was stable: the next failure begins with a short delay again. */
 export const stableAfterMs = 30_000;
 /** Time that the streams of a session may take to end once its peer has said that it goes away. */

@@ -25,25 +25,30 @@ export class KeyRenewal {
     this.#options = options;
   }
 
-  /** Hears why a dial failed; the next one waits for this, and has the new certificate. Never rejects. */
-  async dialFailed({ code, detail }: TunnelError, signal: AbortSignal): Promise<void> {
-    if (code !== 'HTTP_REJECTED') return;
-    if (detail.status !== unauthorized && detail.status !== forbidden) return;
+  /**
+   * Hears why a dial failed; the next one waits for this, and has the new certificate. Never rejects.
+   * @returns whether there is a new certificate
+   */
+  async dialFailed({ code, detail }: TunnelError, signal: AbortSignal): Promise<boolean> {
+    if (code !== 'HTTP_REJECTED') return false;
+    if (detail.status !== unauthorized && detail.status !== forbidden) return false;
     const { credentials, environment, log } = this.#options;
     try {
       if (await credentials.reload()) {
         log.info('this device has a new identity, which is used from now on');
-        return;
+        return true;
       }
-      if (detail.status === forbidden || !credentials.isRenewable) return;
+      if (detail.status === forbidden || !credentials.isRenewable) return false;
       const { identity } = credentials;
       await credentials.install(await renewSite({ identity, environment, signal }));
       log.info("the site's certificate was renewed by its key");
+      return true;
     } catch (error) {
-      if (signal.aborted) return;
+      if (signal.aborted) return false;
       const fields = error instanceof JoinError ? { code: error.code } : { err: error };
       const why = error instanceof Error ? error.message : String(error);
       log.warn(fields, `the site's certificate was not renewed: ${why}`);
+      return false;
     }
   }
 }

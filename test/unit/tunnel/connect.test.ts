@@ -160,6 +160,7 @@ void t.test('what mends this end is waited for before the next dial', async (t) 
       told.push(code);
       await provider(t, port);
       await mended.promise;
+      return false;
     },
   });
   // The listener is there, and nobody dials it.
@@ -168,6 +169,34 @@ void t.test('what mends this end is waited for before the next dial', async (t) 
   mended.resolve(undefined);
   await dialled.promise;
   t.strictSame(told.slice(3, 4), ['connecting']);
+  abort.abort();
+  await done;
+});
+
+void t.test('what was mended is tried at once, but not for ever', async (t) => {
+  const server = await provider(t);
+  await server.stop();
+  const abort = new AbortController();
+  const fourth = Promise.withResolvers<undefined>();
+  const told: string[] = [];
+  const done = connectTunnel({
+    addresses: [server.address],
+    tls: certificates.client,
+    signal: abort.signal,
+    session: { onStream: echo },
+    // Every delay is hours.
+    random: () => 100_000,
+    onSession: () => undefined,
+    onState: ({ kind }) => told.push(kind),
+    mend: () => {
+      if (told.filter((kind) => kind === 'disconnected').length === 4) fourth.resolve(undefined);
+      return Promise.resolve(true);
+    },
+  });
+  await fourth.promise;
+  // A fifth would be dialled by now.
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  t.equal(told.filter((kind) => kind === 'connecting').length, 4);
   abort.abort();
   await done;
 });
