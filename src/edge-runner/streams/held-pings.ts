@@ -23,13 +23,16 @@ export class HeldPings {
     this.#readAtMs = undefined;
   }
 
-  /** Returns false when the ping may go at once, or too many wait already. */
+  /**
+   * Takes a ping, also where all is quiet: on a busy machine that may only be so because the kernel was
+   * not asked for a while. Returns false when too many wait already.
+   */
   hold(ping: Buffer): boolean {
-    if (this.#isQuiet && this.#held.length === 0) return false;
     if (this.#held.length >= maxHeldPings) return false;
     if (this.#held.length === 0) this.#heldSinceMs = performance.now();
     this.#held.push(ping);
-    this.#wait();
+    if (this.#isQuiet) this.#askAgain();
+    else this.#wait();
     return true;
   }
 
@@ -50,11 +53,17 @@ export class HeldPings {
   #wait(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      // A late timer comes before what the kernel has meanwhile, this after it.
+      this.#askAgain();
+    }, quietMs);
+  }
+
+  /** What the kernel has meanwhile is read between the two turns of the event loop. */
+  #askAgain(): void {
+    setImmediate(() => {
       setImmediate(() => {
         this.#releaseIfQuiet();
       });
-    }, quietMs);
+    });
   }
 
   #releaseIfQuiet(): void {

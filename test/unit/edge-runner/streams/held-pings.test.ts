@@ -22,10 +22,11 @@ void t.test('only a whole ping is one', (t) => {
   t.end();
 });
 
-void t.test('pings go at once where all is quiet, else in order before what follows', (t) => {
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+void t.test('pings go in order, before what follows', (t) => {
   const sent: number[] = [];
   const pings = new HeldPings((ping) => sent.push(ping[0] ?? 0));
-  t.notOk(pings.hold(Buffer.of(1)), 'nothing was ever read');
   pings.readingStopped();
   t.ok(pings.hold(Buffer.of(2)));
   t.ok(pings.hold(Buffer.of(3)));
@@ -36,4 +37,22 @@ void t.test('pings go at once where all is quiet, else in order before what foll
   pings.release();
   t.same(sent, [2, 3]);
   t.end();
+});
+
+void t.test('where all is quiet, a ping goes once the kernel was asked for more', async (t) => {
+  const sent: number[] = [];
+  const pings = new HeldPings((ping) => sent.push(ping[0] ?? 0));
+  t.ok(pings.hold(Buffer.of(1)));
+  t.same(sent, []);
+  await turn();
+  await turn();
+  await turn();
+  t.same(sent, [1]);
+  t.ok(pings.hold(Buffer.of(2)));
+  pings.reading();
+  await turn();
+  await turn();
+  await turn();
+  t.same(sent, [1], 'there was more');
+  pings.drop();
 });

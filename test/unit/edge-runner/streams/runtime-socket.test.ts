@@ -3,6 +3,7 @@ import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import t, { type Test } from 'tap';
 import { waitFor } from '../../../../hack/lab/wait.ts';
+import { quietMs } from '../../../../src/edge-runner/streams/limits.ts';
 import { RuntimeSocket } from '../../../../src/edge-runner/streams/runtime-socket.ts';
 
 /** A client's stream that takes nothing until the test lets it. */
@@ -69,3 +70,27 @@ for (const [name, ping] of Object.entries(pings)) {
     await relayed;
   });
 }
+
+void t.test('nor does one that comes while this end had no time to read', async (t) => {
+  const { url, connection } = await listen(t);
+  const socket = new RuntimeSocket(url);
+  await socket.connect();
+  const client = new SlowClient();
+  client.open();
+  const relayed = socket.relay('GET / HTTP/1.1\r\n\r\n', client);
+  const runtime = await connection;
+  await once(runtime, 'data');
+  runtime.pause();
+  runtime.write('first');
+  await waitFor(() => client.received === 5, { what: 'the first bytes', timeoutMs: 5_000 });
+  const sent = 2 * 1024 * 1024;
+  runtime.write(Buffer.alloc(sent, 1));
+  // Longer than what counts as quiet, as on a machine with too much to do.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2 * quietMs);
+  client.push(pings.spdy);
+  runtime.destroySoon();
+  await once(client, 'finish');
+  t.equal(client.received, 5 + sent);
+  client.push(null);
+  await relayed;
+});
