@@ -32,7 +32,7 @@ export interface KubeletApiOptions {
   /** How long a site's runtime may take to answer an upgrade; `replyTimeoutMs` of limits.ts when absent. */
   replyTimeoutMs?: number;
   /** For how long a client may be unknown. */
-  clock?: Pick<Clock, 'now'>;
+  clock?: Clock;
 }
 
 /**
@@ -123,6 +123,7 @@ export class KubeletApi {
   async close(): Promise<void> {
     await this.#listeners.close();
     await this.#app.close();
+    this.#report.close();
   }
 
   async #admit(request: IncomingMessage, target: RequestTarget): Promise<string> {

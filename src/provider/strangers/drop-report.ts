@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Clock } from '../../tunnel/clock.ts';
+import type { Cancel, Clock } from '../../tunnel/clock.ts';
 import { strangerReportMs } from './limits.ts';
 
 /** Of a listener: connections whose client hasn't shown yet who it is, and how many of them had to go. */
@@ -8,17 +8,25 @@ export interface StrangerFigures {
   readonly dropped: number;
 }
 
-/** Says in the log that strangers had to go: at the first, and then once every so often while it goes on. */
+/**
+ * Says in the log that strangers had to go: at the first, and of those that come after it every so often,
+ * until there were no more.
+ */
 export class DropReport {
   readonly #log: Pick<Logger, 'warn'>;
-  readonly #clock: Pick<Clock, 'now'>;
+  readonly #clock: Pick<Clock, 'after'>;
   readonly #listener: string;
   #total = 0;
   #untold = 0;
-  #toldAtMs = Number.NEGATIVE_INFINITY;
+  /** Of the timer that tells the rest, while the last word is new. */
+  #cancel: Cancel | undefined;
 
   /** `listener`: which one, for people. */
-  constructor(options: { log: Pick<Logger, 'warn'>; clock: Pick<Clock, 'now'>; listener: string }) {
+  constructor(options: {
+    log: Pick<Logger, 'warn'>;
+    clock: Pick<Clock, 'after'>;
+    listener: string;
+  }) {
     this.#log = options.log;
     this.#clock = options.clock;
     this.#listener = options.listener;
@@ -33,14 +41,27 @@ export class DropReport {
   add(): void {
     this.#total += 1;
     this.#untold += 1;
-    const nowMs = this.#clock.now();
-    if (nowMs - this.#toldAtMs < strangerReportMs) return;
+    if (this.#cancel === undefined) this.#tell();
+  }
+
+  /** Tells the rest at once, and nothing later. */
+  close(): void {
+    if (this.#untold > 0) this.#tell();
+    this.#cancel?.();
+    this.#cancel = undefined;
+  }
+
+  #tell(): void {
     const { listener, dropped } = { listener: this.#listener, dropped: this.#untold };
     this.#log.warn(
       { listener, dropped },
       'so many connections of unknown clients were open that some were closed: somebody may be flooding this port',
     );
-    this.#toldAtMs = nowMs;
     this.#untold = 0;
+    this.#cancel?.();
+    this.#cancel = this.#clock.after(strangerReportMs, () => {
+      this.#cancel = undefined;
+      if (this.#untold > 0) this.#tell();
+    });
   }
 }

@@ -119,6 +119,7 @@ export class TunnelServer {
     this.#upgrades.close();
     await this.#app.close();
     await this.#listener.close();
+    this.#report.close();
   }
 }
 

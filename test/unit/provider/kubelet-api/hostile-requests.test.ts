@@ -8,6 +8,7 @@ import {
   maxStrangersPerNode,
   strangerPatienceMs,
 } from '../../../../src/provider/strangers/limits.ts';
+import { ManualClock } from '../../tunnel/manual-clock.ts';
 import { openStranger } from '../strangers/open-stranger.ts';
 import { ApiFixture, execLines, readUntil } from './api-fixture.ts';
 
@@ -130,15 +131,15 @@ void t.test('an encoded path needs the permission of what it leads to', async (t
 });
 
 void t.test('strangers leave room at a node for whoever is known', async (t) => {
-  const time = { nowMs: 0 };
-  const fixture = await ApiFixture.start(t, { clock: { now: () => time.nowMs } });
+  const clock = new ManualClock();
+  const fixture = await ApiFixture.start(t, { clock });
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   t.teardown(() => {
     agent.destroy();
   });
   const known = { ...fixture.admin, agent };
   t.match(await fixture.ask('/pods', known), { status: 200 });
-  time.nowMs += strangerPatienceMs;
+  clock.jump(strangerPatienceMs);
   const sockets: Socket[] = [];
   for (let n = 0; n < maxStrangersPerNode + 10; n += 1) {
     sockets.push(await openStranger(t, fixture.port));
