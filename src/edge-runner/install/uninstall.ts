@@ -85,7 +85,9 @@ async function removeFromRuntime(options: UninstallOptions): Promise<void> {
 }
 
 async function removeNetwork(settings: CniSettings, say: UninstallOptions['say']): Promise<void> {
-  for (const what of await removePodNetwork(settings, runOnHost)) say(`removed ${what}`);
+  const { removed, left } = await removePodNetwork(settings, runOnHost);
+  for (const what of removed) say(`removed ${what}`);
+  for (const what of left) say(what);
 }
 
 async function disable({ root, services, say }: UninstallOptions): Promise<void> {
