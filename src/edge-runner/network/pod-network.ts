@@ -54,6 +54,8 @@ export class PodNetwork {
   #waiting = '';
   /** The note that the log has. */
   #told = '';
+  /** Why the device's networks could not be read when that was last tried; '' where they could. */
+  #blindness = '';
   /** How the ranges that there are take the device off a network that it is on, if they do. */
   #harm: string | undefined;
   #changing: Promise<void> | undefined;
@@ -108,9 +110,10 @@ export class PodNetwork {
    */
   async look(signal: AbortSignal): Promise<void> {
     if (this.#changing !== undefined) return;
+    const { podCidrs } = this.#options;
     const before = this.#harm;
-    await this.#judge();
-    if (this.#harm !== before && this.#options.podCidrs === undefined) await this.#change(signal);
+    if (!(await this.#canJudge()) || this.#harm === before || podCidrs !== undefined) return;
+    await this.#change(signal);
   }
 
   #change(signal: AbortSignal): Promise<void> {
@@ -126,6 +129,23 @@ export class PodNetwork {
         this.#changing = undefined;
       });
     return this.#changing;
+  }
+
+  /** Judges, and says why it can't, once as long as that stays the same. */
+  async #canJudge(): Promise<boolean> {
+    try {
+      await this.#judge();
+      this.#blindness = '';
+      return true;
+    } catch (err) {
+      const isTold = String(err) === this.#blindness;
+      this.#blindness = String(err);
+      this.#options.log[isTold ? 'debug' : 'warn'](
+        { err, using: this.#view.ranges },
+        'it cannot be told whether the pod network takes the device off a network; it is looked at again',
+      );
+      return false;
+    }
   }
 
   async #judge(): Promise<void> {

@@ -18,6 +18,8 @@ class Scene {
   readonly #dir: string;
   nodeRanges = ownLan;
   hasPods = false;
+  /** Whether no file descriptor is left. */
+  isBlind = false;
   isUp = true;
   podCidrs: string[] | undefined;
   networks = ['192.168.7.2/24'];
@@ -37,7 +39,10 @@ class Scene {
     return PodNetwork.ensure(
       {
         ...{ cri: this.#cri(), facts: { machineId: 'd', hostname: 'd' } },
-        networks: () => (this.isUp ? this.networks : []),
+        networks: () => {
+          if (this.isBlind) throw new Error('uv_interface_addresses returned EMFILE');
+          return this.isUp ? this.networks : [];
+        },
         needed: () => Promise.resolve([]),
         root: { root: this.#dir },
         memoryDir: this.#dir,
@@ -185,4 +190,23 @@ void t.test('of ranges that a person gave it is only told', async (t) => {
   t.match(network.view, { ranges: chosen, note: /is where the device itself[^;]*$/ });
   t.equal(network.follow(signal), undefined);
   t.same(await scene.configured(), chosen);
+});
+
+void t.test('a device that cannot read its networks is told of once', async (t) => {
+  const scene = new Scene(t);
+  const network = await scene.start();
+  scene.warnings.length = 0;
+  const { view } = network;
+  scene.isBlind = true;
+  await network.look(signal);
+  await network.look(signal);
+  t.match(scene.warnings, [/EMFILE.*it cannot be told whether the pod network takes/]);
+  t.equal(scene.warnings.length, 1);
+  t.same(network.view, view);
+  scene.isBlind = false;
+  await network.look(signal);
+  t.equal(scene.warnings.length, 1);
+  scene.isBlind = true;
+  await network.look(signal);
+  t.equal(scene.warnings.length, 2, 'and when it comes back');
 });
