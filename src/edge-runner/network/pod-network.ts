@@ -72,7 +72,7 @@ export class PodNetwork {
    */
   static async ensure(options: PodNetworkOptions, signal: AbortSignal): Promise<PodNetwork> {
     const network = new PodNetwork(options, await readCniSettings(options.cri));
-    await network.#apply(signal);
+    await network.#apply(signal, () => false);
     await network.#judge();
     return network;
   }
@@ -101,7 +101,7 @@ export class PodNetwork {
       if (!isThere && String(ranges) !== this.#waiting) this.#tell(postponed(ranges));
       return undefined;
     }
-    return this.#change(signal);
+    return this.#change(signal, () => false);
   }
 
   /**
@@ -110,15 +110,16 @@ export class PodNetwork {
    */
   async look(signal: AbortSignal): Promise<void> {
     if (this.#changing !== undefined) return;
-    const { podCidrs } = this.#options;
+    const { podCidrs, hasPods } = this.#options;
     const before = this.#harm;
     if (!(await this.#canJudge()) || this.#harm === before || podCidrs !== undefined) return;
-    await this.#change(signal);
+    await this.#change(signal, hasPods() ? hasPods : () => false);
   }
 
-  #change(signal: AbortSignal): Promise<void> {
+  /** Pods that come from now on wait until it is done. `isTaken`: whether one that was there before still is. */
+  #change(signal: AbortSignal, isTaken: () => boolean): Promise<void> {
     const { nodeRanges, log } = this.#options;
-    this.#changing ??= this.#apply(signal)
+    this.#changing ??= this.#apply(signal, isTaken)
       .catch((err: unknown) => {
         log.warn(
           { err, ranges: nodeRanges() },
@@ -158,7 +159,8 @@ export class PodNetwork {
     this.#options.log.warn({ using: ranges }, `the pod network ${hides(harm)}`);
   }
 
-  async #apply(signal: AbortSignal): Promise<void> {
+  /** `isTaken`: whether a pod has an address, or is getting one, that the runtime may not tell of yet. */
+  async #apply(signal: AbortSignal, isTaken: () => boolean): Promise<void> {
     const { cri, nodeRanges, log } = this.#options;
     const present = await findCniConfig({}, dirname(this.#file));
     if (present !== undefined && present !== this.#file) {
@@ -171,7 +173,7 @@ export class PodNetwork {
     const { cidrs, note, isOpen } = await this.#plan(ranges, before);
     const text = cidrs === undefined ? before : this.#textOf(cidrs);
     if (cidrs !== undefined && text !== undefined && text !== before) {
-      if (before !== undefined && (await hasAddresses(cri))) {
+      if (before !== undefined && (isTaken() || (await hasAddresses(cri)))) {
         this.#waiting = String(ranges);
         this.#tell(note === undefined ? postponed(cidrs) : `${note}; it ${postponed(cidrs)}`);
         return;

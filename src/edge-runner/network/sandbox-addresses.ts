@@ -2,7 +2,8 @@ import type { CriClient } from '../cri/cri-client.ts';
 
 /**
  * Whether a sandbox has an address of the pod network: one that is up and doesn't share the device's
- * network. What a reboot has left of them has none. @throws CriError
+ * network. What a reboot has left of them has none, and one that is being made isn't listed before its
+ * network is there. @throws CriError
  */
 export async function hasAddresses(
   cri: Pick<CriClient, 'listPodSandbox' | 'podSandboxStatus'>,

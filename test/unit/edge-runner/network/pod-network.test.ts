@@ -18,8 +18,12 @@ class Scene {
   readonly #dir: string;
   nodeRanges = ownLan;
   hasPods = false;
+  /** Whether the runtime tells of the pods' sandboxes. */
+  isListed = true;
   /** Whether no file descriptor is left. */
   isBlind = false;
+  /** Happens while the runner makes up its mind. */
+  meanwhile = (): void => undefined;
   isUp = true;
   podCidrs: string[] | undefined;
   networks = ['192.168.7.2/24'];
@@ -43,7 +47,10 @@ class Scene {
           if (this.isBlind) throw new Error('uv_interface_addresses returned EMFILE');
           return this.isUp ? this.networks : [];
         },
-        needed: () => Promise.resolve([]),
+        needed: () => {
+          this.meanwhile();
+          return Promise.resolve([]);
+        },
         root: { root: this.#dir },
         memoryDir: this.#dir,
         podCidrs: this.podCidrs,
@@ -78,7 +85,8 @@ class Scene {
     };
     return {
       status: () => Promise.resolve(answer),
-      listPodSandbox: () => Promise.resolve({ items: this.hasPods ? [{ id: 'a' }] : [] }),
+      listPodSandbox: () =>
+        Promise.resolve({ items: this.hasPods && this.isListed ? [{ id: 'a' }] : [] }),
       podSandboxStatus: () => Promise.resolve({ status: {} }),
     } as unknown as CriClient;
   }
@@ -190,6 +198,31 @@ void t.test('of ranges that a person gave it is only told', async (t) => {
   t.match(network.view, { ranges: chosen, note: /is where the device itself[^;]*$/ });
   t.equal(network.follow(signal), undefined);
   t.same(await scene.configured(), chosen);
+});
+
+void t.test('nothing changes under a sandbox that is being made', async (t) => {
+  const scene = new Scene(t);
+  scene.nodeRanges = [];
+  const network = await scene.start();
+  [scene.hasPods, scene.isListed] = [true, false];
+  scene.networks = ['10.85.3.4/16'];
+  await network.look(signal);
+  const note = /^takes the device off.*; will be 172\.30\.85\.0\/24 once no pod has an address/;
+  t.match(network.view, { ranges: chosen, note });
+  t.same(await scene.configured(), chosen);
+  t.equal(network.follow(signal), undefined);
+  scene.hasPods = false;
+  await network.follow(signal);
+  t.same(await scene.configured(), ['172.30.85.0/24']);
+
+  scene.hasPods = true;
+  scene.networks = ['172.30.85.9/24'];
+  scene.meanwhile = () => {
+    scene.hasPods = false;
+    t.ok(network.follow(signal), 'pods that come wait');
+  };
+  await network.look(signal);
+  t.same(await scene.configured(), chosen, 'the last pod ended meanwhile');
 });
 
 void t.test('a device that cannot read its networks is told of once', async (t) => {
