@@ -78,7 +78,7 @@ function parseFlags(argv: string[]): ProviderFlags {
     .option('--svid-bundle-file <file>', "CAs of the trust domain, which sites' SVIDs are from")
     .option(
       '--metrics-listen <host:port>',
-      "where the provider's own metrics are served, over HTTP (default: nowhere)",
+      "where the provider's own metrics are served, and probes are answered, over HTTP (default: nowhere)",
     )
     .option('--log-level <level>', levels.join(', '), 'info')
     .exitOverride()

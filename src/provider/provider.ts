@@ -22,7 +22,7 @@ import { ProviderError } from './errors.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { syncTimeoutMs } from './limits.ts';
 import { defaultPublicAddress, type ProviderOptions } from './options.ts';
-import { MetricsServer } from './metrics/metrics-server.ts';
+import { MetricsServer, type MetricsServerOptions } from './metrics/metrics-server.ts';
 import { type MetricSources, providerMetrics } from './metrics/provider-metrics.ts';
 import { CertificateAuthority } from './pki/authority.ts';
 import { CaRoll, type CaRollOptions } from './pki/ca-roll.ts';
@@ -121,6 +121,7 @@ export class Provider {
       siteOfToken: (tokenHash) => sites.ofToken(tokenHash),
     });
     const renewer = new SiteRenewal({ sites: kubeSites, authority, log: this.#log });
+    const notReady = (): string | undefined => (signal.aborted ? 'stopping' : undefined);
     const tunnels = new TunnelServer({
       ...(svid === undefined
         ? { authority, certificate, joiner, renewer }
@@ -133,12 +134,16 @@ export class Provider {
       onTunnel: (peer, ws) => {
         this.#connected(peer, ws, registry, controllers);
       },
-      notReady: () => (signal.aborted ? 'stopping' : undefined),
+      notReady,
       log: this.#log,
     });
-    await this.#serveMetrics({
+    const sources: MetricSources = {
       connectedSites: () => registry.nodeNames().length,
       strangers: () => ({ tunnels: tunnels.strangers, 'kubelet API': kubelet.strangers }),
+    };
+    await this.#serveMetrics({
+      metrics: () => providerMetrics(sources),
+      notReady: () => notReady() ?? (tunnels.listening ? undefined : 'takes no sites'),
     });
     const known = { authority, spiffeId: svid?.spiffeId };
     const publish = await this.#listen(client, known, tunnels, registry, () => sites.nodeNames());
@@ -165,10 +170,10 @@ export class Provider {
     return svid;
   }
 
-  async #serveMetrics(sources: MetricSources): Promise<void> {
+  async #serveMetrics(options: MetricsServerOptions): Promise<void> {
     const { metricsListen } = this.#options;
     if (metricsListen === undefined) return;
-    const server = new MetricsServer(() => providerMetrics(sources));
+    const server = new MetricsServer(options);
     await server.listen(metricsListen);
     this.#lifecycle.onStop('metrics', () => server.close());
   }

@@ -1,30 +1,50 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { systemClock } from '../../tunnel/clock.ts';
 import { ProviderError } from '../errors.ts';
-import { maxMetricsConnections, metricsRequestTimeoutMs } from './limits.ts';
+import { healthAt, healthPaths } from '../health.ts';
+import { Strangers } from '../strangers/strangers.ts';
+import {
+  maxMetricsConnections,
+  metricsConnectionsCheckMs,
+  metricsRequestTimeoutMs,
+} from './limits.ts';
 import { type Metric, metricsText } from './metrics-text.ts';
 
-const text = 'text/plain; version=0.0.4; charset=utf-8';
+export interface MetricsServerOptions {
+  readonly metrics: () => readonly Metric[];
+  /** Why the provider isn't ready, or `undefined` when it is. */
+  readonly notReady: () => string | undefined;
+  /** In place of those of limits.ts. */
+  readonly timeouts?: { readonly requestMs: number; readonly checkMs: number };
+}
 
-/** `GET /metrics` over plain HTTP, for whoever can reach the port: figures, and nothing of sites by name. */
+/**
+ * `GET /metrics`, `/healthz` and `/readyz` over plain HTTP, for whoever can reach the port: figures, and
+ * nothing of sites by name. A flood of the public port doesn't reach it, and one of its own leaves other
+ * addresses their turn, so that probes of the kubelet are answered in both.
+ */
 export class MetricsServer {
+  readonly #options: MetricsServerOptions;
   readonly #server: Server;
+  readonly #strangers = new Strangers({ max: maxMetricsConnections, clock: systemClock });
 
-  constructor(metrics: () => readonly Metric[]) {
-    this.#server = createServer(
-      { requestTimeout: metricsRequestTimeoutMs, headersTimeout: metricsRequestTimeoutMs },
-      (request, response) => {
-        request.resume();
-        const isRead = request.method === 'GET' || request.method === 'HEAD';
-        if (!isRead || request.url?.split('?')[0] !== '/metrics') {
-          response.writeHead(404).end('there is nothing here but GET /metrics\n');
-          return;
-        }
-        response.writeHead(200, { 'content-type': text }).end(metricsText(metrics()));
-      },
-    );
-    this.#server.maxConnections = maxMetricsConnections;
+  constructor(options: MetricsServerOptions) {
+    this.#options = options;
+    const requestMs = options.timeouts?.requestMs ?? metricsRequestTimeoutMs;
+    const timeouts = {
+      requestTimeout: requestMs,
+      headersTimeout: requestMs,
+      connectionsCheckingInterval: options.timeouts?.checkMs ?? metricsConnectionsCheckMs,
+    };
+    this.#server = createServer(timeouts, (request, response) => {
+      request.resume();
+      this.#answer(request, response);
+    });
+    this.#server.on('connection', (socket) => {
+      this.#strangers.take(socket);
+    });
   }
 
   /** @throws ProviderError `FLAG_INVALID` */
@@ -49,5 +69,20 @@ export class MetricsServer {
     this.#server.close();
     this.#server.closeAllConnections();
     await closed;
+  }
+
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    const isRead = request.method === 'GET' || request.method === 'HEAD';
+    const path = isRead ? request.url?.split('?')[0] : undefined;
+    const healthPath = healthPaths.find((known) => known === path);
+    if (healthPath !== undefined) {
+      const { status, text } = healthAt(healthPath, this.#options.notReady);
+      response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' }).end(text);
+    } else if (path === '/metrics') {
+      const type = 'text/plain; version=0.0.4; charset=utf-8';
+      response.writeHead(200, { 'content-type': type }).end(metricsText(this.#options.metrics()));
+    } else {
+      response.writeHead(404).end('there is nothing here but GET /metrics, /healthz and /readyz\n');
+    }
   }
 }

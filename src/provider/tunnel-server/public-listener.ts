@@ -36,6 +36,10 @@ export class PublicListener {
     return this.#listener.address() as AddressInfo;
   }
 
+  get listening(): boolean {
+    return this.#listener.listening;
+  }
+
   /** Takes no new connections; those that wait for a request are closed. */
   refuseNew(): void {
     this.#listener.close();

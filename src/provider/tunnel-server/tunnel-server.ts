@@ -5,6 +5,7 @@ import type { SecureContextOptions, TlsOptions } from 'node:tls';
 import { fastify, type FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { systemClock, type Clock } from '../../tunnel/clock.ts';
+import { healthAt, healthPaths } from '../health.ts';
 import { JoinRefusedError } from '../join/errors.ts';
 import type { KeyPolicy } from '../join/site-key.ts';
 import type { CertificateAuthority } from '../pki/authority.ts';
@@ -104,6 +105,11 @@ export class TunnelServer {
     return this.#listener.listen(at);
   }
 
+  /** Whether it takes new connections. */
+  get listening(): boolean {
+    return this.#listener.listening;
+  }
+
   get strangers(): StrangerFigures {
     return { count: this.#strangers.count, dropped: this.#report.total };
   }
@@ -131,11 +137,12 @@ function createApp(options: TunnelServerOptions): FastifyInstance<Server> {
     requestTimeout: options.timeouts?.requestMs ?? requestTimeoutMs,
     keepAliveTimeout: keepAliveTimeoutMs,
   });
-  app.get('/healthz', () => 'ok\n');
-  app.get('/readyz', (_request, reply) => {
-    const reason = notReady();
-    return reply.code(reason === undefined ? 200 : 503).send(`${reason ?? 'ok'}\n`);
-  });
+  for (const path of healthPaths) {
+    app.get(path, (_request, reply) => {
+      const { status, text } = healthAt(path, notReady);
+      return reply.code(status).send(text);
+    });
+  }
   const rate = new JoinRate(options.clock ?? systemClock);
   addJoinRoute(app, { joiner, rate });
   addRenewRoute(app, { renewer, rate, trustDomain: authority.trustDomain });

@@ -24,6 +24,8 @@ export interface Teardown {
 export class ApiServerFake {
   readonly requests: SeenRequest[] = [];
   readonly client: KubeClient;
+  /** The text of a file by which it is reached. */
+  readonly kubeconfig: string;
   readonly #server: Server;
 
   private constructor(server: Server, handler: Handler, basePath: string) {
@@ -37,6 +39,7 @@ export class ApiServerFake {
       { name: 'fake', server: `http://127.0.0.1:${port}${basePath}`, skipTLSVerify: true },
       { name: 'tester', token: 'a-token' },
     );
+    this.kubeconfig = config.exportConfig();
     this.client = new KubeClient({ config, log: pino({ level: 'silent' }), userAgent: 'test' });
   }
 

@@ -1,21 +1,25 @@
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import t from 'tap';
+import { maxMetricsConnections } from '../../../../src/provider/metrics/limits.ts';
 import { MetricsServer } from '../../../../src/provider/metrics/metrics-server.ts';
+import type { Metric } from '../../../../src/provider/metrics/metrics-text.ts';
 import { providerMetrics } from '../../../../src/provider/metrics/provider-metrics.ts';
+import { closed, openStranger } from '../strangers/open-stranger.ts';
 
 const host = '127.0.0.1';
+const none = { metrics: () => [], notReady: () => undefined };
 
 void t.test('the provider’s figures are told as Prometheus reads them', async (t) => {
-  const server = new MetricsServer(() =>
+  const metrics = (): Metric[] =>
     providerMetrics({
       connectedSites: () => 7,
       strangers: () => ({
         tunnels: { count: 3, dropped: 40 },
         'kubelet API': { count: 1, dropped: 0 },
       }),
-    }),
-  );
+    });
+  const server = new MetricsServer({ ...none, metrics });
   t.teardown(() => server.close());
   const { port } = await server.listen({ host, port: 0 });
   const response = await fetch(`http://${host}:${port}/metrics`);
@@ -44,8 +48,50 @@ void t.test('a port that is taken is told by the flag', async (t) => {
   t.teardown(() => taken.close());
   await once(taken, 'listening');
   const { port } = taken.address() as AddressInfo;
-  await t.rejects(new MetricsServer(() => []).listen({ host, port }), {
+  await t.rejects(new MetricsServer(none).listen({ host, port }), {
     code: 'FLAG_INVALID',
     message: `--metrics-listen: cannot listen on ${host}:${port} (EADDRINUSE): give a free port of this machine`,
   });
 });
+
+void t.test('probes are answered as at the public port', async (t) => {
+  const state: { reason: string | undefined } = { reason: 'stopping' };
+  const server = new MetricsServer({ ...none, notReady: () => state.reason });
+  t.teardown(() => server.close());
+  const { port } = await server.listen({ host, port: 0 });
+  const ask = async (path: string): Promise<unknown> => {
+    const response = await fetch(`http://${host}:${port}${path}`);
+    return { status: response.status, text: await response.text() };
+  };
+  t.same(await ask('/healthz'), { status: 200, text: 'ok\n' });
+  t.same(await ask('/readyz'), { status: 503, text: 'stopping\n' });
+  state.reason = undefined;
+  t.same(await ask('/readyz'), { status: 200, text: 'ok\n' });
+});
+
+void t.test('whoever holds all connections makes room for a probe from elsewhere', async (t) => {
+  const server = new MetricsServer(none);
+  t.teardown(() => server.close());
+  const { port } = await server.listen({ host, port: 0 });
+  const sockets: Socket[] = [];
+  for (let n = 0; n < maxMetricsConnections; n += 1) {
+    sockets.push(await openStranger(t, port, '127.0.0.2'));
+  }
+  t.equal((await fetch(`http://${host}:${port}/healthz`)).status, 200);
+  await Promise.any(sockets.map(closed));
+  t.equal(sockets.filter((socket) => socket.closed).length, 1, 'one of his has gone for it');
+});
+
+void t.test(
+  'a request that does not come is not waited for much longer than its time',
+  async (t) => {
+    const timeouts = { requestMs: 200, checkMs: 50 };
+    const server = new MetricsServer({ ...none, timeouts });
+    t.teardown(() => server.close());
+    const { port } = await server.listen({ host, port: 0 });
+    const startedAtMs = performance.now();
+    const silent = await openStranger(t, port);
+    t.ok(await closed(silent));
+    t.ok(performance.now() - startedAtMs < 10_000, 'by default Node looks every 30 s');
+  },
+);
