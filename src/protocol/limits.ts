@@ -29,3 +29,6 @@ export const maxStaticPodBytes = 32 * 1024;
 
 /** Longest name of an object, and of a namespace, in characters; the API's own bound. */
 export const maxNameLength = 253;
+
+/** Most pods that a site says still end on it, though it doesn't hold them. */
+export const maxEndingPods = 1_024;

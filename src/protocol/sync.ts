@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { maxEndingPods, maxNameLength } from './limits.ts';
 
 /**
  * The sync stream brings a site the desired state.
@@ -67,18 +68,21 @@ export type PatchedObject = v.InferOutput<typeof patchedObject>;
 export const removedObject = v.object(identity);
 export type RemovedObject = v.InferOutput<typeof removedObject>;
 
-/**
- * Uids of pods that the site doesn't hold and of which something is left on its device. Absent while it can't
- * tell, and of runners from before they told.
- */
-const ending = v.optional(v.array(v.string()));
+/** Uids of pods that the site doesn't hold and of which something is left on its device. */
+const endingPods = v.pipe(
+  v.array(v.pipe(v.string(), v.maxLength(maxNameLength))),
+  v.maxLength(maxEndingPods),
+);
+
+/** Absent while the site can't tell, and of runners from before they told. */
+const ending = v.optional(endingPods);
 
 export const syncFromRunner = v.variant('type', [
   v.object({ type: v.literal('state'), digest: v.string(), ending }),
   v.object({ type: v.literal('held'), objects: v.array(heldObject) }),
   v.object({ type: v.literal('ack'), digest: v.string(), ending }),
   /** Only to a provider that said that it takes it, and not before the first delta or `in-sync`. */
-  v.object({ type: v.literal('ending'), pods: v.array(v.string()) }),
+  v.object({ type: v.literal('ending'), pods: endingPods }),
 ]);
 export type SyncFromRunner = v.InferOutput<typeof syncFromRunner>;
 

@@ -138,3 +138,7 @@ export const siteWrites = { burst: 300, perSecond: 20 };
 
 /** Most reports of one site that wait for that. */
 export const maxWaitingSiteWrites = 4_000;
+
+/** Messages of a site about pods that still end: a burst, and then a rate. */
+export const endingBurst = 1_000;
+export const endingsPerSecond = 10;

@@ -1,5 +1,7 @@
+import { maxEndingPods } from '../../protocol/limits.ts';
+
 interface ToldEndingOptions {
-  /** Which pods end now; `undefined` while nobody knows. */
+  /** Which pods end now; `undefined` while nobody knows. Of too many nothing is told. */
   ending: () => readonly string[] | undefined;
   /** Sends a message that says nothing else. */
   tell: (pods: string[]) => void;
@@ -18,7 +20,7 @@ export class ToldEnding {
   next(): { ending?: string[] } {
     const ending = this.#options.ending()?.toSorted();
     this.#last = JSON.stringify(ending);
-    return ending === undefined ? {} : { ending };
+    return ending === undefined || ending.length > maxEndingPods ? {} : { ending };
   }
 
   /** Tells what has changed since, where something has. */

@@ -8,6 +8,8 @@ import {
   type SyncFromRunner,
   syncFromRunner,
 } from '../../protocol/sync.ts';
+import { TokenBucket } from '../../tunnel/token-bucket.ts';
+import { endingBurst, endingsPerSecond } from '../limits.ts';
 import type { MessageStream } from '../site/message-stream.ts';
 import type { PastVersions } from './past-versions.ts';
 import {
@@ -53,6 +55,7 @@ export class SyncServer {
   readonly #options: SyncServerOptions;
   readonly #limits: DeltaLimits;
   readonly #oversized = new Set<string>();
+  readonly #endings = new TokenBucket(endingBurst, endingsPerSecond, performance);
   #change = Promise.withResolvers<'changed'>();
 
   constructor(options: SyncServerOptions) {
@@ -96,7 +99,7 @@ export class SyncServer {
   async #follow(initial: HeldObjects, first?: 'always'): Promise<void> {
     let held = initial;
     let mustSend = first === 'always';
-    let next = this.#reading();
+    let next = this.#reading(held);
     for (;;) {
       this.#change = Promise.withResolvers();
       const plan = this.#plan(held);
@@ -104,17 +107,10 @@ export class SyncServer {
         const event = await Promise.race([next, this.#change.promise]);
         if (event === undefined) return;
         if (event === 'changed') continue;
-        if (event.type !== 'ending') throw unexpected(event);
-        this.#options.onHeld?.(held, event.pods);
-        next = this.#reading();
-        continue;
+        throw unexpected(event);
       }
       for (const message of plan.messages) await this.#options.stream.send(message);
-      let answer = await next;
-      while (answer?.type === 'ending') {
-        this.#options.onHeld?.(held, answer.pods);
-        answer = await this.#reading();
-      }
+      const answer = await next;
       if (answer === undefined) return;
       if (answer.type !== 'ack') throw unexpected(answer);
       if (answer.digest !== plan.digest) {
@@ -123,7 +119,7 @@ export class SyncServer {
       held = plan.after;
       this.#options.onHeld?.(held, answer.ending);
       mustSend = false;
-      next = this.#reading();
+      next = this.#reading(held);
     }
   }
 
@@ -149,11 +145,23 @@ export class SyncServer {
   }
 
   /** A read that is always under way notices the end of the stream while nothing changes. */
-  #reading(): Promise<SyncFromRunner | undefined> {
-    const reading = this.#read();
+  #reading(held: HeldObjects): Promise<SyncFromRunner | undefined> {
+    const reading = this.#readBesidesEnding(held);
     // Whoever awaits it sees the error; a failing write may come first.
     reading.catch(() => undefined);
     return reading;
+  }
+
+  /** What the site says of pods that still end needs no answer, and changes nothing of what it is to hold. */
+  async #readBesidesEnding(held: HeldObjects): Promise<SyncFromRunner | undefined> {
+    for (;;) {
+      const message = await this.#read();
+      if (message?.type !== 'ending') return message;
+      if (!this.#endings.take()) {
+        throw new ProtocolError('INVALID_MESSAGE', 'messages "ending" come too often');
+      }
+      this.#options.onHeld?.(held, message.pods);
+    }
   }
 
   async #read(): Promise<SyncFromRunner | undefined> {

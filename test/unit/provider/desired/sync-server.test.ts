@@ -2,10 +2,12 @@ import pino from 'pino';
 import t from 'tap';
 import { digestOf } from '../../../../src/protocol/digest.ts';
 import type { ProtocolErrorCode } from '../../../../src/protocol/errors.ts';
+import { maxEndingPods, maxNameLength } from '../../../../src/protocol/limits.ts';
 import type { DesiredObject, SyncFromProvider } from '../../../../src/protocol/sync.ts';
 import { PastVersions } from '../../../../src/provider/desired/past-versions.ts';
 import { objectKey, type WantedObjects } from '../../../../src/provider/desired/plan-delta.ts';
 import { SyncServer } from '../../../../src/provider/desired/sync-server.ts';
+import { endingBurst } from '../../../../src/provider/limits.ts';
 import { omit } from '../../../../src/provider/omit.ts';
 import { turns } from './desired-fixture.ts';
 
@@ -20,6 +22,8 @@ function object(name: string, version = '1'): DesiredObject {
 class Scene {
   readonly sent: SyncFromProvider[] = [];
   readonly oversized: string[] = [];
+  /** How often it was looked up what the site is to hold. */
+  looks = 0;
   /** What the site was understood to hold, each time. */
   readonly held: string[][] = [];
   /** Which pods it was understood to end, each time. */
@@ -47,14 +51,11 @@ class Scene {
       },
       wanted: {
         ready: this.ready.promise,
-        wanted: (): WantedObjects => ({
-          ...{
-            objects: this.#wanted,
-            ends: new Map(),
-            unknown: new Set(),
-            kinds: new Set(['Pod']),
-          },
-        }),
+        wanted: (): WantedObjects => {
+          this.looks += 1;
+          const [ends, unknown, kinds] = [new Map(), new Set<string>(), new Set(['Pod'])];
+          return { objects: this.#wanted, ends, unknown, kinds };
+        },
       },
       onOversized: ({ name }) => this.oversized.push(name),
       onHeld: (held, ending) => {
@@ -149,6 +150,34 @@ void t.test('which pods still end there is known whenever the site says so', asy
   await turns();
   await scene.say({ type: 'ack', digest: scene.digest });
   t.equal(scene.ending.at(-1), undefined, 'a runner may not say it');
+});
+
+void t.test(
+  'what a site says of pods that end costs no look at what it is to hold, and has a rate',
+  async (t) => {
+    const scene = new Scene();
+    scene.want(object('a'));
+    await scene.say({ type: 'state', digest: digestOf([object('a')]), ending: [] });
+    const looks = scene.looks;
+    for (let n = 0; n < endingBurst; n += 1) await scene.say({ type: 'ending', pods: [] });
+    t.equal(scene.ending.length, 1 + endingBurst);
+    t.equal(scene.looks, looks);
+    for (let n = 0; n < endingBurst; n += 1) await scene.say({ type: 'ending', pods: [] });
+    await t.rejects(scene.running, { code: 'INVALID_MESSAGE' });
+  },
+);
+
+void t.test('a site names only so many pods that end, by their uids', async (t) => {
+  const pods = Array.from({ length: maxEndingPods }, (_, n) => `uid-${n}`);
+  const first = { type: 'state', digest: digestOf([]) };
+  const good = new Scene();
+  await good.say({ ...first, ending: pods });
+  t.same(good.ending, [pods]);
+  for (const ending of [[...pods, 'one-more'], ['x'.repeat(maxNameLength + 1)]]) {
+    const scene = new Scene();
+    await scene.say({ ...first, ending });
+    await t.rejects(scene.running, { code: 'INVALID_MESSAGE' });
+  }
 });
 
 void t.test('of a large ConfigMap that changes the change goes out, not the whole', async (t) => {
