@@ -66,7 +66,7 @@ export class PodCgroups {
    */
   async limit(
     pod: Pod,
-    all: Iterable<Pod>,
+    all: readonly Pod[],
     before: Pod = pod,
     signal?: AbortSignal,
   ): Promise<void> {
@@ -103,7 +103,7 @@ export class PodCgroups {
   }
 
   /** Gives the classes their shares, one after the other. */
-  #shareOut(driver: CgroupDriver, all: Iterable<Pod>, signal?: AbortSignal): Promise<void> {
+  #shareOut(driver: CgroupDriver, all: readonly Pod[], signal?: AbortSignal): Promise<void> {
     const { root, milliCpu } = this.#options;
     const share = async (): Promise<void> => {
       const whole = { ...unlimited, cpuShares: sharesOf(milliCpu) };

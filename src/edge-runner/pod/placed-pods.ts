@@ -83,8 +83,8 @@ export class PlacedPods {
     this.#pods.set(pod.metadata.uid ?? '', pod);
   }
 
-  pods(): Iterable<Pod> {
-    return this.#pods.values();
+  pods(): readonly Pod[] {
+    return [...this.#pods.values()];
   }
 
   has(podUid: string): boolean {

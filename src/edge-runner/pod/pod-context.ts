@@ -60,7 +60,7 @@ export interface PodCgroupTree {
    * Makes a pod's cgroup or changes it; `all`: the pods that share the device, `before`: a form of
    * the pod than which it must not have less yet. @throws HostError; the signal's reason
    */
-  limit(pod: Pod, all: Iterable<Pod>, before?: Pod, signal?: AbortSignal): Promise<void>;
+  limit(pod: Pod, all: readonly Pod[], before?: Pod, signal?: AbortSignal): Promise<void>;
   /** What a pod has used; undefined where it has no cgroup of its own. */
   usageOf(pod: Pod): Promise<CgroupUsage | undefined>;
   /** What a container has on swap; undefined where that can't be known. */

@@ -30,6 +30,8 @@ void t.test('a place that is released is free again', (t) => {
 void t.test('a pod that was there before keeps its place, room or not', (t) => {
   const placed = new PlacedPods(rules);
   for (const uid of ['a', 'b']) placed.keep(podOf(uid));
+  const pods = placed.pods();
+  for (const time of ['first', 'second']) t.equal([...pods].length, 2, `the ${time} time`);
   t.match(placed.place(podOf('c')), { message: /used: 1200, capacity: 1000/ });
   t.end();
 });
