@@ -42,14 +42,14 @@ export class NodeReporter {
     this.#runtime = report.conditions;
   }
 
-  /** @throws CriError when the runtime can't be asked for its version. */
+  /** @throws CriError when the runtime can't be asked for its version, and what it can do. */
   static async create(options: NodeReporterOptions): Promise<NodeReporter> {
     const { facts, cri, health } = options;
     const version = await cri.version({});
     const disk = await readFilesystemUsage(options.stateDir);
     const capacity = nodeCapacity(facts, disk);
     const allocatable = allocatableOf(capacity, options.reservation);
-    const conditions = await health.look();
+    const conditions = await health.look({ mustAnswer: true });
     const reporter = new NodeReporter(options, {
       ...{ capacity, allocatable },
       nodeInfo: {

@@ -28,8 +28,12 @@ export class RuntimeHealth {
     this.#onNetworkReady = options.onNetworkReady;
   }
 
-  /** Asks the runtime. @returns the Node's condition `Ready`, as far as the runtime decides it */
-  async look(): Promise<NodeReport['conditions']> {
+  /**
+   * Asks the runtime. `mustAnswer`: what it can do has to be known from now on.
+   * @returns the Node's condition `Ready`, as far as the runtime decides it
+   * @throws CriError when a runtime that must answer doesn't
+   */
+  async look({ mustAnswer = false } = {}): Promise<NodeReport['conditions']> {
     try {
       const answer = await this.#cri.status({}, { timeoutMs: statusTimeoutMs });
       const { status, runtimeHandlers: handlers, features } = answer;
@@ -43,7 +47,7 @@ export class RuntimeHealth {
       this.#noteNetwork(problems[networkIndex]);
       return ready(problems.filter((problem) => problem !== undefined));
     } catch (error) {
-      if (!(error instanceof CriError)) throw error;
+      if (mustAnswer || !(error instanceof CriError)) throw error;
       return ready([`container runtime is down: ${error.detail}`]);
     }
   }

@@ -77,3 +77,19 @@ void t.test('what the runtime can do is looked at again, and kept while it is aw
   t.strictSame(node.report.runtimeHandlers, [], 'an older runtime takes it back');
   t.notOk('runtimeFeatures' in node.report);
 });
+
+void t.test('nothing begins before the runtime has said what it can do', async (t) => {
+  const health = new RuntimeHealth({
+    cri: { status: () => Promise.reject(new CriError('UNAVAILABLE', failed)) },
+    onNetworkReady: () => undefined,
+  });
+  const version = { version: '', runtimeApiVersion: 'v1', runtimeName: '', runtimeVersion: '' };
+  const create = NodeReporter.create({
+    cri: { version: () => Promise.resolve(version) },
+    ...{ health, facts, stateDir: t.testdir(), runnerVersion: 'test' },
+    reservation: { system: {}, thresholds: [] },
+    onChange: () => undefined,
+    log: { error: () => undefined, info: () => undefined },
+  });
+  await t.rejects(create, { code: 'UNAVAILABLE' });
+});
