@@ -5,6 +5,7 @@ import { idsPerPod } from '../limits.ts';
 import { hasCode } from './node-error.ts';
 import { PodLayout, privateMode } from './pod-layout.ts';
 import { namesIn } from './pod-teardown.ts';
+import { isSafeName } from './safe-name.ts';
 
 /**
  * Which ids of the device each pod with a user namespace has, in a file in the pod's folder: it is kept
@@ -37,6 +38,8 @@ export class IdRangeFiles {
   async all(): Promise<Set<number>> {
     const firstIds = new Set<number>();
     for (const podUid of await namesIn(this.#layout.podParents[0])) {
+      // Of a file system's own folders, as lost+found.
+      if (!isSafeName(podUid)) continue;
       const firstId = await this.firstIdOf(podUid);
       if (firstId !== undefined) firstIds.add(firstId);
     }

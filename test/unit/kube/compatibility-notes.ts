@@ -52,7 +52,7 @@ export const partlyNotes: Partial<Record<string, string>> = {
   'spec.ephemeralContainers[]': 'as `containers`',
   'spec.initContainers[]': 'as `containers`',
   'spec.hostUsers':
-    '`false` where the runtime can (containerd 2.0 with runc 1.2); elsewhere such a pod waits, as under a kubelet',
+    '`false` where the runtime can (containerd 2.0 with runc 1.2, on Linux 6.3); elsewhere such a pod waits, as under a kubelet',
   'spec.os.name': 'a pod of another system than `linux` is rejected as `PodOSNotSupported`',
   'spec.securityContext.appArmorProfile.localhostProfile': 'a profile that the device has',
   'spec.securityContext.seccompProfile.localhostProfile':

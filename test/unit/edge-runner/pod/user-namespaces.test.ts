@@ -44,6 +44,11 @@ void t.test(
   },
 );
 
+void t.test('folders that can be no pod’s keep no pod from its ids', async (t) => {
+  const rootDir = t.testdir({ pods: { 'lost+found': {}, '.snapshot': {} } });
+  t.equal(await runner(rootDir).firstOf('a'), 131_072);
+});
+
 void t.test('each pod has ids of its own, users and groups alike', async (t) => {
   const { namespaces, firstOf } = runner(t.testdir());
   const mapping = [{ hostId: 131_072, containerId: 0, length: 65_536 }];
