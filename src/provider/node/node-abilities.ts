@@ -8,8 +8,8 @@ type Abilities = Pick<NodeStatus, (typeof abilityFields)[number]>;
 const abilityFields = ['declaredFeatures', 'runtimeHandlers', 'features'] as const;
 
 /**
- * What the runner and its container runtime can do, as far as the API server has fields for it. A list
- * that is empty is only written where it takes something back.
+ * What the runner and its container runtime can do, as far as the API server has fields for it. Nothing
+ * is only written where it takes something back.
  * Source: kubelet, pkg/kubelet/nodestatus, RuntimeHandlers and NodeFeatures.
  */
 export function abilities(
@@ -31,9 +31,9 @@ export function abilities(
     ...(apiMinor < runtimeFeaturesSince || isNothing(handlers, current?.runtimeHandlers)
       ? {}
       : { runtimeHandlers: handlers }),
-    ...(apiMinor < runtimeFeaturesSince || runtimeFeatures === undefined
+    ...(apiMinor < runtimeFeaturesSince || isNothing(runtimeFeatures, current?.features)
       ? {}
-      : { features: runtimeFeatures }),
+      : { features: runtimeFeatures ?? { supplementalGroupsPolicy: false } }),
   };
 }
 

@@ -114,8 +114,8 @@ void t.test('what the runtime can do is said where the API server has a field fo
   t.strictSame(said(31, {}), nothing, 'nor does an older runner');
   t.strictSame(
     said(31, {}, told),
-    { runtimeHandlers: [], features: undefined },
-    'which takes back what a newer one said of its handlers',
+    { runtimeHandlers: [], features: { supplementalGroupsPolicy: false } },
+    'which takes back what a newer one said',
   );
   t.end();
 });
