@@ -70,11 +70,6 @@ export class InFlight {
     return this.#limitBytes;
   }
 
-  /** Whether something waits only for an answer to a ping. */
-  get isLimited(): boolean {
-    return this.#limited;
-  }
-
   /** Largest payload of a frame, so that one piece keeps the link busy for a short time only. */
   get chunkBytes(): number {
     const { minChunkBytes, maxChunkBytes, maxQueueDelayMs } = this.#limits;
