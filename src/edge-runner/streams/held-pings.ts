@@ -1,21 +1,24 @@
+import { type Clock, systemClock } from '../../tunnel/clock.ts';
 import { maxHeldPings, maxPingHoldMs, quietMs } from './limits.ts';
 
 /** Pings of a client, in order, that wait until nothing more is to be read from the runtime. */
 export class HeldPings {
   readonly #send: (ping: Buffer) => void;
+  readonly #clock: Pick<Clock, 'now'>;
   #held: Buffer[] = [];
   #heldSinceMs = 0;
   #timer: NodeJS.Timeout | undefined;
   /** When something was read last; undefined while reading is stopped. */
   #readAtMs: number | undefined = -Infinity;
 
-  constructor(send: (ping: Buffer) => void) {
+  constructor(send: (ping: Buffer) => void, clock: Pick<Clock, 'now'> = systemClock) {
     this.#send = send;
+    this.#clock = clock;
   }
 
   /** Something was read, or reading goes on. */
   reading(): void {
-    this.#readAtMs = performance.now();
+    this.#readAtMs = this.#clock.now();
   }
 
   /** Nothing is read until `reading`. */
@@ -29,7 +32,7 @@ export class HeldPings {
    */
   hold(ping: Buffer): boolean {
     if (this.#held.length >= maxHeldPings) return false;
-    if (this.#held.length === 0) this.#heldSinceMs = performance.now();
+    if (this.#held.length === 0) this.#heldSinceMs = this.#clock.now();
     this.#held.push(ping);
     if (this.#isQuiet) this.#askAgain();
     else this.#wait();
@@ -68,13 +71,13 @@ export class HeldPings {
 
   #releaseIfQuiet(): void {
     if (this.#held.length === 0) return;
-    const isLate = performance.now() - this.#heldSinceMs > maxPingHoldMs;
+    const isLate = this.#clock.now() - this.#heldSinceMs > maxPingHoldMs;
     if (this.#isQuiet || isLate) this.release();
     else this.#wait();
   }
 
   get #isQuiet(): boolean {
-    return this.#readAtMs !== undefined && performance.now() - this.#readAtMs >= quietMs;
+    return this.#readAtMs !== undefined && this.#clock.now() - this.#readAtMs >= quietMs;
   }
 }
 

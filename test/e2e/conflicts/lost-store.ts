@@ -52,7 +52,10 @@ export async function lostStore(t: Test, cluster: Cluster): Promise<void> {
     t.same(await sandboxesOf(device.socket, ended), []);
     await device.uplinkUp();
     await cluster.kubectl('delete', 'job', 'job', '--timeout=60s');
-    t.equal(await cluster.pod(ended.metadata.name), undefined, 'and it can be deleted');
+    const query = ['get', 'pod', ended.metadata.name];
+    await waitFor(async () => /NotFound/.test((await cluster.tryKubectl(query)).stderr), {
+      ...{ what: 'the ended pod to be deleted', timeoutMs: 60_000, intervalMs: 200 },
+    });
     t.same(await told(cluster, ended.metadata.name), ['job starts']);
   });
   await cluster.kubectl('delete', 'pod', 'stays', 'fresh');

@@ -17,18 +17,22 @@ export async function withdrawn(t: Test, cluster: Cluster): Promise<void> {
   const guests = `${namespace}-guests`;
   await ensureNamespace(plane.adminKubeconfig, guests);
   await allow(cluster, [guests]);
-  const input = JSON.stringify({
-    ...shellPod(cluster, 'guest', "trap 'sleep 3; exit 0' TERM; sleep 100000 & wait", {
-      terminationGracePeriodSeconds: graceSeconds,
-      volumes: [{ name: 'scratch', emptyDir: { medium: 'Memory' } }],
-    }),
-  });
+  const ready = '/ready';
+  const script = `trap 'sleep 3; exit 0' TERM; touch ${ready}; sleep 100000 & wait`;
+  // Before its trap is set, the first process of a container takes no notice of SIGTERM.
+  const readinessProbe = { exec: { command: ['test', '-e', ready] }, periodSeconds: 1 };
+  const spec = {
+    terminationGracePeriodSeconds: graceSeconds,
+    volumes: [{ name: 'scratch', emptyDir: { medium: 'Memory' } }],
+  };
+  const pod = shellPod(cluster, 'guest', script, spec, { readinessProbe });
+  const input = JSON.stringify(pod);
   await kubectl(plane.adminKubeconfig, ['-n', guests, 'create', '-f', '-'], { input });
   const guest = await untilGuest(cluster, guests, isRunning);
   const uid = guest.metadata.uid ?? '';
 
-  await allow(cluster, []);
   const beganAtMs = performance.now();
+  await allow(cluster, []);
   const failed = await untilGuest(cluster, guests, ({ status }) => status?.phase === 'Failed');
   const tookMs = Math.round(performance.now() - beganAtMs);
   t.equal(failed.status?.reason, 'TenantForbidden');

@@ -177,7 +177,7 @@ function msOf(duration: string): number {
 void t.test('two pulls at a time, and the third waits', async (t) => {
   const pods: Pod[] = [];
   for (const path of ['e', 'f', 'g']) {
-    pods.push(podOf(`queued-${path}`, await publish(open, `${path}/app:1`, 1_000_000)));
+    pods.push(podOf(`queued-${path}`, await publish(open, `${path}/app:1`, 2_000_000)));
   }
   await device.limitUplink(8_000);
   engine.put(...pods.map((pod) => asDesired('Pod', pod)));

@@ -1,6 +1,7 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Test } from 'tap';
+import { waitFor } from '../../../hack/lab/wait.ts';
 import type { Container, ContainerStatus, Pod, PodStatus } from '../../../src/kube/api.ts';
 import { asDesired, makePod } from './engine.ts';
 import { scripted, type PodScene } from './pod-scene.ts';
@@ -117,9 +118,10 @@ async function ownGrace(t: Test, scene: PodScene): Promise<void> {
  * the back-off of the one before.
  */
 async function startsAgain(t: Test, scene: PodScene): Promise<void> {
-  const { volumes, write } = await shared(scene, 'again');
+  const { path, volumes, write } = await shared(scene, 'again');
   const look = '[ -e /d/sick ] || exit 0; rm /d/sick; exit 1';
-  const container = scripted(idle, {
+  // Before its trap is set, the first process of a container takes no notice of SIGTERM.
+  const container = scripted(`trap "exit 0" TERM; touch /d/up; while :; do sleep 0.1; done`, {
     livenessProbe: {
       exec: { command: ['sh', '-c', look] },
       ...{ periodSeconds: 1, failureThreshold: 1 },
@@ -128,6 +130,7 @@ async function startsAgain(t: Test, scene: PodScene): Promise<void> {
   });
   const pod = makePod('again', {
     ...{ restartPolicy: 'OnFailure', containers: [container], volumes: volumes as never },
+    terminationGracePeriodSeconds: 30,
   });
   scene.engine.put(asDesired('Pod', pod));
   const untilUp = (restarts: number): Promise<PodStatus> =>
@@ -136,6 +139,16 @@ async function startsAgain(t: Test, scene: PodScene): Promise<void> {
     );
   await untilUp(0);
   for (const restarts of [1, 2]) {
+    await waitFor(
+      () =>
+        rm(join(path, 'up')).then(
+          () => true,
+          () => false,
+        ),
+      {
+        ...{ what: 'the container to be up', timeoutMs: 10_000, intervalMs: 20 },
+      },
+    );
     await write('sick');
     const { containerStatuses } = await untilUp(restarts);
     t.match(containerStatuses, [{ lastState: { terminated: { exitCode: 0 } } }]);

@@ -9,6 +9,7 @@ import type {
   Pod,
   VolumeMount,
 } from '../../../src/kube/api.ts';
+import type { EventReport } from '../../../src/protocol/report.ts';
 import { Engine } from './engine.ts';
 
 /** A device whose pods have volumes. */
@@ -58,24 +59,14 @@ export class VolumeScene {
   }
 
   async untilEvent(pod: Pod, reason: string, message: string | RegExp): Promise<void> {
-    const uid = pod.metadata.uid ?? '';
-    await waitFor(
-      () =>
-        this.engine.outbox
-          .take()
-          .events.some(
-            (event) =>
-              event.pod.uid === uid &&
-              event.reason === reason &&
-              (typeof message === 'string'
-                ? event.message === message
-                : message.test(event.message)),
-          ),
-      {
-        ...{ what: `event ${reason}`, timeoutMs: 15_000 },
-        explain: () => JSON.stringify(this.engine.outbox.take().events, undefined, 1),
-      },
-    );
+    const ofPod = (): EventReport[] =>
+      this.engine.context.events.recent.filter((event) => event.pod.uid === pod.metadata.uid);
+    const says = (event: EventReport): boolean =>
+      typeof message === 'string' ? event.message === message : message.test(event.message);
+    await waitFor(() => ofPod().some((event) => event.reason === reason && says(event)), {
+      ...{ what: `event ${reason} of ${pod.metadata.name}`, timeoutMs: 15_000 },
+      explain: () => JSON.stringify(ofPod(), undefined, 1),
+    });
   }
 
   /** Runs a script in a running container, and gives its output. */

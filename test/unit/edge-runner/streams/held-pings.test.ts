@@ -41,7 +41,7 @@ void t.test('pings go in order, before what follows', (t) => {
 
 void t.test('where all is quiet, a ping goes once the kernel was asked for more', async (t) => {
   const sent: number[] = [];
-  const pings = new HeldPings((ping) => sent.push(ping[0] ?? 0));
+  const pings = new HeldPings((ping) => sent.push(ping[0] ?? 0), { now: () => 1_000 });
   t.ok(pings.hold(Buffer.of(1)));
   t.same(sent, []);
   await turn();

@@ -1,6 +1,5 @@
 import type { ClientRequest } from 'node:http';
 import { Agent } from 'node:https';
-import type { Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
@@ -140,10 +139,10 @@ void t.test('strangers leave room at a node for whoever is known', async (t) => 
   const known = { ...fixture.admin, agent };
   t.match(await fixture.ask('/pods', known), { status: 200 });
   clock.jump(strangerPatienceMs);
-  const sockets: Socket[] = [];
-  for (let n = 0; n < maxStrangersPerNode + 10; n += 1) {
-    sockets.push(await openStranger(t, fixture.port));
-  }
+  const flood = Array.from({ length: maxStrangersPerNode + 10 }, () =>
+    openStranger(t, fixture.port),
+  );
+  const sockets = await Promise.all(flood);
   const response = await fixture.begin('/pods', known);
   t.equal(response.statusCode, 200);
   t.ok((response as { req?: ClientRequest }).req?.reusedSocket, 'one that is known stays');
