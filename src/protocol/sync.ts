@@ -5,13 +5,13 @@ import { maxEndingPods, maxNameLength } from './limits.ts';
  * The sync stream brings a site the desired state.
  *
  * ```text
- * runner → provider   state {digest}
+ * runner → provider   state {digest, ending}
  * provider → runner   in-sync                        when the digests agree
  *                     list                           when they don't
  * runner → provider   held {objects}
  * provider → runner   delta {put, remove, digest}    first, and on every later change
  * runner → provider   ack {digest, ending}           after the delta is on disk
- * runner → provider   ending {pods}                  whenever one of them has ended
+ * runner → provider   ending {pods}                  whenever that has changed
  * ```
  */
 

@@ -2,11 +2,11 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { get } from 'node:https';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { pino } from 'pino';
 import t from 'tap';
+import { findFreePorts } from '../../../hack/lab/free-ports.ts';
 import { providerOptions } from '../../../src/provider/options.ts';
 import { Provider } from '../../../src/provider/provider.ts';
 import {
@@ -37,21 +37,12 @@ function emptyCluster(): Handler {
   };
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, host);
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
 void t.test('the port of its metrics answers probes of the provider', async (t) => {
   const api = await ApiServerFake.start(emptyCluster());
   t.teardown(() => api.stop());
   const kubeconfig = join(t.testdir({}), 'kubeconfig');
   await writeFile(kubeconfig, api.kubeconfig);
-  const port = await freePort();
+  const [port = 0] = await findFreePorts(1, host);
   const options = providerOptions(
     {
       ...{ kubeconfig, namespace: 'towline-system', trustDomain: 'towline', logLevel: 'info' },
