@@ -411,7 +411,9 @@ void t.test('a folder that is not there yet is judged by where it will be made',
   const device = { files: { 'proc/self/mountinfo': mountinfo }, sources: { readFileSystem } };
   t.match(await said(t, 'writable:/var/lib/towline', device), /^failed: .*read-only/);
   t.match(await said(t, 'writable:/var/log/pods', device), /^ok/);
-  t.match(asked[0], /\/var\/lib$/);
+  // The folders are looked at together, in no order.
+  const ends = new Set(asked.map((path) => path.slice(path.lastIndexOf('/var'))));
+  t.same([...ends].sort(), ['/var', '/var/lib']);
 });
 
 void t.test('only what is wrong is said to be wrong', async (t) => {
